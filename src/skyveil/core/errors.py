@@ -1,0 +1,55 @@
+"""Every error that Skyveil raises on purpose. Core.
+
+SkyveilError
+├── InputRefused          the input can not be redacted, and nothing was written
+├── OutputRefused         the output can not be written where it was asked for
+├── SettingsRefused       a setting or argument is wrong
+├── ModelMissing          weights are not on this machine: `skyveil models pull`
+├── ModelCorrupt          weights are not the ones the manifest names
+├── DetectorFailed        a network raised, hung, or answered for another frame
+├── BoundaryViolated      a rule of the wall between raw and redacted was broken (a bug, never a user's fault)
+├── WorkerFailed          the process that holds raw pixels died, hung or broke the protocol
+└── OutputWrong           a written output did not pass its check and was deleted
+
+A message says what, where, what was expected and what to do; it holds no pixels, positions or credentials.
+"""
+
+
+class SkyveilError(Exception):
+    """Base of all errors that Skyveil raises on purpose."""
+
+
+class InputRefused(SkyveilError):
+    """The input is missing, empty, not media, or of a kind that is not read."""
+
+
+class OutputRefused(SkyveilError):
+    """The output exists, is not writable, or two inputs claim it."""
+
+
+class SettingsRefused(SkyveilError):
+    """A setting or argument has a value that is not allowed."""
+
+
+class ModelMissing(SkyveilError):
+    """Weights that are needed are not on this machine."""
+
+
+class ModelCorrupt(SkyveilError):
+    """Weights do not have the hash that the manifest names, or do not load."""
+
+
+class DetectorFailed(SkyveilError):
+    """A detector raised, hung, or answered for a frame it was not asked about."""
+
+
+class BoundaryViolated(SkyveilError):
+    """Raw pixels were about to cross to the public side; always a bug."""
+
+
+class WorkerFailed(SkyveilError):
+    """The process that holds raw pixels died, hung or broke the protocol."""
+
+
+class OutputWrong(SkyveilError):
+    """A written output did not pass its own check."""

@@ -1,0 +1,52 @@
+"""Who may see raw pixels is whoever imports this module. Private side, protected by import-linter.
+
+`look` borrows read-only planes, `take` moves the picture out and leaves the frame empty.
+"""
+
+from typing import TypeAlias
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.private.frame import RawFrame, _empty, _picture_of
+
+
+Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+def plane_array(picture: av.VideoFrame, index: int) -> Plane:
+    """A view of one plane, cut to its real width.
+
+    Shape (h, w) for planar formats, uint16 where a sample has more than 8 bits; (h, w, 3) for rgb24.
+    The view is writable as far as the buffer is, and dangles once the frame is gone or made writable.
+    """
+    plane = picture.planes[index]
+    if picture.format.components[index].bits > 8:
+        wide = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, plane.line_size // 2)
+        return wide[:, : plane.width]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    if picture.format.name == "rgb24":
+        return rows[:, : plane.width * 3].reshape(plane.height, plane.width, 3)
+    return rows[:, : plane.width]
+
+
+def look(raw: RawFrame) -> tuple[Plane, ...]:
+    """Read-only views of the planes of `raw`, in the order of its pixel format."""
+    picture = _picture_of(raw)
+    views = tuple(plane_array(picture, index) for index in range(len(picture.planes)))
+    for view in views:
+        view.flags.writeable = False
+    return views
+
+
+def take(raw: RawFrame) -> av.VideoFrame:
+    """Move the picture out of `raw`; the frame is empty afterwards."""
+    picture = _picture_of(raw)
+    _empty(raw)
+    return picture
+
+
+def picture_format(raw: RawFrame) -> str:
+    """Name of the pixel format, for those who look."""
+    return str(_picture_of(raw).format.name)

@@ -1,0 +1,47 @@
+"""What the gate must hide in one frame. Private side, handed to the gate."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.errors import BoundaryViolated
+from skyveil.core.geometry import Polygon
+from skyveil.core.ids import FrameId
+from skyveil.private.looked import Looked
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Boxes and polygons to cover in the frame `of`, with the evidence behind them.
+
+    boxes: (N, 4) int32 xyxy half-open pixels, may lie partly outside the picture; polygons: corner points in pixels.
+    looked: None means that nobody looked at this frame; then the gate hides the whole frame.
+    """
+
+    of: FrameId
+    boxes: NDArray[np.int32]
+    polygons: tuple[Polygon, ...]
+    looked: Looked | None
+
+    def __post_init__(self) -> None:
+        """Raise BoundaryViolated when the evidence is of another frame or a box is malformed."""
+        if self.looked is not None and self.looked.of != self.of:
+            raise BoundaryViolated(f"regions of frame {self.of.index} carry evidence of frame {self.looked.of.index}")
+        if self.boxes.ndim != 2 or self.boxes.shape[1] != 4 or self.boxes.dtype != np.int32:
+            raise BoundaryViolated(f"regions of frame {self.of.index}: boxes {self.boxes.shape} {self.boxes.dtype}")
+        for polygon in self.polygons:
+            if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not np.isfinite(polygon).all():
+                raise BoundaryViolated(f"regions of frame {self.of.index}: malformed polygon {polygon.shape}")
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole frame must be hidden for want of evidence."""
+        return self.looked is None
+
+
+def whole_frame(frame: FrameId) -> Regions:
+    """Hide everything: nobody looked at this frame."""
+    return Regions(frame, np.zeros((0, 4), np.int32), (), None)
