@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from skyveil.private.frame import RawFrame, _empty, _picture_of
 
-
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 
