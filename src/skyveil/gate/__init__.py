@@ -1,0 +1,1 @@
+"""The gate: the only doors from the private to the public side."""
