@@ -59,8 +59,10 @@ def _painted(picture: av.VideoFrame, hidden: Hidden) -> tuple[av.VideoFrame, Pla
     fresh.color_trc = picture.color_trc
     views = tuple(plane_array(fresh, index) for index in range(len(fresh.planes)))
     planes = Planes(views, _block(picture), _black(picture))
-    for index, view in enumerate(views):
+    for index, (plane, view) in enumerate(zip(fresh.planes, views, strict=True)):
         np.copyto(view, plane_array(picture, index))
+        padding = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, view[0].nbytes :]
+        padding[:] = 0  # the allocator hands out old memory as it is
     paint(planes, planes.black, hidden)
     return fresh, planes
 

@@ -3,15 +3,17 @@
 `look` borrows read-only planes, `take` moves the picture out and leaves the frame empty.
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 from skyveil.private.frame import RawFrame, _empty, _picture_of
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+_Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 
 def plane_array(picture: av.VideoFrame, index: int) -> Plane:
@@ -22,12 +24,18 @@ def plane_array(picture: av.VideoFrame, index: int) -> Plane:
     """
     plane = picture.planes[index]
     if picture.format.components[index].bits > 8:
-        wide = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, plane.line_size // 2)
-        return wide[:, : plane.width]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        return _rows(np.frombuffer(memoryview(plane), np.uint16), plane, width=plane.width)
+    samples = np.frombuffer(memoryview(plane), np.uint8)
     if picture.format.name == "rgb24":
-        return rows[:, : plane.width * 3].reshape(plane.height, plane.width, 3)
-    return rows[:, : plane.width]
+        return _rows(samples, plane, width=plane.width * 3).reshape(plane.height, plane.width, 3)
+    return _rows(samples, plane, width=plane.width)
+
+
+def _rows(samples: NDArray[_Sample], plane: VideoPlane, *, width: int) -> NDArray[_Sample]:
+    """The rows of a plane from top to bottom, without what pads them; a view in any case."""
+    rows = samples.reshape(plane.height, -1)[:, :width]
+    # A negative line size, as after a vertical flip, says that the first row in memory is the last of the picture.
+    return rows[::-1] if plane.line_size < 0 else rows
 
 
 def look(raw: RawFrame) -> tuple[Plane, ...]:

@@ -1,6 +1,6 @@
 """The raw frame. Private side: holds one decoded picture and lets nobody but `_pixels` reach it."""
 
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 import av
 
@@ -10,6 +10,9 @@ from skyveil.core.time import MediaTime
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv420p10le", "rgb24")
 """Pixel formats that the gate paints: the decoder converts everything else to one of them."""
+
+_PICTURE: Final = "_RawFrame__picture"
+"""The slot's mangled name; only this module knows it."""
 
 
 @final
@@ -22,17 +25,32 @@ class RawFrame:
 
     __slots__ = ("__picture", "damaged", "height", "id", "time", "width")
 
+    id: FrameId
+    time: MediaTime
+    damaged: bool
+    width: int
+    height: int
+
     def __init__(self, picture: av.VideoFrame, frame_id: FrameId, time: MediaTime, *, damaged: bool = False) -> None:
         if picture.format.name not in FORMATS:
             raise BoundaryViolated(
                 f"frame {frame_id.index}: pixel format {picture.format.name} is not one of {FORMATS}"
             )
-        self.__picture: av.VideoFrame | None = picture
-        self.id = frame_id
-        self.time = time
-        self.damaged = damaged
-        self.width = picture.width
-        self.height = picture.height
+        put = object.__setattr__
+        put(self, _PICTURE, picture)
+        put(self, "id", frame_id)
+        put(self, "time", time)
+        put(self, "damaged", damaged)
+        put(self, "width", picture.width)
+        put(self, "height", picture.height)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refuse every change: a frame that takes another name would take another frame's regions."""
+        raise BoundaryViolated(f"RawFrame.{name} can not be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse to lose a field."""
+        raise BoundaryViolated(f"RawFrame.{name} can not be deleted")
 
     def __repr__(self) -> str:
         """Name and size; never pixels."""
@@ -53,12 +71,12 @@ class RawFrame:
 
 def _picture_of(raw: RawFrame) -> av.VideoFrame:
     """The picture inside, for `_pixels` only."""
-    picture: av.VideoFrame | None = raw._RawFrame__picture  # type: ignore[attr-defined]  # noqa: SLF001 (the one reader)
-    if picture is None:
+    picture = getattr(raw, _PICTURE)
+    if not isinstance(picture, av.VideoFrame):
         raise BoundaryViolated(f"frame {raw.id.index} was already consumed by the gate")
     return picture
 
 
 def _empty(raw: RawFrame) -> None:
     """Take the picture away, for `_pixels` only."""
-    raw._RawFrame__picture = None  # type: ignore[attr-defined]  # noqa: SLF001 (the one writer)
+    object.__setattr__(raw, _PICTURE, None)

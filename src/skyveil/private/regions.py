@@ -27,11 +27,13 @@ class Regions:
     looked: Looked | None
 
     def __post_init__(self) -> None:
-        """Raise BoundaryViolated when the evidence is of another frame or a box is malformed."""
+        """Raise BoundaryViolated when the evidence is of another frame or a region is malformed."""
         if self.looked is not None and self.looked.of != self.of:
             raise BoundaryViolated(f"regions of frame {self.of.index} carry evidence of frame {self.looked.of.index}")
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4 or self.boxes.dtype != np.int32:
             raise BoundaryViolated(f"regions of frame {self.of.index}: boxes {self.boxes.shape} {self.boxes.dtype}")
+        if (self.boxes[:, :2] > self.boxes[:, 2:]).any():
+            raise BoundaryViolated(f"regions of frame {self.of.index}: a box ends before it starts")
         for polygon in self.polygons:
             if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not np.isfinite(polygon).all():
                 raise BoundaryViolated(f"regions of frame {self.of.index}: malformed polygon {polygon.shape}")

@@ -17,11 +17,13 @@ class RedactedFrame:
     """A frame that passed `gate.redact` with evidence of its own. Made there and nowhere else.
 
     `picture` holds planes, presentation time and colour fields, and no side data. Treat it as read-only: its
-    consumers are the encoders.
+    consumers are the encoders. PyAV has no read-only planes; what keeps raw pixels from being painted back is that
+    nobody who may hold a RedactedFrame may look at a RawFrame.
     """
 
-    __slots__ = ("_picture", "covered_share", "height", "id", "time", "whole", "width")
+    __slots__ = ("_picture", "_seal", "covered_share", "height", "id", "time", "whole", "width")
 
+    _seal: _Seal
     _picture: av.VideoFrame
     id: FrameId
     time: MediaTime
@@ -43,6 +45,7 @@ class RedactedFrame:
         if seal is not SEAL:
             raise BoundaryViolated("a RedactedFrame is made by gate.redact only")
         put = object.__setattr__
+        put(self, "_seal", seal)
         put(self, "_picture", picture)
         put(self, "id", frame_id)
         put(self, "time", time)
@@ -60,6 +63,10 @@ class RedactedFrame:
         """Refuse every change."""
         raise BoundaryViolated(f"RedactedFrame.{name} can not be set")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse to lose a field."""
+        raise BoundaryViolated(f"RedactedFrame.{name} can not be deleted")
+
     def __init_subclass__(cls) -> NoReturn:
         """Refuse subclasses."""
         raise BoundaryViolated("RedactedFrame can not be subclassed")
@@ -74,11 +81,11 @@ class RedactedFrame:
 
 
 def sealed(frame: object) -> RedactedFrame:
-    """The frame itself when it is exactly a RedactedFrame with a picture; BoundaryViolated otherwise.
+    """The frame itself when it is exactly a RedactedFrame that carries the seal; BoundaryViolated otherwise.
 
     Every encoder calls it first: types stop mistakes, this stops `# type: ignore` and `object.__new__`.
     """
-    if type(frame) is not RedactedFrame or type(getattr(frame, "_picture", None)) is not av.VideoFrame:
+    if type(frame) is not RedactedFrame or getattr(frame, "_seal", None) is not SEAL:
         raise BoundaryViolated(f"expected a RedactedFrame from gate.redact, got {type(frame).__name__}")
     return frame
 
