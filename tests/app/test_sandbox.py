@@ -1,6 +1,7 @@
 """Each layer of the wall, tried for real in a process of its own."""
 
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -59,7 +60,7 @@ def test_every_layer_holds_on_this_kernel(tmp_path: Path) -> None:
     lines = behind_the_wall("print(report.enough); print(*report.holds, sep='|'); print(*report.missing)", tmp_path)
     assert lines[0] == "True"
     held = set(lines[1].split("|"))
-    assert sandbox.REQUIRED <= held
+    assert held >= sandbox.REQUIRED
     assert {"no capabilities", "dies with parent"} <= held
     assert {"landlock files", "seccomp"} & held
 
@@ -92,8 +93,8 @@ ATTEMPTS = [
     ("unix socket", "socket.socket(socket.AF_UNIX)"),
     ("socket pair", "socket.socketpair()"),
     (
-        "name look-up",
-        "socket.getaddrinfo('localhost', 80, type=socket.SOCK_STREAM)[0] and socket.create_connection(('127.0.0.1', 9))",
+        "connect to this machine",
+        "socket.create_connection(('127.0.0.1', 9))",
     ),
     # Other processes.
     ("fork", "os.fork()"),
@@ -238,8 +239,8 @@ def test_a_wall_without_kernel_layers_is_not_enough() -> None:
 
 def test_another_system_is_refused_with_the_missing_layers_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sandbox.unsupported() is None
-    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
     reason = sandbox.unsupported()
     assert reason is not None
-    assert "darwin" in reason
+    assert "Darwin" in reason
     assert "landlock" in reason

@@ -17,6 +17,7 @@ The limits are of the process, the rest is of the thread and what it starts late
 
 import ctypes
 import os
+import platform
 import resource
 import signal
 import struct
@@ -113,10 +114,10 @@ def enter(readable: Iterable[Path]) -> WallReport:
 
 def unsupported() -> str | None:
     """Why redaction is refused on this kind of system, naming the layers that it lacks; None on Linux."""
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return None
     return (
-        f"{sys.platform} is not supported: these layers of the wall around raw pixels are missing there: "
+        f"{platform.system()} is not supported: these layers of the wall around raw pixels are missing there: "
         "landlock files, seccomp, no new privileges, not dumpable; run skyveil on Linux or in a Linux container"
     )
 
