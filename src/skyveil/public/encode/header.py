@@ -1,0 +1,128 @@
+"""What an encoded stream is, in numbers. Public side: no pixels, no people, no names of files or hosts."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal, TypeAlias, final
+
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.settings import Codec
+
+AudioCodec: TypeAlias = Literal["aac", "opus"]
+StillFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic"]
+
+PRESETS: Final = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+"""The names of x264 and x265, cheapest first; AV1 takes them too, or a number of its own."""
+
+AV1_PRESETS: Final = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3, 2), strict=True))
+"""Preset of SVT-AV1 (0 slowest to 13 fastest) that stands for each name."""
+
+CRF: Final[dict[Codec, tuple[int, int]]] = {"h264": (20, 51), "h265": (23, 51), "av1": (30, 63)}
+"""Default and highest constant rate factor of each codec. The lowest is 1: 0 is lossless, which few players read."""
+
+SIZE_LIMIT_PX: Final = 16384
+"""Longest side of a picture: 8K has 8192, and no encoder here takes more than this."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EncodeSettings:
+    """How to encode: `preset` and `crf` None stand for `fast` and the codec's default.
+
+    `threads` = 1 costs the least CPU and makes the output the same on every machine: x264 plans a frame
+    differently for each number of threads.
+    """
+
+    codec: Codec = "h264"
+    preset: str | None = None
+    crf: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise SettingsRefused for a codec, preset, crf or thread count that does not exist."""
+        if self.codec not in CRF:
+            raise SettingsRefused(f"unknown codec {self.codec!r}: choose {', '.join(CRF)}")
+        if self.preset is not None and self.preset not in PRESETS and not self._is_av1_number(self.preset):
+            numbers = " or 0 to 13" if self.codec == "av1" else ""
+            raise SettingsRefused(
+                f"unknown preset {self.preset!r} for {self.codec}: choose {', '.join(PRESETS)}{numbers}"
+            )
+        if self.crf is not None and not 1 <= self.crf <= CRF[self.codec][1]:
+            raise SettingsRefused(f"crf of {self.codec} must be 1 to {CRF[self.codec][1]}, got {self.crf}")
+        if not 1 <= self.threads <= 64:
+            raise SettingsRefused(f"encoder threads must be 1 to 64, got {self.threads}")
+
+    def _is_av1_number(self, preset: str) -> bool:
+        return self.codec == "av1" and preset.isascii() and preset.isdigit() and int(preset) <= 13
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PublicStreamInfo:
+    """What the encoder must know of the source: shape, clock and colour, and nothing else of it."""
+
+    width: int
+    height: int
+    time_base: Fraction
+    average_rate: Fraction | None
+    sample_aspect: Fraction
+    bit_depth: int
+    full_range: bool
+    color: tuple[int, int, int]
+    """Primaries, transfer, matrix (ITU-T H.273 code points)."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """One encoded video stream: what a muxer writes before the first packet."""
+
+    codec: Codec
+    width: int
+    height: int
+    time_base: Fraction
+    average_rate: Fraction | None
+    sample_aspect: Fraction
+    bit_depth: int
+    full_range: bool
+    color: tuple[int, int, int]
+    extradata: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AudioHeader:
+    """One audio stream, encoded anew; `time_base` is one sample."""
+
+    codec: AudioCodec
+    sample_rate: int
+    channels: int
+    extradata: bytes
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per tick of the packets."""
+        return Fraction(1, self.sample_rate)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AudioPacket:
+    """Encoded sound; made only by `skyveil.public.encode.audio`, and only when the operator asked to keep it."""
+
+    data: bytes
+    pts: int
+    duration: int
+    time_base: Fraction
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StillImage:
+    """A redacted picture as the bytes of an image file."""
+
+    format: StillFormat
+    width: int
+    height: int
+    data: bytes

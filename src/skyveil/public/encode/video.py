@@ -1,0 +1,212 @@
+"""Redacted frames to encoded packets. Public side: takes nothing but RedactedFrame, writes nothing.
+
+The stream says nothing of the input or the host: no caption or unregistered SEI, no encoder banner (x264's tells the
+number of threads), no clock but the media's.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final, final
+
+import av
+from av.codec.context import Flags
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from skyveil.core.errors import BoundaryViolated, SettingsRefused
+from skyveil.core.settings import Codec
+from skyveil.public.encode.header import AV1_PRESETS, CRF, EncodeSettings, PublicStreamInfo, StreamHeader
+from skyveil.public.encode.units import without_banner
+from skyveil.public.types import RedactedFrame, RedactedPacket, sealed
+
+KEY_EVERY_S: Final = 10
+"""Longest time between key frames of media time: what a player must decode to seek."""
+
+ENCODERS: Final[dict[Codec, str]] = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}
+
+_RANGE_LIMITED, _RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
+_RATES: Final = (Fraction(1), Fraction(240))
+"""Nominal frame rates that every encoder accepts. Rate control reads them; times never come from them."""
+
+
+@final
+class VideoEncoder:
+    """Encodes the frames of one stream in order. One thread owns it; `end` closes it."""
+
+    def __init__(self, settings: EncodeSettings, info: PublicStreamInfo) -> None:
+        """Open the encoder; SettingsRefused when it does not take the size or settings."""
+        self._bit_depth = 8 if settings.codec == "h264" else info.bit_depth
+        self._context = _opened(settings, info, self._bit_depth)
+        self._pixel_format = self._context.pix_fmt
+        self._codec = settings.codec
+        self._clock = _Clock(info.time_base, _nominal_rate(info))
+        self.header = StreamHeader(
+            codec=settings.codec,
+            width=info.width,
+            height=info.height,
+            time_base=info.time_base,
+            average_rate=info.average_rate,
+            sample_aspect=info.sample_aspect,
+            bit_depth=self._bit_depth,
+            full_range=info.full_range,
+            color=info.color,
+            extradata=self._context.extradata or b"",
+        )
+
+    def encode(self, frame: RedactedFrame) -> list[RedactedPacket]:
+        """The packets that are ready after this frame, in decoding order; often none or one.
+
+        Raises BoundaryViolated for anything but a RedactedFrame of this stream, later than the one before it.
+        """
+        picture = self._plain(sealed(frame))
+        ticks = frame.time.ticks
+        picture.pts = ticks
+        picture.time_base = self.header.time_base
+        picture.pict_type = PictureType.I if self._clock.next_is_key(ticks) else PictureType.NONE
+        return self._packets(picture)
+
+    def end(self) -> list[RedactedPacket]:
+        """The packets that the encoder still held."""
+        return self._packets(None)
+
+    def _plain(self, frame: RedactedFrame) -> av.VideoFrame:
+        """The picture in the encoder's pixel format, checked to be one of this stream and to carry no side data."""
+        picture, header = frame.picture, self.header
+        if (frame.width, frame.height) != (header.width, header.height) or frame.time.time_base != header.time_base:
+            raise BoundaryViolated(f"frame {frame.id.index} is not of this stream: {frame.width}x{frame.height}")
+        if len(picture.side_data) > 0:
+            raise BoundaryViolated(f"frame {frame.id.index} carries side data past the gate")
+        if picture.format.name == self._pixel_format:
+            return picture
+        if picture.format.name == "yuvj420p":
+            return _relabelled(picture)
+        return picture.reformat(format=self._pixel_format)
+
+    def _packets(self, picture: av.VideoFrame | None) -> list[RedactedPacket]:
+        return [self._packet(packet) for packet in self._context.encode(picture)]
+
+    def _packet(self, packet: "av.Packet[VideoStream]") -> RedactedPacket:
+        if packet.pts is None or packet.dts is None:
+            raise BoundaryViolated("the encoder gave a packet without a time")
+        data = bytes(packet)
+        return RedactedPacket(
+            data=without_banner(data) if self._codec == "h264" and packet.is_keyframe else data,
+            pts=packet.pts,
+            dts=packet.dts,
+            duration=self._clock.duration(packet.pts),
+            time_base=self.header.time_base,
+            keyframe=packet.is_keyframe,
+        )
+
+
+@final
+class _Clock:
+    """Times of the frames that went in: how long each is shown, and when a key frame is due."""
+
+    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
+        self._gap = max(1, round(1 / (rate * time_base)))
+        self._key_every = KEY_EVERY_S / time_base
+        self._last: int | None = None
+        self._last_key: int | None = None
+        self._durations: OrderedDict[int, int] = OrderedDict()
+
+    def next_is_key(self, ticks: int) -> bool:
+        """Note a frame; whether it must be a key frame. Raises BoundaryViolated when time does not go forward."""
+        if self._last is not None:
+            if ticks <= self._last:
+                raise BoundaryViolated(f"frame times must ascend, got {ticks} after {self._last}")
+            self._gap = ticks - self._last
+            self._durations[self._last] = self._gap
+        self._last = ticks
+        due = self._last_key is None or ticks - self._last_key >= self._key_every
+        if due:
+            self._last_key = ticks
+        return due
+
+    def duration(self, ticks: int) -> int:
+        """Ticks until the next frame; for the newest frame, as long as the one before it."""
+        return self._durations.pop(ticks, self._gap)
+
+
+def _nominal_rate(info: PublicStreamInfo) -> Fraction:
+    rate = info.average_rate or Fraction(25)
+    return min(max(rate, _RATES[0]), _RATES[1]).limit_denominator(1001)
+
+
+def _opened(settings: EncodeSettings, info: PublicStreamInfo, bit_depth: int) -> VideoCodecContext:
+    context = av.CodecContext.create(ENCODERS[settings.codec], "w")
+    if not isinstance(context, VideoCodecContext):
+        raise SettingsRefused(f"this PyAV has no video encoder {ENCODERS[settings.codec]}")
+    context.width, context.height = info.width, info.height
+    context.pix_fmt = "yuv420p10le" if bit_depth == 10 else "yuv420p"
+    context.time_base, context.framerate = info.time_base, _nominal_rate(info)
+    context.sample_aspect_ratio = info.sample_aspect
+    context.color_range = _RANGE_FULL if info.full_range else _RANGE_LIMITED
+    context.color_primaries, context.color_trc, context.colorspace = info.color
+    context.gop_size = max(1, int(_nominal_rate(info) * KEY_EVERY_S))
+    context.thread_count = settings.threads
+    context.flags |= Flags.global_header | Flags.bitexact
+    context.options = _OPTIONS[settings.codec](settings)
+    try:
+        context.open()
+    except FFmpegError as error:
+        raise SettingsRefused(
+            f"{settings.codec} can not encode {info.width}x{info.height} with these settings: choose another codec"
+        ) from error
+    return context
+
+
+def _h264(settings: EncodeSettings) -> dict[str, str]:
+    return {
+        "preset": settings.preset or "fast",
+        "crf": str(settings.crf or CRF["h264"][0]),
+        "a53cc": "0",
+        "udu_sei": "0",
+        "forced-idr": "1",
+    }
+
+
+def _h265(settings: EncodeSettings) -> dict[str, str]:
+    pools = "none" if settings.threads == 1 else str(settings.threads)
+    return {
+        "preset": settings.preset or "fast",
+        "crf": str(settings.crf or CRF["h265"][0]),
+        "a53cc": "0",
+        "udu_sei": "0",
+        "forced-idr": "1",
+        "x265-params": f"log-level=none:info=0:pools={pools}:frame-threads=1",
+    }
+
+
+def _av1(settings: EncodeSettings) -> dict[str, str]:
+    preset = settings.preset or "fast"
+    return {
+        "preset": str(AV1_PRESETS.get(preset, preset)),
+        "crf": str(settings.crf or CRF["av1"][0]),
+        "svtav1-params": f"lp={settings.threads}",
+    }
+
+
+_OPTIONS: Final[dict[Codec, Callable[[EncodeSettings], dict[str, str]]]] = {"h264": _h264, "h265": _h265, "av1": _av1}
+
+
+def _relabelled(picture: av.VideoFrame) -> av.VideoFrame:
+    """The same samples as yuv420p: yuvj420p differs in the name only, and FFmpeg would squeeze the range."""
+    fresh = av.VideoFrame(picture.width, picture.height, "yuv420p")
+    for source, target in zip(picture.planes, fresh.planes, strict=True):
+        if source.line_size == target.line_size:
+            target.update(bytes(source))
+            continue
+        rows = memoryview(source)
+        wide = bytearray(target.buffer_size)
+        for row in range(source.height):
+            start = row * target.line_size
+            wide[start : start + source.width] = rows[row * source.line_size :][: source.width]
+        target.update(bytes(wide))
+    fresh.color_range = _RANGE_FULL
+    fresh.color_primaries, fresh.color_trc = picture.color_primaries, picture.color_trc
+    fresh.colorspace = picture.colorspace
+    return fresh
