@@ -1,7 +1,7 @@
 """What the gate must hide in one frame. Private side, handed to the gate."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,17 @@ from skyveil.core.geometry import Polygon
 from skyveil.core.ids import FrameId
 from skyveil.private.looked import Looked
 
+FURTHEST_CORNER_PX: Final = 2**24
+"""Beyond it float32 skips pixels, and edges could move into the picture."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Regions:
     """Boxes and polygons to cover in the frame `of`, with the evidence behind them.
 
-    boxes: (N, 4) int32 xyxy half-open pixels, may lie partly outside the picture; polygons: corner points in pixels.
+    boxes: (N, 4) int32 xyxy half-open pixels, may lie partly outside the picture; polygons: corner points in
+    pixels, at most 2**24 away.
     looked: None means that nobody looked at this frame; then the gate hides the whole frame.
     """
 
@@ -35,13 +39,18 @@ class Regions:
         if (self.boxes[:, :2] > self.boxes[:, 2:]).any():
             raise BoundaryViolated(f"regions of frame {self.of.index}: a box ends before it starts")
         for polygon in self.polygons:
-            if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not np.isfinite(polygon).all():
+            if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not _is_near(polygon):
                 raise BoundaryViolated(f"regions of frame {self.of.index}: malformed polygon {polygon.shape}")
 
     @property
     def whole(self) -> bool:
         """Whether the whole frame must be hidden for want of evidence."""
         return self.looked is None
+
+
+def _is_near(polygon: Polygon) -> bool:
+    """Whether every corner is a number that float32 can tell from the next pixel."""
+    return bool((np.abs(polygon) <= FURTHEST_CORNER_PX).all())
 
 
 def whole_frame(frame: FrameId) -> Regions:
