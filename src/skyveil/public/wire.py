@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Final, Literal, TypeAlias, final, get_args
+from typing import BinaryIO, Final, TypeAlias, final, get_args
 
 from skyveil.core import errors
 from skyveil.core.errors import SkyveilError, WorkerFailed
@@ -40,8 +40,6 @@ PACKET_LIMIT: Final = 64 << 20
 STILL_LIMIT: Final = 256 << 20
 TEXT_LIMIT: Final = 8 << 20
 """Bytes of the largest JSON body: a day of one share per second has under 1 MiB."""
-
-FrameFault: TypeAlias = Literal["damaged", "missing"]
 
 
 @final
