@@ -86,7 +86,8 @@ class ClipMaker:
             stream.pix_fmt = pixel_format
             stream.codec_context.time_base = Fraction(1, rate_fps if ticks is None else 1000)
             for index, picture in enumerate(pictures):
-                stream.height, stream.width = picture.shape[:2]
+                if index == 0:
+                    stream.height, stream.width = picture.shape[:2]
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
                 frame.pts = index if ticks is None else next(ticks)
                 frame.time_base = stream.codec_context.time_base
