@@ -26,7 +26,44 @@ _CONTAINERS: Final[dict[Codec, tuple[str, ...]]] = {
     "av1": (".mp4", ".mkv", ".webm"),
 }
 _VIDEO_SUFFIXES: Final = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".mxf", ".ogv", ".ogg", ".dv", ".divx", ".gif", ".h264", ".264", ".h265", ".265", ".hevc", ".ivf", ".y4m", ".mjpeg", ".mjpg", ".rm", ".rmvb", ".m2v"]
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".mpg",
+        ".mpeg",
+        ".vob",
+        ".wmv",
+        ".asf",
+        ".flv",
+        ".f4v",
+        ".3gp",
+        ".3g2",
+        ".mxf",
+        ".ogv",
+        ".ogg",
+        ".dv",
+        ".divx",
+        ".gif",
+        ".h264",
+        ".264",
+        ".h265",
+        ".265",
+        ".hevc",
+        ".ivf",
+        ".y4m",
+        ".mjpeg",
+        ".mjpg",
+        ".rm",
+        ".rmvb",
+        ".m2v",
+    ]
 )
 _STILL_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -226,18 +263,17 @@ def _expand_pattern(match: Path, skipped: list[Left]) -> Iterator[_Found]:
 
 def _walk(root: Path, skipped: list[Left]) -> Iterator[_Found]:
     """Media files below `root` in name order; links to folders are not followed, so no loop can arise."""
-    for folder, names, files in os.walk(root, onerror=lambda error: _unread(error, skipped)):
+
+    def unread(error: OSError) -> None:
+        skipped.append(Left(Path(str(error.filename)), f"can not be read: {error.strerror}"))
+
+    for folder, names, files in os.walk(root, onerror=unread):
         here = Path(folder)
         names.sort()
         skipped += [Left(here / name, "is a link to a folder") for name in names if (here / name).is_symlink()]
         for name in sorted(files):
             if _is_media(here / name, skipped):
                 yield _Found((here / name).absolute(), (here / name).relative_to(root), named=False)
-
-
-def _unread(error: OSError, skipped: list[Left]) -> None:
-    """Note a folder that can not be listed."""
-    skipped.append(Left(Path(str(error.filename)), f"can not be read: {error.strerror}"))
 
 
 def _is_media(path: Path, skipped: list[Left]) -> bool:

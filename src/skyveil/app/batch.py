@@ -1,0 +1,348 @@
+"""Many files through few workers, each output checked before it gets its name. App, parent side: no raw pixel here.
+
+One slot is one thread with one worker process. A worker that dies or hangs fails its file with the cause, and the next
+file gets a new worker. A signal ends the workers first; then nothing can be half-done, because every output is a
+`.part` until it is complete, checked and flushed.
+"""
+
+import hashlib
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final, TypeAlias, final
+
+from skyveil.app.jobs import Job, Plan, shown, writable
+from skyveil.app.process import COMMAND, SILENT_S, Worker
+from skyveil.app.recording import Recorded, record, suspects_in
+from skyveil.app.task import Begin, Sound, Task, settings_json, with_masks
+from skyveil.core.errors import InputRefused, OutputRefused, SkyveilError, WorkerFailed
+from skyveil.core.settings import Mask, RedactSettings
+from skyveil.public.record.result import FileSide, Result, Verified, read_result, write_result
+from skyveil.public.record.writer import CONTAINERS
+from skyveil.public.wire import Finished, Progress, Suspect
+
+_BLOCK: Final = 1 << 20
+_SUSPECT_GROWTH: Final = 0.25
+"""A suspect is covered with this share of its sides around it: what a detector finds twice it finds shifted."""
+_SUSPECT_AROUND_S: Final = 0.5
+"""And for this long before and after: verify does not look at every frame."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes about its files, beside what is covered in them. `masks` are by the input's name."""
+
+    overwrite: bool = False
+    slots: int = 1
+    input_hash: bool = True
+    verify: bool = False
+    masks: Mapping[str, tuple[Mask, ...]] = field(default_factory=dict)
+    models: Mapping[str, Path] = field(default_factory=dict)
+    command: Sequence[str] = COMMAND
+    silent_s: float = SILENT_S
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A file has come this far; `expected` is what its container promises."""
+
+    job: Job
+    frames: int
+    expected: int | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A file is finished and checked; `suspects` are those left by --verify."""
+
+    job: Job
+    result: Result
+    suspects: tuple[Suspect, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Already:
+    """An earlier run did this file with the same settings, and its output is unchanged."""
+
+    job: Job
+    damaged: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A file failed; nothing lies under its final name that was not there before."""
+
+    job: Job
+    error: SkyveilError
+
+
+Event: TypeAlias = Advanced | Done | Already | Lost
+
+
+@final
+class Stopped(Exception):
+    """A signal asked the run to end; everything of ours is cleared away by the time it is raised."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}; nothing is left half-done")
+        self.exit_code = 128 + number
+
+
+@final
+class Batch:
+    """One run over a plan. Make it, then iterate over `run` once, in the main thread."""
+
+    def __init__(self, plan: Plan, settings: RedactSettings, options: Options) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._options = options
+        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()  # filled here, so it can not grow
+        for job in plan.jobs:
+            self._waiting.put(job)
+        self._events: queue.Queue[Event | None] = queue.Queue(maxsize=64)  # a slow screen makes the slots wait
+        self._stop = threading.Event()
+        self._workers: set[Worker] = set()
+        self._lock = threading.RLock()  # the signal handler may come while the main thread holds it
+
+    def run(self) -> Iterator[Event]:
+        """What happens, as it happens. Raises Stopped after SIGINT or SIGTERM, when all is cleared away."""
+        slots = max(1, min(self._options.slots, len(self._plan.jobs)))
+        threads = [threading.Thread(target=self._slot, name=f"slot-{index}") for index in range(slots)]
+        with _signals(self._halt) as caught:
+            for thread in threads:
+                thread.start()
+            try:
+                yield from self._until_idle(slots)
+            finally:
+                self._end(threads)
+        if caught:
+            raise Stopped(caught[0])
+
+    def _until_idle(self, slots: int) -> Iterator[Event]:
+        running = slots
+        while running:
+            event = self._events.get()
+            if event is None:
+                running -= 1
+            else:
+                yield event
+
+    def _halt(self) -> None:
+        """No new file, and every worker ends now."""
+        self._stop.set()
+        with self._lock:
+            for worker in self._workers:
+                worker.kill()
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        """Wait for the slots; what they still tell is dropped."""
+        self._halt()
+        for thread in threads:
+            while thread.is_alive():
+                with suppress(queue.Empty):
+                    self._events.get(timeout=0.05)
+            thread.join()
+
+    def _slot(self) -> None:
+        """One slot's life: jobs until none is left, each with the worker of the one before while that lives."""
+        slot = _Slot()
+        try:
+            while not self._stop.is_set():
+                job = self._waiting.get_nowait()
+                try:
+                    self._one(job, slot)
+                except SkyveilError as error:
+                    self._lost(job, error)
+                except Exception as error:  # the loop over files: one that hits a bug must not take the others along
+                    self._lost(job, WorkerFailed(f"unexpected {type(error).__name__}: {error}; please report it"))
+        except queue.Empty:
+            return
+        finally:
+            self._release(slot)
+            self._events.put(None)
+
+    def _lost(self, job: Job, error: SkyveilError) -> None:
+        """Tell of a failure, unless it is only that we ended the workers."""
+        if not self._stop.is_set():
+            self._events.put(Lost(job, error))
+
+    def _one(self, job: Job, slot: "_Slot") -> None:
+        """Do one job."""
+        settings = with_masks(self._settings, self._options.masks.get(job.source.name, ()))
+        earlier = self._already(job, settings)
+        if earlier is not None:
+            self._events.put(earlier)
+            return
+        writable(job, overwrite=self._options.overwrite)
+        _make_folder(job.output.parent)
+        self._events.put(self._redacted(job, settings, self._ready(slot)))
+
+    def _redacted(self, job: Job, settings: RedactSettings, worker: Worker) -> Done:
+        """Redact, and with `verify` look again, cover what was found and look once more."""
+        size, sha256 = job.source.stat().st_size, sha256_of(job.source) if self._options.input_hash else None
+        recorded = self._recorded(job, settings, worker, overwrite=self._options.overwrite)
+        verified: Verified | None = None
+        left: tuple[Suspect, ...] = ()
+        if self._options.verify:
+            found, looked = self._suspects(job, settings, worker)
+            left = found
+            if found:
+                again = with_masks(settings, masks_over(found))
+                recorded = self._recorded(job, again, worker, overwrite=True)
+                left, looked = self._suspects(job, settings, worker)
+            verified = Verified(_independent(recorded.finished, looked), len(found), len(left))
+        if worker.wall is None:
+            raise WorkerFailed("the worker never told of its wall")
+        told = size if self._options.input_hash else None
+        result = Result(
+            input=FileSide(job.source.name, sha256, told),
+            output=FileSide(job.output.name, recorded.written.sha256, recorded.written.size),
+            settings=settings_json(settings),
+            finished=recorded.finished,
+            wall=worker.wall,
+            verified=verified,
+        )
+        write_result(job.result, result)
+        return Done(job, result, left)
+
+    def _recorded(self, job: Job, settings: RedactSettings, worker: Worker, *, overwrite: bool) -> Recorded:
+        """One pass over the input, into the output."""
+        task = Task(job.source, settings, _sound(job.output))
+        sound = settings.keep_audio
+        return record(worker.run(task), job.output, overwrite=overwrite, sound=sound, progress=self._teller(job))
+
+    def _suspects(self, job: Job, settings: RedactSettings, worker: Worker) -> tuple[tuple[Suspect, ...], Finished]:
+        """One look at the output."""
+        return suspects_in(worker.run(Task(job.output, settings, action="verify")), self._teller(job))
+
+    def _teller(self, job: Job) -> Callable[[Progress], None]:
+        return lambda progress: self._events.put(Advanced(job, progress.frames, progress.expected))
+
+    def _already(self, job: Job, settings: RedactSettings) -> Already | None:
+        """Whether the output is there, unchanged, made of this input with these settings."""
+        if self._options.overwrite or not job.output.is_file():
+            return None
+        fields = read_result(job.result)
+        if fields is None or fields.get("settings") != settings_json(settings):
+            return None
+        if self._options.verify and fields.get("verified") is None:
+            return None
+        made, of = (_told_hash(fields.get(side)) for side in ("output", "input"))
+        if made is None or of is None or made != sha256_of(job.output) or of != sha256_of(job.source):
+            return None
+        return Already(job, damaged=fields.get("frames_damaged") != 0)
+
+    def _ready(self, slot: "_Slot") -> Worker:
+        """The slot's worker, a new one when there is none that waits for a file."""
+        if slot.worker is not None and slot.worker.idle:
+            return slot.worker
+        self._release(slot)
+        with self._lock:
+            slot.worker = Worker(self._begin(), command=self._options.command, silent_s=self._options.silent_s)
+            self._workers.add(slot.worker)
+        if self._stop.is_set():
+            slot.worker.kill()
+        return slot.worker
+
+    def _begin(self) -> Begin:
+        """What a worker may read: the inputs of this run and, for verify, its outputs."""
+        jobs = self._plan.jobs
+        readable = {job.source.resolve().parent for job in jobs} if len(jobs) > 1 else {jobs[0].source.resolve()}
+        if self._options.verify:
+            readable |= {job.output.resolve().parent for job in jobs}
+        return Begin(tuple(sorted(readable)), self._options.models)
+
+    def _release(self, slot: "_Slot") -> None:
+        """Let the slot's worker go, and wait until it is gone; one in the middle of a file is ended."""
+        if slot.worker is None:
+            return
+        with self._lock:
+            self._workers.discard(slot.worker)
+        slot.worker.close(at_once=self._stop.is_set() or not slot.worker.idle)
+        slot.worker = None
+
+
+@final
+@dataclass(slots=True)
+class _Slot:
+    """The worker of one thread, None between two."""
+
+    worker: Worker | None = None
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, read in blocks; InputRefused when it can not be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise InputRefused(f"{shown(path)}: can not be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def masks_over(suspects: Sequence[Suspect]) -> tuple[Mask, ...]:
+    """Polygons that cover suspects of a redacted file, with room around them in place and time."""
+    masks = []
+    for suspect in suspects:
+        x1, y1, x2, y2 = suspect.xyxy
+        pad_x, pad_y = (x2 - x1) * _SUSPECT_GROWTH, (y2 - y1) * _SUSPECT_GROWTH
+        left, top, right, bottom = x1 - pad_x, y1 - pad_y, x2 + pad_x, y2 + pad_y
+        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        masks.append(Mask(corners, suspect.start_s - _SUSPECT_AROUND_S, suspect.end_s + _SUSPECT_AROUND_S))
+    return tuple(masks)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputRefused(f"{shown(folder)}: can not be made: {error.strerror}") from error
+
+
+def _sound(output: Path) -> Sound:
+    """The codec that the output's container takes for sound."""
+    container = CONTAINERS.get(output.suffix.lower())
+    return "aac" if container is None else container.audio
+
+
+def _told_hash(side: object) -> str | None:
+    """The hash in one side of a result that was read back."""
+    sha256 = side.get("sha256") if isinstance(side, dict) else None
+    return sha256 if isinstance(sha256, str) else None
+
+
+def _independent(redacted: Finished, verified: Finished) -> bool:
+    """Whether the second look was by networks that took no part in the first."""
+    return not {model.sha256 for model in redacted.models} & {model.sha256 for model in verified.models}
+
+
+@contextmanager
+def _signals(halt: Callable[[], None]) -> Iterator[list[int]]:
+    """Call `halt` on SIGINT, SIGTERM and SIGHUP; gives the signals that came. Outside the main thread it does nothing."""
+    caught: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        halt()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
