@@ -1,0 +1,297 @@
+"""A network in OpenVINO on the CPU. Private side; with `engine_onnxruntime` the only module that touches a runtime.
+
+Colour order, mean and scale are steps of the compiled graph: a picture goes in as it is, uint8, rows first.
+"""
+
+import hashlib
+import json
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.abc import MetaPathFinder
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Final, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.errors import DetectorFailed, ModelCorrupt
+from skyveil.core.manifest import ModelEntry
+from skyveil.core.settings import Precision
+from skyveil.private.detect.engine import (
+    ANY_SHAPE,
+    Computed,
+    Outputs,
+    Pending,
+    Pictures,
+    Preprocess,
+    Shape,
+    Shapes,
+    checked,
+    translated,
+)
+
+LONGEST_LOOK_S: Final = 120.0
+"""A look at an 8K picture takes under 10 s on one core; one that takes this long hangs."""
+
+_SHAPES_KEPT: Final = 4
+"""Compiled shapes kept by one network: a compiled CenterFace holds some 20 MB."""
+
+_PRIMITIVES_KEPT: Final = 300
+"""Compiled steps kept for shapes seen before, when any shape may come. OpenVINO's default of 5000 grew to 616 MB
+after 100 shapes of CenterFace; 300 stays at 375 MB (most of it the largest picture) at the same speed."""
+
+_RAISED: Final = (RuntimeError, TypeError, ValueError)
+"""What OpenVINO raises: RuntimeError from C++, the others from its Python binding."""
+
+
+# What we use of OpenVINO, which ships no py.typed.
+class _Tensor(Protocol):
+    @property
+    def data(self) -> NDArray[np.float32]: ...
+
+
+class _Request(Protocol):
+    def start_async(self, inputs: list[Pictures]) -> None: ...
+    def wait_for(self, timeout: int) -> bool: ...
+    def wait(self) -> None: ...
+    @property
+    def output_tensors(self) -> Sequence[_Tensor]: ...
+
+
+class _Compiled(Protocol):
+    def create_infer_request(self) -> _Request: ...
+    def export_model(self) -> BytesIO: ...
+
+
+class _Loaded(Protocol):
+    @property
+    def outputs(self) -> Sequence[object]: ...
+    def output(self, index: int) -> object: ...
+    def get_parameters(self) -> Sequence[object]: ...
+
+
+class _Model(Protocol):
+    def reshape(self, shape: list[int]) -> None: ...
+
+
+class _Core(Protocol):
+    def read_model(self, weights: bytes) -> _Loaded: ...
+    def get_property(self, device: str, name: str) -> str | Sequence[str]: ...
+    def compile_model(self, model: _Model, device: str, config: dict[str, str | int]) -> _Compiled: ...
+    def import_model(self, blob: bytes, device: str, config: dict[str, str | int]) -> _Compiled: ...
+
+
+@final
+class _NoConverter(MetaPathFinder):
+    """Hides OpenVINO's model converter while OpenVINO is imported.
+
+    `import openvino` imports `openvino.tools.ovc` where it is there, and importing that sends a usage event to a
+    web service (openvino/tools/ovc/__init__.py, 2026.4). Without it OpenVINO is complete for us, sends nothing,
+    and is there after 0.05 s CPU in place of 0.15 s.
+    """
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """Refuse the converter and its telemetry; leave every other name to the finders that follow."""
+        if fullname == "openvino.tools.ovc" or fullname.split(".")[0] == "openvino_telemetry":
+            raise ModuleNotFoundError(f"{fullname} is not loaded: it would send usage data", name=fullname)
+
+
+@contextmanager
+def _without_converter() -> Iterator[None]:
+    finder = _NoConverter()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+@final
+class OpenVinoEngine:
+    """One network in OpenVINO.
+
+    Parsing and compiling wait for the first shape that is not in the folder of compiled networks.
+    """
+
+    device: Final = "CPU"
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        weights: bytes,
+        preprocess: Preprocess,
+        outputs: tuple[int, ...] | None,
+        *,
+        shapes: Shapes,
+        precision: Precision,
+        threads: int,
+        requests: int,
+        compiled: Path | None,
+    ) -> None:
+        with _without_converter():
+            import openvino  # type: ignore[import-untyped]  # it ships stubs without py.typed
+
+        self._openvino: ModuleType = openvino
+        self._core: _Core = openvino.Core()
+        self._entry = entry
+        self._weights = weights
+        self._preprocess = preprocess
+        self._outputs = outputs
+        self._shapes = shapes
+        self._requests = requests
+        self._compiled = compiled
+        self._model: _Model | None = None
+        self._idle: OrderedDict[Shape, list[_Request]] = OrderedDict()
+        wide = precision == "f32" or "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._precision: Computed = "f32" if wide else "bf16"
+        self._config: dict[str, str | int] = {
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": requests,
+        }
+        if shapes == "any":
+            self._config["CPU_RUNTIME_CACHE_CAPACITY"] = _PRIMITIVES_KEPT
+
+    @property
+    def precision(self) -> Computed:
+        """bf16 where asked for by "auto" and the CPU computes in it."""
+        return self._precision
+
+    def prepare(self, shape: Shape) -> None:
+        """Compile for (B, H, W) unless that was done; "any" compiles once for all."""
+        self._requests_for(shape)
+
+    def start(self, pictures: Pictures) -> Pending:
+        """Start a look at (B, H, W, 3)."""
+        batch, height_px, width_px, _ = pictures.shape
+        idle = self._requests_for((batch, height_px, width_px))
+        if not idle:
+            raise DetectorFailed(f"{self._entry.describe}: {self._requests} looks are under way; wait for one first")
+        with translated(_RAISED, DetectorFailed, f"{self._entry.describe} on {width_px}x{height_px}"):
+            idle[-1].start_async([pictures])
+        return _Look(self._entry.describe, batch, idle.pop(), idle)
+
+    def export(self, shape: Shape) -> bytes:
+        """The compiled network as OpenVINO can load it again, on this CPU, with this version."""
+        with translated(_RAISED, DetectorFailed, f"{self._entry.describe} can not be exported"):
+            return self._compile(self._key(shape)).export_model().getvalue()
+
+    def blob_name(self, shape: Shape) -> str:
+        """The file name of the compiled network: it changes with everything that the compiled form depends on."""
+        recipe = {
+            "weights": self._entry.sha256,
+            "openvino": str(self._openvino.get_version()),
+            "cpu": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
+            "can": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+            "precision": self._precision,
+            "shape": self._key(shape),
+            "outputs": self._outputs,
+            "preprocess": asdict(self._preprocess),
+        }
+        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        return f"{self._entry.name}-{digest[:16]}.blob"
+
+    def _key(self, shape: Shape) -> Shape:
+        return shape if self._shapes == "fixed" else ANY_SHAPE
+
+    def _requests_for(self, shape: Shape) -> list[_Request]:
+        key = self._key(shape)
+        if key not in self._idle:
+            compiled = self._imported(key) or self._compile(key)
+            self._idle[key] = [compiled.create_infer_request() for _ in range(self._requests)]
+            if len(self._idle) > _SHAPES_KEPT:
+                self._idle.popitem(last=False)
+        self._idle.move_to_end(key)
+        return self._idle[key]
+
+    def _imported(self, key: Shape) -> _Compiled | None:
+        """The compiled network from the folder where it is there; ModelCorrupt when it is not as it was written."""
+        if self._compiled is None or not (self._compiled / self.blob_name(key)).exists():
+            return None
+        path = self._compiled / self.blob_name(key)
+        blob = verified_blob(path)
+        with translated(_RAISED, ModelCorrupt, f"{path} does not load; delete it"):
+            return self._core.import_model(blob, "CPU", self._config)
+
+    def _compile(self, key: Shape) -> _Compiled:
+        if self._model is None:
+            with translated(_RAISED, ModelCorrupt, f"{self._entry.describe} does not load"):
+                self._model = _with_preprocessing(
+                    self._openvino, self._core.read_model(self._weights), self._preprocess, self._outputs
+                )
+        with translated(_RAISED, DetectorFailed, f"{self._entry.describe} does not take {key[2]}x{key[1]} pixels"):
+            self._model.reshape([*key, 3])
+            return self._core.compile_model(self._model, "CPU", self._config)
+
+
+@final
+class _Look:
+    """One started request, which goes back to the idle ones when its answer was taken."""
+
+    def __init__(self, describe: str, batch: int, request: _Request, idle: list[_Request]) -> None:
+        self._describe = describe
+        self._batch = batch
+        self._request = request
+        self._idle = idle
+        self._answered = False
+
+    def wait(self) -> Outputs:
+        """Copies of the outputs: the request writes its next answer into the same memory."""
+        if self._answered:
+            raise DetectorFailed(f"{self._describe}: this look was answered before")
+        self._answered = True
+        return checked(self._describe, self._batch, self._answer())
+
+    def _answer(self) -> Outputs:
+        ended = True
+        try:
+            with translated(_RAISED, DetectorFailed, self._describe):
+                ended = self._request.wait_for(int(LONGEST_LOOK_S * 1000))
+                if not ended:
+                    raise DetectorFailed(f"{self._describe}: no answer within {LONGEST_LOOK_S:.0f} s")
+                self._request.wait()  # raises what the look raised
+                return tuple(np.array(tensor.data, np.float32) for tensor in self._request.output_tensors)
+        finally:
+            if ended:  # one that hangs is never used again
+                self._idle.append(self._request)
+
+
+def verified_blob(path: Path) -> bytes:
+    """The bytes of a compiled network, as hashed when it was written; ModelCorrupt otherwise.
+
+    OpenVINO does not check them itself: a blob with flipped bytes loads and answers wrongly.
+    """
+    try:
+        blob = path.read_bytes()
+        expected = path.with_suffix(".sha256").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelCorrupt(f"{path} or the hash beside it can not be read; delete it") from error
+    if hashlib.sha256(blob).hexdigest() != expected:
+        raise ModelCorrupt(f"{path} is not as it was written; delete it")
+    return blob
+
+
+def _with_preprocessing(
+    openvino: ModuleType, loaded: _Loaded, preprocess: Preprocess, outputs: tuple[int, ...] | None
+) -> _Model:
+    """The model, taking u8 NHWC RGB and answering f32."""
+    kept = [loaded.output(index) for index in (range(len(loaded.outputs)) if outputs is None else outputs)]
+    steps = openvino.preprocess.PrePostProcessor(openvino.Model(kept, loaded.get_parameters(), "kept"))
+    colours = openvino.preprocess.ColorFormat
+    taken = steps.input()
+    taken.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC")).set_color_format(colours.RGB)
+    taken.model().set_layout(openvino.Layout("NCHW"))
+    taken.preprocess().convert_element_type(openvino.Type.f32)
+    if preprocess.wants == "bgr":
+        taken.preprocess().convert_color(colours.BGR)
+    if preprocess != Preprocess(preprocess.wants):
+        taken.preprocess().mean(list(preprocess.mean)).scale(list(preprocess.scale))
+    for index in range(len(kept)):
+        steps.output(index).tensor().set_element_type(openvino.Type.f32)
+    prepared: _Model = steps.build()
+    return prepared
