@@ -3,16 +3,20 @@
 `look` borrows read-only planes, `take` moves the picture out and leaves the frame empty.
 """
 
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import av
 import numpy as np
 from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
-from skyveil.private.frame import RawFrame, _empty, _picture_of
+from skyveil.core.errors import BoundaryViolated
+from skyveil.private.frame import RawFrame
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+_PICTURE: Final = "_RawFrame__picture"
+"""The slot of the picture under the name that Python gives it outside the class; this module alone knows it."""
+
 _Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 
@@ -50,10 +54,17 @@ def look(raw: RawFrame) -> tuple[Plane, ...]:
 def take(raw: RawFrame) -> av.VideoFrame:
     """Move the picture out of `raw`; the frame is empty afterwards."""
     picture = _picture_of(raw)
-    _empty(raw)
+    object.__setattr__(raw, _PICTURE, None)
     return picture
 
 
 def picture_format(raw: RawFrame) -> str:
     """Name of the pixel format, for those who look."""
     return str(_picture_of(raw).format.name)
+
+
+def _picture_of(raw: RawFrame) -> av.VideoFrame:
+    picture = getattr(raw, _PICTURE)
+    if not isinstance(picture, av.VideoFrame):
+        raise BoundaryViolated(f"frame {raw.id.index} was already consumed by the gate")
+    return picture

@@ -1,6 +1,6 @@
 """The raw frame. Private side: holds one decoded picture and lets nobody but `_pixels` reach it."""
 
-from typing import Final, NoReturn, final
+from typing import NoReturn, final
 
 import av
 
@@ -10,9 +10,6 @@ from skyveil.core.time import MediaTime
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv420p10le", "rgb24")
 """Pixel formats that the gate paints: the decoder converts everything else to one of them."""
-
-_PICTURE: Final = "_RawFrame__picture"
-"""The slot's mangled name; only this module knows it."""
 
 
 @final
@@ -37,7 +34,7 @@ class RawFrame:
                 f"frame {frame_id.index}: pixel format {picture.format.name} is not one of {FORMATS}"
             )
         put = object.__setattr__
-        put(self, _PICTURE, picture)
+        put(self, "_RawFrame__picture", picture)
         put(self, "id", frame_id)
         put(self, "time", time)
         put(self, "damaged", damaged)
@@ -67,16 +64,3 @@ class RawFrame:
     def __array__(self, *_: object, **__: object) -> NoReturn:
         """Refuse to become an array."""
         raise BoundaryViolated("RawFrame can not become an array")
-
-
-def _picture_of(raw: RawFrame) -> av.VideoFrame:
-    """The picture inside, for `_pixels` only."""
-    picture = getattr(raw, _PICTURE)
-    if not isinstance(picture, av.VideoFrame):
-        raise BoundaryViolated(f"frame {raw.id.index} was already consumed by the gate")
-    return picture
-
-
-def _empty(raw: RawFrame) -> None:
-    """Take the picture away, for `_pixels` only."""
-    object.__setattr__(raw, _PICTURE, None)
