@@ -330,7 +330,7 @@ def _independent(redacted: Finished, verified: Finished) -> bool:
 
 @contextmanager
 def _signals(halt: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `halt` on SIGINT, SIGTERM and SIGHUP; gives the signals that came. Outside the main thread it does nothing."""
+    """Call `halt` on SIGINT, SIGTERM and SIGHUP; gives those that came. Outside the main thread it does nothing."""
     caught: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:

@@ -1,0 +1,135 @@
+"""One HTML page about a run, to look at. Public side: its pictures are made from the redacted OUTPUT files only.
+
+The page is complete in itself: styles inline, pictures as data, no script, and a policy that forbids the browser to
+fetch anything. Suspects are listed by time and box, never shown.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, final
+
+import av
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from skyveil.core.errors import OutputRefused
+from skyveil.public.record.output import OutputFile
+from skyveil.public.record.result import Result
+from skyveil.public.wire import Suspect
+
+SHEET_FILES: Final = 60
+"""Files of a run that get pictures; the others are listed. 60 files with 6 pictures are about 5 MB."""
+SHEET_PICTURES: Final = 6
+_PICTURE_WIDTH_PX: Final = 320
+_CURVE_POINTS: Final = 600
+_CURVE_WIDTH: Final = 600.0
+_CURVE_HEIGHT: Final = 80.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a run as the page tells it: done with a result, or not, with the reason."""
+
+    name: str
+    result: Result | None
+    output: Path | None = None
+    suspects: tuple[Suspect, ...] = ()
+    note: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of the contact sheet: seconds of media time and a JPEG as a data address."""
+
+    time_s: float
+    address: str
+
+
+def write_report(path: Path, entries: Sequence[Entry]) -> None:
+    """Write the page in one step, over an older one. Raises OutputRefused."""
+    page = render(entries)
+    with OutputFile(path, overwrite=True) as output:
+        output.write(page.encode("utf-8", "backslashreplace"))
+        output.commit()
+
+
+def render(entries: Sequence[Entry]) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("skyveil.public.record", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    shown = [_shown(entry, with_pictures=index < SHEET_FILES) for index, entry in enumerate(entries)]
+    return environment.get_template("report.html.j2").render(files=shown, curve=(_CURVE_WIDTH, _CURVE_HEIGHT))
+
+
+def contact_sheet(output: Path) -> tuple[Picture, ...]:
+    """Small pictures of a redacted file, spread over its length, from its key frames; empty when none decodes."""
+    try:
+        with av.open(str(output)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            duration = container.duration or 0
+            pictures: dict[float, Picture] = {}
+            for index in range(SHEET_PICTURES if duration > 0 else 1):
+                if index:
+                    container.seek((container.start_time or 0) + duration * index // SHEET_PICTURES)
+                frame = next(container.decode(stream), None)
+                if frame is not None:
+                    time_s = float(frame.time or 0.0)
+                    pictures.setdefault(time_s, Picture(time_s, _jpeg_address(frame)))
+            return tuple(pictures[time_s] for time_s in sorted(pictures))
+    except (FFmpegError, IndexError, ValueError):
+        return ()
+
+
+def curve_points(shares: Sequence[float]) -> str:
+    """The points of an SVG polyline of the covered share over time: at most 600, each the highest of its part."""
+    step = max(1, -(-len(shares) // _CURVE_POINTS))
+    peaks = [max(shares[start : start + step]) for start in range(0, len(shares), step)]
+    peaks = peaks * 2 if len(peaks) == 1 else peaks
+    width = _CURVE_WIDTH / max(1, len(peaks) - 1)
+    return " ".join(f"{index * width:.1f},{_CURVE_HEIGHT * (1 - peak):.1f}" for index, peak in enumerate(peaks))
+
+
+def _shown(entry: Entry, *, with_pictures: bool) -> dict[str, object]:
+    """What the template reads of one file."""
+    result = entry.result
+    pictures = contact_sheet(entry.output) if with_pictures and entry.output is not None else ()
+    points = curve_points(result.finished.covered_share_per_s) if result is not None else ""
+    return {
+        "name": _printable(entry.name),
+        "note": entry.note,
+        "pictures": pictures,
+        "points": points,
+        "fields": None if result is None else result.as_json(),
+        "suspects": entry.suspects,
+    }
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in name)
+
+
+def _jpeg_address(frame: VideoFrame) -> str:
+    """The frame, made small, as a JPEG in a data address."""
+    width = min(_PICTURE_WIDTH_PX, frame.width) + min(_PICTURE_WIDTH_PX, frame.width) % 2
+    height = max(2, round(frame.height * width / frame.width / 2) * 2)
+    context = av.CodecContext.create("mjpeg", "w")
+    if not isinstance(context, VideoCodecContext):
+        raise OutputRefused("this PyAV has no JPEG encoder")
+    context.width, context.height = width, height
+    context.pix_fmt, context.time_base = "yuvj420p", Fraction(1, 25)
+    context.options = {"qmin": "4", "qmax": "6"}
+    small = frame.reformat(width=width, height=height, format="yuvj420p")
+    small.pts = 0
+    small.time_base = Fraction(1, 25)
+    data = b"".join(bytes(packet) for packet in (*context.encode(small), *context.encode(None)))
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
