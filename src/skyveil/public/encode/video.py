@@ -4,6 +4,7 @@ The stream says nothing of the input or the host: no caption or unregistered SEI
 number of threads), no clock but the media's.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from fractions import Fraction
@@ -150,6 +151,7 @@ def _opened(settings: EncodeSettings, info: PublicStreamInfo, bit_depth: int) ->
     context.thread_count = settings.threads
     context.flags |= Flags.global_header | Flags.bitexact
     context.options = _OPTIONS[settings.codec](settings)
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells its settings on stderr otherwise; 1 leaves errors
     try:
         context.open()
     except FFmpegError as error:
