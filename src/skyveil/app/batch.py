@@ -240,7 +240,7 @@ class Batch:
         made, of = (_told_hash(fields.get(side)) for side in ("output", "input"))
         if made is None or of is None or made != sha256_of(job.output) or of != sha256_of(job.source):
             return None
-        return Already(job, damaged=fields.get("frames_damaged") != 0)
+        return Already(job, damaged=fields.get("state") != "done")
 
     def _ready(self, slot: "_Slot") -> Worker:
         """The slot's worker, a new one when there is none that waits for a file."""

@@ -57,8 +57,8 @@ class Result:
 
     @property
     def damaged(self) -> bool:
-        """Whether frames had to be covered because the input was broken there."""
-        return self.finished.damaged > 0
+        """Whether the input was broken: frames had to be covered, or frames that it promises are not there."""
+        return self.finished.damaged > 0 or bool(self.finished.gaps)
 
     @property
     def covered_share(self) -> float:
@@ -71,7 +71,7 @@ class Result:
         done = self.finished
         return {
             "schema": SCHEMA,
-            "state": "damaged frames covered" if self.damaged else "done",
+            "state": "damaged" if self.damaged else "done",
             "input": _side(self.input),
             "output": _side(self.output),
             "settings": dict(self.settings),
