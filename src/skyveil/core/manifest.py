@@ -139,6 +139,9 @@ MODELS: Final[Mapping[str, ModelEntry]] = MappingProxyType(
 )
 """Every entry by its name, in the order in which they are listed and pulled."""
 
+COMPILED: Final = "compiled"
+"""The name, beside those of `MODELS`, under which a worker is given the folder of networks compiled ahead."""
+
 
 def entry_named(name: str) -> ModelEntry:
     """The entry with this name; SettingsRefused lists the known ones."""

@@ -129,9 +129,9 @@ class OpenVinoEngine:
         *,
         shapes: Shapes,
         precision: Precision,
-        threads: int,
-        requests: int,
-        compiled: Path | None,
+        threads: int = 1,
+        requests: int = 1,
+        compiled: Path | None = None,
     ) -> None:
         with _without_converter():
             import openvino  # type: ignore[import-untyped]  # it ships stubs without py.typed
@@ -177,9 +177,9 @@ class OpenVinoEngine:
         return _Look(self._entry.describe, batch, idle.pop(), idle)
 
     def export(self, shape: Shape) -> bytes:
-        """The compiled network as OpenVINO can load it again, on this CPU, with this version."""
+        """The compiled network as `verified_blob` reads it, for this CPU and this version of OpenVINO."""
         with translated(_RAISED, DetectorFailed, f"{self._entry.describe} can not be exported"):
-            return self._compile(self._key(shape)).export_model().getvalue()
+            return sealed_blob(self._compile(self._key(shape)).export_model().getvalue())
 
     def blob_name(self, shape: Shape) -> str:
         """The file name of the compiled network: it changes with everything that the compiled form depends on."""
@@ -261,19 +261,32 @@ class _Look:
                 self._idle.append(self._request)
 
 
-def verified_blob(path: Path) -> bytes:
-    """The bytes of a compiled network, as hashed when it was written; ModelCorrupt otherwise.
+def sealed_blob(blob: bytes) -> bytes:
+    """What is written for a compiled network: its sha256 (32 bytes), then the network."""
+    return hashlib.sha256(blob).digest() + blob
 
-    OpenVINO does not check them itself: a blob with flipped bytes loads and answers wrongly.
+
+def verified_blob(path: Path) -> bytes:
+    """The compiled network in a file made of `sealed_blob`; ModelCorrupt when it is not as it was written.
+
+    OpenVINO does not check this itself: a blob with flipped bytes loads, and answers wrongly.
     """
     try:
-        blob = path.read_bytes()
-        expected = path.with_suffix(".sha256").read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelCorrupt(f"{path} or the hash beside it can not be read; delete it") from error
-    if hashlib.sha256(blob).hexdigest() != expected:
-        raise ModelCorrupt(f"{path} is not as it was written; delete it")
-    return blob
+        written = path.read_bytes()
+    except OSError as error:
+        raise ModelCorrupt(f"{path} can not be read; run: skyveil models pull") from error
+    if hashlib.sha256(written[32:]).digest() != written[:32]:
+        raise ModelCorrupt(f"{path} is not as it was written; run: skyveil models pull")
+    return written[32:]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a compiled network is there and as it was written."""
+    try:
+        verified_blob(path)
+    except ModelCorrupt:
+        return False
+    return True
 
 
 def _with_preprocessing(

@@ -57,7 +57,7 @@ class Network:
             precision: "auto" computes in bf16 where the CPU can, else in f32.
             threads: native threads for all looks together.
             requests: looks that may be under way at once.
-            compiled: a folder of compiled networks to load from (`app.models.keep_compiled` fills it).
+            compiled: a folder of compiled networks to load from (`skyveil models pull` fills it).
             backend: "onnxruntime" takes CUDA where it is, else the CPU; it and "tensorrt" need the extra `gpu`.
 
         Raises:

@@ -1,0 +1,81 @@
+"""How each network of the manifest is fed, and the sizes it is compiled for when it is pulled. Private side."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final, get_args
+
+from skyveil.core.errors import ModelMissing
+from skyveil.core.manifest import CENTERFACE, COMPILED, PPOCR_DETECTOR, YOLOX_NANO, YUNET, ModelEntry
+from skyveil.core.settings import Precision
+from skyveil.private.detect.engine import ANY_SHAPE, Preprocess, Shapes
+from skyveil.private.detect.engine_openvino import OpenVinoEngine, is_whole
+from skyveil.private.detect.network import Backend, Network, verified_weights
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One network as it is used.
+
+    outputs: those that are computed; landmarks of faces are left out, nothing here has a use for them.
+    sizes: (height, width) in pixels, compiled for when the weights are pulled.
+    """
+
+    entry: ModelEntry
+    preprocess: Preprocess
+    outputs: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    def open(
+        self,
+        paths: Mapping[str, Path],
+        *,
+        shapes: Shapes = "fixed",
+        precision: Precision = "auto",
+        threads: int = 1,
+        requests: int = 1,
+        backend: Backend = "openvino",
+    ) -> Network:
+        """The network, from the path under its name; ModelMissing when there is none. See `Network.open`."""
+        if self.entry.name not in paths:
+            raise ModelMissing(f"{self.entry.name} is not on this machine; run: skyveil models pull {self.entry.name}")
+        return Network.open(
+            self.entry,
+            paths[self.entry.name],
+            preprocess=self.preprocess,
+            outputs=self.outputs,
+            shapes=shapes,
+            precision=precision,
+            threads=threads,
+            requests=requests,
+            compiled=paths.get(COMPILED),
+            backend=backend,
+        )
+
+    def compiled(self, path: Path, *, present: Path) -> Iterator[tuple[str, bytes | None]]:
+        """For each of `sizes`, and for any size: the name and content of the compiled network's file.
+
+        The content is None where the folder `present` holds that file already, as it was written.
+        """
+        weights = verified_weights(self.entry, path)
+        for shapes in get_args(Shapes):
+            engine = OpenVinoEngine(self.entry, weights, self.preprocess, self.outputs, shapes=shapes, precision="auto")
+            for shape in [(1, *size) for size in self.sizes] if shapes == "fixed" else [ANY_SHAPE]:
+                name = engine.blob_name(shape)
+                yield name, None if is_whole(present / name) else engine.export(shape)
+
+
+FACES: Final = Use(CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (416, 416)))
+"""Heat map (B, 1, H/4, W/4), log size (B, 2, ...) as height, width, offset (B, 2, ...) as y, x."""
+
+PERSONS: Final = Use(YOLOX_NANO, Preprocess("bgr"), (0,), ((256, 416), (416, 416)))
+"""(1, cells, 85): centre, log size, objectness, 80 classes, for strides 8, 16, 32. One picture at a time."""
+
+TEXT: Final = Use(PPOCR_DETECTOR, Preprocess("bgr", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)), (0,))
+"""Text probability (B, 1, H, W). Mean 0.5 and deviation 0.5 of the wheel's own config.yaml, on 0..255."""
+
+FACES_SECOND: Final = Use(YUNET, Preprocess("bgr"), tuple(range(9)))
+"""Class, objectness and box (B, cells, 1 | 1 | 4), each for strides 8, 16, 32."""
+
+USES: Final = (FACES, PERSONS, TEXT, FACES_SECOND)
