@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.app.leak import Runs, Tally, differing, hidden, is_covered, mean, needless, wilson
+from skyveil.app.leak import HEIGHT_CLASSES_PX, Runs, Tally, differing, hidden, is_covered, mean, needless, wilson
 
 Bgr: TypeAlias = NDArray[np.uint8]
 Box: TypeAlias = tuple[float, float, float, float]
@@ -290,8 +290,8 @@ def grey_pairs(original: Path, redacted: Path) -> Iterator[tuple[Bgr, Bgr]]:
 def score(labels: Path, original: Path, redacted: Path) -> dict[str, object]:
     """Leaked face-frames with their interval, by size and part, and the longest time a face stays uncovered."""
     about = json.loads(labels.read_text())
-    tally, runs = Tally(), Runs()
-    by_part: dict[str, Tally] = {name: Tally() for name in sorted(set(about["parts"]))}
+    tally, runs = Tally(HEIGHT_CLASSES_PX), Runs()
+    by_part: dict[str, Tally] = {name: Tally(HEIGHT_CLASSES_PX) for name in sorted(set(about["parts"]))}
     covered_share: list[float] = []
     needless_share: list[float] = []
     for index, (before, after) in enumerate(grey_pairs(original, redacted)):
@@ -302,8 +302,8 @@ def score(labels: Path, original: Path, redacted: Path) -> dict[str, object]:
         needless_share.append(needless(changed, [tuple(box[:4]) for box in boxes]))
         for x1, y1, x2, y2, track in boxes:
             leaked = not is_covered(mask, (x1, y1, x2, y2))
-            tally.add(leaked=leaked, height_px=y2 - y1)
-            by_part[about["parts"][index]].add(leaked=leaked, height_px=y2 - y1)
+            tally.add(leaked=leaked, size=y2 - y1)
+            by_part[about["parts"][index]].add(leaked=leaked, size=y2 - y1)
             runs.add(track, index, leaked=leaked)
     if len(covered_share) != len(about["frames"]):
         raise SystemExit(f"{len(about['frames'])} labelled frames, {len(covered_share)} in the video")
@@ -313,7 +313,7 @@ def score(labels: Path, original: Path, redacted: Path) -> dict[str, object]:
         "leaked": tally.leaked,
         "leaked_share": tally.share,
         "leaked_95": wilson(tally.leaked, tally.total),
-        "by_height_px": {f"{low}-{high}": counts for (low, high), counts in tally.by_height.items()},
+        "by_height_px": {f"{low}-{high}": counts for (low, high), counts in tally.by_size.items()},
         "by_part": {name: (part.leaked, part.total) for name, part in by_part.items()},
         "tracks": len(runs.longest),
         "tracks_with_3_leaked_in_a_row": runs.tracks_with(3),

@@ -38,8 +38,8 @@ FLAT_NOISE: Final = 2
 
 HEIGHT_CLASSES_PX: Final = ((0, 12), (12, 20), (20, 32), (32, 64), (64, 10_000))
 
-ROW: Final = 3
-"""Leaked frames in a row from which a track counts as exposed."""
+POINT_REACH_PX: Final = 2
+"""A labelled head point is judged by the pixels this far around it."""
 
 
 def wilson(leaked: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -83,6 +83,28 @@ def is_covered(mask: Mask, xyxy: BoxXyxy, share: float = COVERED_FROM) -> bool:
     return inside.size > 0 and float(inside.mean()) >= share
 
 
+def is_point_covered(before: Picture, after: Picture, point: tuple[float, float]) -> bool:
+    """Whether most of the pixels around a labelled point of a still are changed, or flat where they were not.
+
+    A single pixel would not do: dark hair under a dark fill hardly changes. A point outside the picture is not covered.
+    """
+    x, y = point
+    # One more ring than is judged, so that the flatness of the outermost pixels is known.
+    around = (x - POINT_REACH_PX - 1, y - POINT_REACH_PX - 1, x + POINT_REACH_PX + 2, y + POINT_REACH_PX + 2)
+    seen, now = (_cut(pixels, around) for pixels in (before, after))
+    if not seen.size:
+        return False
+    difference = cv2.absdiff(seen, now).max(axis=2)
+    span = cv2.morphologyEx(now, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
+    gone = (difference > PICTURE_NOISE) | ((span <= FLAT_RANGE) & (difference > FLAT_NOISE))
+    return float(gone.mean()) > 0.5
+
+
+def _cut(pixels: Picture, xyxy: BoxXyxy) -> Picture:
+    x1, y1, x2, y2 = (max(0, round(value)) for value in xyxy)
+    return pixels[y1:y2, x1:x2]
+
+
 def head_zone(x: float, y: float, width: float, height: float) -> BoxXyxy:
     """The head in a labelled person box: its top 17 % and the middle 60 % of its width."""
     return x + 0.2 * width, y, x + 0.8 * width, y + 0.17 * height
@@ -100,22 +122,24 @@ def needless(changed_pixels: Mask, boxes: Iterable[BoxXyxy]) -> float:
 @final
 @dataclass(slots=True)
 class Tally:
-    """Boxes seen and leaked, by height."""
+    """Labels seen and leaked, in all and by classes `low <= size < high`: `by_size` holds (leaked, seen) of each."""
 
+    classes: Sequence[tuple[int, int]]
     total: int = 0
     leaked: int = 0
-    by_height: dict[tuple[int, int], tuple[int, int]] = field(
-        default_factory=lambda: dict.fromkeys(HEIGHT_CLASSES_PX, (0, 0))
-    )
+    by_size: dict[tuple[int, int], tuple[int, int]] = field(init=False)
 
-    def add(self, *, leaked: bool, height_px: float) -> None:
-        """Count one box."""
+    def __post_init__(self) -> None:
+        self.by_size = dict.fromkeys(self.classes, (0, 0))
+
+    def add(self, *, leaked: bool, size: float) -> None:
+        """Count one label."""
         self.total += 1
         self.leaked += leaked
-        for low, high in HEIGHT_CLASSES_PX:
-            if low <= height_px < high:
-                seen_leaked, seen = self.by_height[low, high]
-                self.by_height[low, high] = (seen_leaked + leaked, seen + 1)
+        for low, high in self.classes:
+            if low <= size < high:
+                seen_leaked, seen = self.by_size[low, high]
+                self.by_size[low, high] = (seen_leaked + leaked, seen + 1)
 
     @property
     def share(self) -> float:
