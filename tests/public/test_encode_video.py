@@ -41,6 +41,18 @@ def test_the_default_preset_reorders_frames() -> None:
     assert shown != sorted(shown)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("preset", ["ultrafast", "fast"])
+@pytest.mark.parametrize("codec", EVERY)
+def test_the_shortest_streams_have_decoding_times_too(codec: Codec, preset: str, count: int) -> None:
+    times = range(100, 100 + 40 * count, 40)
+    _, packets = encoded(times, info(), EncodeSettings(codec=codec, preset=preset))
+    decoding = [packet.dts for packet in packets]
+    assert sorted(packet.pts for packet in packets) == list(times)
+    assert decoding == sorted(set(decoding))
+    assert all(-1000 <= packet.dts <= packet.pts for packet in packets)
+
+
 @pytest.mark.parametrize("codec", EVERY)
 def test_two_runs_give_equal_bytes(codec: Codec) -> None:
     settings = EncodeSettings(codec=codec, preset="veryfast")

@@ -4,6 +4,7 @@ The stream says nothing of the input or the host: no caption or unregistered SEI
 number of threads), no clock but the media's.
 """
 
+import dataclasses
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -31,6 +32,10 @@ ENCODERS: Final[dict[Codec, str]] = {"h264": "libx264", "h265": "libx265", "av1"
 _RANGE_LIMITED, _RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _RATES: Final = (Fraction(1), Fraction(240))
 """Nominal frame rates that every encoder accepts. Rate control reads them; times never come from them."""
+
+_TOO_FEW_FOR_X265: Final = 2
+"""x265 learns from the third frame how far decoding runs ahead; with fewer its decoding times are memory that nobody
+wrote (seen: -4602725391856369812). So few frames are never reordered, so they are decoded when they are shown."""
 
 
 @final
@@ -71,7 +76,10 @@ class VideoEncoder:
 
     def end(self) -> list[RedactedPacket]:
         """The packets that the encoder still held."""
-        return self._packets(None)
+        packets = self._packets(None)
+        if self._clock.frames <= _TOO_FEW_FOR_X265:
+            return [dataclasses.replace(packet, dts=packet.pts) for packet in packets]
+        return packets
 
     def _plain(self, frame: RedactedFrame) -> av.VideoFrame:
         """The picture in the encoder's pixel format, checked to be one of this stream and to carry no side data."""
@@ -110,6 +118,7 @@ class _Clock:
     def __init__(self, time_base: Fraction, rate: Fraction) -> None:
         self._gap = max(1, round(1 / (rate * time_base)))
         self._key_every = KEY_EVERY_S / time_base
+        self.frames = 0
         self._last: int | None = None
         self._last_key: int | None = None
         self._durations: OrderedDict[int, int] = OrderedDict()
@@ -122,6 +131,7 @@ class _Clock:
             self._gap = ticks - self._last
             self._durations[self._last] = self._gap
         self._last = ticks
+        self.frames += 1
         due = self._last_key is None or ticks - self._last_key >= self._key_every
         if due:
             self._last_key = ticks

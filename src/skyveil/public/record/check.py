@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import av
 import pillow_heif
@@ -27,6 +27,9 @@ from PIL import Image
 from skyveil.core.errors import OutputWrong
 from skyveil.public.encode.header import StillImage, StreamHeader
 from skyveil.public.encode.units import note_content
+
+_ASPECT_TOLERANCE: Final = 0.01
+"""Codecs write the shape of a pixel as two numbers of 8 to 16 bits."""
 
 
 @final
@@ -73,6 +76,9 @@ def check_media(address: str, expected: Expected) -> Written:
         found.end()
         _same("packets of sound", expected.audio_packets, sound)
         duration_s = found.compare(expected)
+        aspect = Fraction(video.sample_aspect_ratio or 1) / expected.header.sample_aspect
+        if abs(aspect - 1) > _ASPECT_TOLERANCE:
+            raise OutputWrong(f"the written file shows pixels {float(aspect):.3f} times as wide as they are")
     return _measured(address, frames=len(expected.pts), duration_s=duration_s)
 
 
@@ -151,6 +157,8 @@ def _video(container: InputContainer, expected: Expected) -> VideoStream:
     _same("video streams", 1, len(streams.video))
     _same("streams", 1 if expected.audio_packets == 0 else 2, len(streams))
     video = streams.video[0]
+    if getattr(video, "codec_context", None) is None:  # PyAV's types promise one; a cut index leaves none
+        raise OutputWrong("the written file does not say how its pictures are encoded")
     video.codec_context.thread_count = 1
     return video
 

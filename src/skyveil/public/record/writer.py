@@ -81,6 +81,9 @@ class MediaWriter:
     def __init__(self, path: Path, header: StreamHeader, *, audio: AudioHeader | None, overwrite: bool) -> None:
         """Make the `.part`; raises SettingsRefused or OutputRefused when the target can not be."""
         self._container = container_for(path, header.codec)
+        if header.codec == "av1" and header.sample_aspect != 1 and not self._container.own_clock:
+            # neither SVT-AV1 nor, through PyAV, the Matroska muxer says that pixels are not square
+            raise SettingsRefused(f"{path.name}: pixels are not square, which av1 keeps in .mp4 only; choose .mp4")
         if audio is not None and audio.codec != self._container.audio:
             raise SettingsRefused(f"{path.name}: {path.suffix} takes {self._container.audio} sound, got {audio.codec}")
         self._header = header
