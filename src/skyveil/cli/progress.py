@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TextIO, TypeAlias, final
+from typing import Final, TextIO, TypeAlias, final
 
 import typer
 
@@ -15,6 +15,8 @@ from skyveil.core.errors import SkyveilError
 from skyveil.public.record.report import Entry, write_report
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+_LINE_EVERY_S: Final = 10.0
+
 Show: TypeAlias = Callable[[Event], None]
 
 
@@ -127,16 +129,30 @@ def screen(plan: Plan, stream: TextIO, *, quiet: bool) -> Iterator[Show]:
 
 @final
 class _Lines:
-    """One line for each file that ends."""
+    """One line for each file that ends, and one every 10 s for a file under way."""
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
+        self._said: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
-        began = self._began.setdefault(event.job.within, time.monotonic())
-        text = told(event, time.monotonic() - began)
+        name, now = event.job.within, time.monotonic()
+        elapsed_s = now - self._began.setdefault(name, now)
+        if isinstance(event, Advanced) and now - self._said.setdefault(name, now) >= _LINE_EVERY_S:
+            self._said[name] = now
+            _line(_under_way(event, elapsed_s))
+        text = told(event, elapsed_s)
         if text:
             _line(text)
+
+
+def _under_way(event: Advanced, elapsed_s: float) -> str:
+    """How far a file is, how fast it goes, and how long it still takes if its container promises a length."""
+    speed = event.frames / elapsed_s
+    text = f"{shown(event.job.within)}: {event.frames} frames, {speed:.0f} frames/s"
+    if event.expected is None or event.expected <= event.frames:
+        return text
+    return f"{text}, {(event.expected - event.frames) / speed:.0f} s left"
 
 
 @contextmanager
