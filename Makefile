@@ -20,6 +20,7 @@ endif
 
 .PHONY: help install demo test check format lint types imports bench picture clean
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,9 +62,20 @@ install: $(VENV)/.installed $(VENV)/.models
 
 # --- the demo --------------------------------------------------------------------------------------------------------
 
-demo: $(VENV)/.demo $(VENV)/.models
+ifdef INPUT
+demo: $(VENV)/.models
+	@$(BIN)/skyveil redact "$$INPUT" --output $(DEMO)/redacted/ --overwrite
+else
+demo: $(DEMO)/scene.mp4 $(VENV)/.models
+	@$(BIN)/skyveil redact $< --target face,head,plate --output $(DEMO)/scene.redacted.mp4 --overwrite
+endif
+
+export INPUT
+
+$(DEMO)/scene.mp4: examples/make_scene.py | $(VENV)/.demo
+	@echo 'Drawing a scene ...'
 	@mkdir -p $(DEMO)
-	@INPUT="$${INPUT:-}" $(BIN)/python examples/demo.py $(DEMO)
+	@$(BIN)/python $< $@
 
 # The picture of the README: one frame of the scene, before and after.
 picture: demo

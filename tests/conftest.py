@@ -13,32 +13,20 @@ from typing import TypeAlias
 
 import av
 import numpy as np
-import platformdirs
 import pytest
 import skimage.data
 from numpy.typing import NDArray
 
+from skyveil.app.models import locate
 from skyveil.core.manifest import MODELS
 
 Picture: TypeAlias = NDArray[np.uint8]
 
 
-def _weights_are_here() -> list[str]:
-    """The files of required networks that neither SKYVEIL_MODELS nor the user cache holds."""
-    folders = [Path(platformdirs.user_cache_dir("skyveil", appauthor=False)) / "models"]
-    if os.environ.get("SKYVEIL_MODELS"):
-        folders.insert(0, Path(os.environ["SKYVEIL_MODELS"]))
-    return [
-        entry.file
-        for entry in MODELS.values()
-        if entry.required and not any((folder / entry.file).is_file() for folder in folders)
-    ]
-
-
 @pytest.fixture(scope="session")
 def models() -> None:
     """Skip unless every required network is on this machine."""
-    missing = _weights_are_here()
+    missing = [entry.name for entry in MODELS.values() if entry.required and locate(entry) is None]
     if missing:
         pytest.skip(f"weights are missing: {', '.join(missing)}; run `skyveil models pull`")
 
