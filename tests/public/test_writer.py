@@ -57,6 +57,15 @@ def test_mp4_keeps_the_clock_of_the_input_to_the_tick(tmp_path: Path, time_base:
     assert times_in(tmp_path / "a.mp4") == [tick * time_base for tick in ticks]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("start", [-5000, -100, -1])
+def test_a_stream_that_starts_before_zero_is_moved_to_zero_and_loses_nothing(
+    tmp_path: Path, suffix: str, start: int
+) -> None:
+    recorded(tmp_path / f"a{suffix}", *encoded([start + ms for ms in UNEVEN_MS], info(), EncodeSettings()))
+    assert times_in(tmp_path / f"a{suffix}") == [Fraction(ms, 1000) for ms in UNEVEN_MS]
+
+
 def test_matroska_keeps_times_to_the_millisecond(tmp_path: Path) -> None:
     ticks = [11, 3611, 7207, 10811, 14411]
     recorded(tmp_path / "a.mkv", *encoded(ticks, info(time_base=Fraction(1, 90_000)), EncodeSettings()))
@@ -249,6 +258,11 @@ def test_sound_of_the_wrong_codec_or_for_a_silent_file_is_refused(tmp_path: Path
     with pytest.raises(SettingsRefused, match="aac"):
         MediaWriter(tmp_path / "a.mp4", header, audio=encoder.header, overwrite=False)
     pieces = [piece for frame in _click_at_half_a_second() for piece in encoder.encode(frame)]
+    with (
+        pytest.raises(SettingsRefused, match="before the first picture"),
+        MediaWriter(tmp_path / "a.mkv", header, audio=encoder.header, overwrite=False) as writer,
+    ):
+        writer.write_audio(pieces[0])
     with (
         pytest.raises(SettingsRefused, match="without sound"),
         MediaWriter(tmp_path / "a.mp4", header, audio=None, overwrite=False) as writer,

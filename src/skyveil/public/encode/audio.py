@@ -13,6 +13,9 @@ from skyveil.public.encode.header import AudioCodec, AudioHeader, AudioPacket
 RATE: Final = 48000
 """Samples per second of every output: what AAC and Opus both take."""
 
+GAP_SAMPLES: Final = RATE // 20
+"""A step in time of 50 ms or more is a gap of the input; less is a container's rounding, and evened out."""
+
 BIT_RATE_PER_CHANNEL: Final = 80_000
 
 _ENCODERS: Final[dict[AudioCodec, str]] = {"aac": "aac", "opus": "libopus"}
@@ -24,8 +27,11 @@ class AudioEncoder:
 
     def __init__(self, codec: AudioCodec, *, channels: int) -> None:
         """Open the encoder; SettingsRefused when it does not exist."""
+        if codec not in _ENCODERS:
+            raise SettingsRefused(f"unknown codec of sound {codec!r}: choose {', '.join(_ENCODERS)}")
         layout = "mono" if channels == 1 else "stereo"
         self._context = _opened(codec, layout)
+        self._next: int | None = None
         self._resampler = av.AudioResampler(
             format=self._context.format, layout=layout, rate=RATE, frame_size=self._context.frame_size
         )
@@ -40,11 +46,21 @@ class AudioEncoder:
         return self._packets([*self._resampler.resample(None), None])
 
     def _packets(self, frames: list[av.AudioFrame] | list[av.AudioFrame | None]) -> list[AudioPacket]:
-        packets = [packet for frame in frames for packet in self._context.encode(frame)]
+        packets = [packet for frame in frames for packet in self._context.encode(self._steady(frame))]
         return [
             AudioPacket(bytes(packet), packet.pts or 0, packet.duration or 0, self.header.time_base)
             for packet in packets
         ]
+
+    def _steady(self, frame: av.AudioFrame | None) -> av.AudioFrame | None:
+        """The frame where the one before it ended, unless there is a real gap: containers round times."""
+        if frame is None:
+            return None
+        due = frame.pts or 0
+        if self._next is not None and due - self._next < GAP_SAMPLES:
+            due = self._next
+        frame.pts, self._next = due, due + frame.samples
+        return frame
 
 
 def _opened(codec: AudioCodec, layout: str) -> AudioCodecContext:

@@ -8,6 +8,7 @@ decoded: their bytes are already known to be the encoder's, and decoding them wo
 
 import hashlib
 import io
+import math
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,11 +144,12 @@ class _Found:
         _same("frames", len(expected.pts), len(self._pts))
         _same("content", expected.content.hex(), self._digest.hexdigest())
         base, clock = expected.header.time_base, Fraction(self._video.time_base or 0)
+        unit = Fraction(1, math.lcm(base.denominator, clock.denominator))
+        wanted_units, got_units, allowed = int(base / unit), int(clock / unit), int(expected.tolerance / unit)
         for index, (wanted, got) in enumerate(zip(sorted(expected.pts), sorted(self._pts), strict=True)):
-            if abs(wanted * base - got * clock) > expected.tolerance:
-                raise OutputWrong(
-                    f"frame {index} of the output is at {float(got * clock)} s, not {float(wanted * base)} s"
-                )
+            if abs(wanted * wanted_units - got * got_units) > allowed:
+                seconds, meant = float(got * clock), float(wanted * base)
+                raise OutputWrong(f"frame {index} of the output is at {seconds} s, not at {meant} s")
         return float((expected.end - min(expected.pts)) * base)
 
 

@@ -1,7 +1,8 @@
 """Encoded packets to a container file. Public side: muxes what the worker sent, in its `.part`, and nothing else.
 
 The containers get no tags, no creation time and no name of the muxer's host. Times are the input's: the container's
-clock is the stream's own where it has one (MP4, MOV), milliseconds where it has none (Matroska, WebM).
+clock is the stream's own where it has one (MP4, MOV), milliseconds where it has none (Matroska, WebM). No container
+shows what is before time 0, so a stream that starts there is moved, sound and all, to start at 0.
 """
 
 import hashlib
@@ -90,6 +91,7 @@ class MediaWriter:
         self._digest = hashlib.sha256()
         self._pts = array("q")
         self._newest = 0, 0
+        self._moved_s = Fraction(0)
         self._output = OutputFile(path, overwrite=overwrite)
         try:
             with _muxing(path):
@@ -104,17 +106,24 @@ class MediaWriter:
         if packet.time_base != self._header.time_base:
             raise SettingsRefused(f"a packet came in {packet.time_base}, the stream is in {self._header.time_base}")
         note_content(self._digest, packet.data, self._header.codec, prefixed=False)
-        if not self._pts or packet.pts > self._newest[0]:
-            self._newest = packet.pts, packet.duration
-        self._pts.append(packet.pts)
-        self._mux(self._video, packet.data, packet.pts, packet.dts, packet.duration, packet.time_base, packet.keyframe)
+        if not self._pts:
+            self._moved_s = max(0, -packet.pts) * packet.time_base
+        moved = int(self._moved_s / packet.time_base)
+        pts, dts = packet.pts + moved, packet.dts + moved
+        if not self._pts or pts > self._newest[0]:
+            self._newest = pts, packet.duration
+        self._pts.append(pts)
+        self._mux(self._video, packet.data, pts, dts, packet.duration, packet.time_base, packet.keyframe)
 
     def write_audio(self, packet: AudioPacket) -> None:
-        """Mux one packet of sound; SettingsRefused when the file has no sound."""
+        """Mux one packet of sound; SettingsRefused when the file has no sound, or no picture came before it."""
         if self._audio is None:
             raise SettingsRefused("a packet of sound came for a file without sound")
+        if not self._pts:
+            raise SettingsRefused("a packet of sound came before the first picture, which sets the clock")
         self._audio_packets += 1
-        self._mux(self._audio, packet.data, packet.pts, packet.pts, packet.duration, packet.time_base, True)
+        pts = packet.pts + round(self._moved_s / packet.time_base)
+        self._mux(self._audio, packet.data, pts, pts, packet.duration, packet.time_base, True)
 
     def finish(self) -> Written:
         """Complete, flush, check and name the file; OutputWrong when the check finds something else."""
