@@ -1,25 +1,68 @@
 """`skyveil`: the commands and their version. CLI.
 
-Heavy imports happen inside the commands: `skyveil --help` answers at once.
+Only the module of the command that is asked for is imported; of the others this module knows name and summary, so
+`skyveil --help` answers at once and `skyveil redact` does not pay for what fetches weights or evaluates.
 """
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Container
+from typing import Annotated, Final
 
 import typer
 
 from skyveil import __version__
-from skyveil.cli.redact import redact
 
-app = typer.Typer(
-    name="skyveil",
-    help="Removes faces, heads, persons and number plates from video and pictures before anyone sees them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a traceback with local values could quote a picture
-    rich_markup_mode=None,
-)
-app.command()(redact)
+
+def _add_redact(app: typer.Typer) -> None:
+    from skyveil.cli.redact import redact
+
+    app.command()(redact)
+
+
+def _add_models(app: typer.Typer) -> None:
+    from skyveil.cli.models import models_app
+
+    app.add_typer(models_app)
+
+
+COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
+    "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
+    "models": (_add_models, "List, pull and verify the weights."),
+}
+"""How each command is added, and its summary while its module is not imported."""
+
+
+def build(wanted: Container[str]) -> typer.Typer:
+    """The command line with the commands in `wanted` ready to run and the others by name and summary only."""
+    app = typer.Typer(
+        name="skyveil",
+        help="Removes faces, heads, persons and number plates from video and pictures before anyone sees them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,  # a traceback with local values could quote a picture
+        rich_markup_mode=None,
+    )
+    app.callback()(_root)
+    for name, (add, summary) in COMMANDS.items():
+        if name in wanted:
+            add(app)
+        else:
+            app.command(name, help=summary)(_not_imported)
+    return app
+
+
+def main() -> None:
+    """Run the command line; ends the process with the command's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names need not be valid text
+    build([argument for argument in sys.argv[1:] if not argument.startswith("-")][:1])(prog_name="skyveil")
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """`app`: the whole command line, for documentation and tests."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return build(COMMANDS)
 
 
 def _version(value: bool) -> None:
@@ -28,16 +71,13 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
-    pass
+    """Removes faces, heads, persons and number plates from video and pictures before anyone sees them."""
 
 
-def main() -> None:
-    """Run the command line; ends the process with the command's exit code."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names need not be valid text
-    app(prog_name="skyveil")
+def _not_imported() -> None:
+    raise AssertionError("a command was run that was not asked for")
