@@ -155,6 +155,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 FIGURE_PX = (560, 1000)
 """Size of the sheet that one walker is drawn on; the crown is at row 40, the soles at row 980."""
+FIGURE_HEIGHT_PX = 470
+"""From crown to soles in the finished picture, which has half the size of the sheet."""
 
 
 def walking(look: Look, phase: float, *, head: Image.Image | None) -> Canvas:
@@ -219,8 +221,8 @@ def _shaded(color: Rgb, factor: float) -> Rgb:
 
 
 def _lit(sheet: Image.Image) -> Canvas:
-    """The sheet with light from the left and above, as float32 RGBA."""
-    canvas = np.asarray(sheet.filter(ImageFilter.GaussianBlur(1.2)), np.float32).copy()
+    """The sheet at half its size, with light from the left and above, as float32 RGBA."""
+    canvas = np.array(sheet.reduce(2), np.float32)
     height, width = canvas.shape[:2]
     across = np.linspace(1.1, 0.82, width, dtype=np.float32)[None, :, None]
     down = np.linspace(1.04, 0.9, height, dtype=np.float32)[:, None, None]
@@ -350,6 +352,21 @@ def walkers() -> list[Walker]:
     ]
 
 
+class Actor:
+    """A walker with the pictures of their step cycle, each drawn when it is first needed."""
+
+    def __init__(self, walker: Walker, head: Image.Image | None) -> None:
+        self.walker = walker
+        self._head = head
+        self._drawn: dict[int, Canvas] = {}
+
+    def at(self, phase: int) -> Canvas:
+        """The picture of one phase of the cycle."""
+        if phase not in self._drawn:
+            self._drawn[phase] = walking(self.walker.look, phase / PHASES, head=self._head)
+        return self._drawn[phase]
+
+
 def frames(seconds: float, *, seed: int = 7) -> Iterator[Picture]:
     """The scene frame by frame, RGB (720, 1280, 3)."""
     random = np.random.default_rng(seed)
@@ -357,29 +374,28 @@ def frames(seconds: float, *, seed: int = 7) -> Iterator[Picture]:
     face = astronaut(HEAD_OUTLINE, scale=0.86)
     portrait = np.asarray(astronaut(BODY_OUTLINE, scale=1.0), np.float32)
     auto = car(invented_plate(random))
-    people = [
-        (walker, [walking(walker.look, n / PHASES, head=face if walker.real_face else None) for n in range(PHASES)])
-        for walker in walkers()
-    ]
+    people = [Actor(walker, face if walker.real_face else None) for walker in walkers()]
     noise = random.normal(0, 2.4, (8, HEIGHT_PX, WIDTH_PX, 1)).astype(np.float32)
     for index in range(int(seconds * RATE_FPS)):
         canvas = square.copy()
         time_s = index / RATE_FPS
-        for walker, cycle in people:
-            _put_walker(canvas, walker, cycle, time_s)
+        for actor in people:
+            _put_walker(canvas, actor, time_s)
         _put_car(canvas, auto, time_s)
         put(canvas, portrait, centre_px=1220 - 58 * time_s, feet_px=724, scale=0.56 + 0.006 * time_s)
         canvas += noise[random.integers(8)]
         yield np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def _put_walker(canvas: Canvas, walker: Walker, cycle: list[Canvas], time_s: float) -> None:
+def _put_walker(canvas: Canvas, actor: Actor, time_s: float) -> None:
+    walker = actor.walker
     scale_px = pixels_per_metre(walker.feet_px)
     x = walker.start_px + walker.speed_m_per_s * scale_px * time_s
     phase = int(time_s * abs(walker.speed_m_per_s) * 0.75 * PHASES) % PHASES
     shadow(canvas, centre_px=x + 6, feet_px=walker.feet_px, width_px=0.34 * scale_px)
-    scale = walker.height_m * scale_px / (FIGURE_PX[1] - 60)
-    put(canvas, cycle[phase], centre_px=x, feet_px=walker.feet_px, scale=scale, mirrored=walker.speed_m_per_s < 0)
+    scale = walker.height_m * scale_px / FIGURE_HEIGHT_PX
+    drawn = actor.at(phase)
+    put(canvas, drawn, centre_px=x, feet_px=walker.feet_px, scale=scale, mirrored=walker.speed_m_per_s < 0)
 
 
 def _put_car(canvas: Canvas, auto: Canvas, time_s: float) -> None:
@@ -387,7 +403,7 @@ def _put_car(canvas: Canvas, auto: Canvas, time_s: float) -> None:
     scale_px = pixels_per_metre(feet_px)
     x = VANISHING_PX + 2.05 * scale_px
     shadow(canvas, centre_px=x, feet_px=feet_px, width_px=1.05 * scale_px)
-    put(canvas, auto, centre_px=x, feet_px=feet_px, scale=CAR_WIDTH_M * scale_px / CAR_PX[0])
+    put(canvas, auto, centre_px=x, feet_px=feet_px, scale=CAR_WIDTH_M * scale_px / (CAR_PX[0] / 2))
 
 
 def write_scene(path: Path, seconds: float) -> None:
