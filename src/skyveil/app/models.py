@@ -130,7 +130,7 @@ def ensure(names: Iterable[str], *, optional: Iterable[str] = ()) -> dict[str, P
 
 
 def ensure_for(settings: RedactSettings, *, verify: bool) -> dict[str, Path]:
-    """The paths for a redaction: the networks that its targets need, and for `verify` a second opinion if it is here."""
+    """The paths for a redaction: the networks its targets need and, for `verify`, a second opinion if it is here."""
     needed = {entry.name: None for kind in sorted(settings.targets) for entry in _NEEDED[kind]}
     return ensure(needed, optional=[entry.name for entry in MODELS.values() if verify and not entry.required])
 
@@ -149,7 +149,7 @@ def _checked(entry: ModelEntry) -> Checked:
 
 def _folders() -> list[Path]:
     named = os.environ.get(FOLDER_VARIABLE)
-    return [Path(named), cache_folder()] if named else [cache_folder()]
+    return [Path(named).absolute(), cache_folder()] if named else [cache_folder()]
 
 
 def _is_whole(entry: ModelEntry, path: Path) -> bool:

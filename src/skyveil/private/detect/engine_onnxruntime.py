@@ -65,7 +65,7 @@ class OnnxRuntimeEngine:
         self._describe = entry.describe
         self._preprocess = preprocess
         named = (value for value in vars(raised).values() if isinstance(value, type) and issubclass(value, Exception))
-        self._raised: tuple[type[Exception], ...] = (RuntimeError, ValueError, DecodeError, *named)
+        self._raised: tuple[type[Exception], ...] = (RuntimeError, ValueError, IndexError, DecodeError, *named)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what it would log it also raises
