@@ -1,0 +1,54 @@
+"""Boxes of one look made into few: suppression and agreement between looks. Private side."""
+
+from dataclasses import dataclass
+from typing import final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.geometry import BoxesXyxy, no_boxes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Boxes with scores, before they belong to a frame: xyxy (N, 4) float32, score (N,) float32."""
+
+    xyxy: BoxesXyxy
+    score: NDArray[np.float32]
+
+    def above(self, threshold: float) -> "Scored":
+        """Those that score at least `threshold`."""
+        return self.only(self.score >= threshold)
+
+    def only(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Scored":
+        """Those that a mask or index array names."""
+        return Scored(self.xyxy[keep], self.score[keep])
+
+    def moved(self, *, scale_xy: tuple[float, float], offset_xy: tuple[float, float]) -> "Scored":
+        """The same boxes in other coordinates: scaled, then shifted."""
+        factor = np.array([*scale_xy, *scale_xy], np.float32)
+        shift = np.array([*offset_xy, *offset_xy], np.float32)
+        return Scored(np.asarray(self.xyxy * factor + shift, np.float32), self.score)
+
+
+def nothing() -> Scored:
+    """No boxes."""
+    return Scored(no_boxes(), np.zeros(0, np.float32))
+
+
+def together(parts: list[Scored]) -> Scored:
+    """All boxes of all parts."""
+    if not parts:
+        return nothing()
+    return Scored(np.concatenate([part.xyxy for part in parts]), np.concatenate([part.score for part in parts]))
+
+
+def suppressed(boxes: Scored, *, iou: float) -> Scored:
+    """Greedy non-maximum suppression, best first; a box that overlaps a better one by more than `iou` is dropped."""
+    if len(boxes.xyxy) < 2:
+        return boxes
+    xywh = np.concatenate([boxes.xyxy[:, :2], boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]], axis=1)
+    keep = cv2.dnn.NMSBoxes(xywh.tolist(), boxes.score.tolist(), 0.0, iou)
+    return boxes.only(np.asarray(keep, np.intp).reshape(-1))

@@ -1,0 +1,76 @@
+"""What a network is shown: a part of a raw frame as a small RGB picture. Private side.
+
+Planes are cut and resized before they are converted, so the cost follows the network's input and not the frame.
+"""
+
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.private._pixels import Plane, look, picture_format
+from skyveil.private.frame import RawFrame
+
+Rgb: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3)."""
+
+_LUMA: Final = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+_CHROMA: Final = np.clip(np.rint((np.arange(256) - 128) * (255 / 224) + 128), 0, 255).astype(np.uint8)
+_LIMITED: Final = np.stack([_LUMA, _CHROMA, _CHROMA], axis=1)[np.newaxis]
+"""Limited to full range, ITU-R BT.601 (2011), section 2.5.3, as a table for (Y, Cr, Cb)."""
+
+
+def rgb_view(raw: RawFrame, xyxy: tuple[int, int, int, int], size_wh: tuple[int, int], *, full_range: bool) -> Rgb:
+    """The part `xyxy` of the frame, in pixels with even corners, resized to `size_wh`, (H, W, 3) RGB.
+
+    The matrix is BT.601's for every source: networks do not tell it from BT.709.
+    """
+    x1, y1, x2, y2 = xyxy
+    planes = look(raw)
+    name = picture_format(raw)
+    if name == "rgb24":
+        return _resized(planes[0][y1:y2, x1:x2], size_wh)
+    luma = _resized(planes[0][y1:y2, x1:x2], size_wh)
+    cb, cr = (_resized(plane[y1 // 2 : (y2 + 1) // 2, x1 // 2 : (x2 + 1) // 2], size_wh) for plane in planes[1:])
+    yuv = cv2.merge((luma, cr, cb))
+    if not (full_range or name == "yuvj420p"):
+        yuv = cv2.LUT(yuv, _LIMITED)
+    return np.asarray(cv2.cvtColor(yuv, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def _resized(plane: Plane, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """The plane at another size, 8 bits. Linear, as the networks were trained."""
+    same = plane.shape[1::-1] == size_wh
+    return _eight_bits(plane if same else cv2.resize(plane, size_wh, interpolation=cv2.INTER_LINEAR))
+
+
+def _eight_bits(samples: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Samples of 8 or 10 bits as contiguous samples of 8."""
+    wide = samples.dtype == np.uint16
+    return np.ascontiguousarray(np.asarray(samples, np.uint16) >> 2 if wide else samples, np.uint8)
+
+
+def letterboxed(view: Rgb, size_wh: tuple[int, int]) -> Rgb:
+    """The view in the top left corner of a grey canvas of `size_wh`; the view itself when it has that size."""
+    width, height = size_wh
+    if view.shape[:2] == (height, width):
+        return view
+    canvas = np.full((height, width, 3), 114, np.uint8)
+    canvas[: view.shape[0], : view.shape[1]] = view
+    return canvas
+
+
+def small_luma(raw: RawFrame, *, step_px: int) -> NDArray[np.uint8]:
+    """Mean luma of squares of `step_px`, (height // step_px, width // step_px), at least 1x1.
+
+    A rest of less than a square at the right and bottom edge is left out.
+    """
+    planes = look(raw)
+    plane: Plane = planes[0] if picture_format(raw) != "rgb24" else planes[0][..., 1]
+    rows, columns = max(1, raw.height // step_px), max(1, raw.width // step_px)
+    part = plane[: rows * step_px, : columns * step_px]
+    small = cv2.resize(
+        np.ascontiguousarray(part) if part.ndim == 3 else part, (columns, rows), interpolation=cv2.INTER_AREA
+    )
+    return _eight_bits(small)
