@@ -28,6 +28,10 @@ _MAX_WAITING: Final = 512
 """Packets that may wait for their picture; a decoder holds back 16 reordered ones at most (H.264, A.3.1)."""
 
 
+_GUESS_TIMES: Final = 0x0001
+"""AVFMT_FLAG_GENPTS, which PyAV sets: its guesses are wrong for H.264 in AVI (times in the order of decoding)."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -51,11 +55,15 @@ class Decoding:
         """Whether the file could not be read to its end."""
         self.read_until: int | None = None
         """Media time up to which packets were read, empty ones included."""
-        self._waiting: dict[int, int | None] = {}  # packet number -> its time, in the order of the file
+        self._waiting: dict[int, tuple[int, int]] = {}  # packet number -> its place: clock, and time on that clock
+        self._clock = 0  # counts the restarts of the file's clock, as where two recordings were joined
+        self._last_dts: int | None = None
         self._suspect_from: int | None = None  # number of the first packet that may be damaged
         self._lost_from = 0  # packets from here on were on their way when the damage was noticed
         self._last_fault = 0
+        self._size: tuple[int, int] | None = None
         self._cut_tail = False
+        container.flags &= ~_GUESS_TIMES
         _configure(stream)
 
     @property
@@ -68,7 +76,7 @@ class Decoding:
         for packet in self._read():
             yield from self._step(packet)
         yield from self._step(None)
-        yield from self._missing_before(None, self.packets)
+        yield from self._missing_before(None)
 
     def _read(self) -> Iterator["Packet[VideoStream]"]:
         failures = 0
@@ -99,41 +107,53 @@ class Decoding:
         """What the decoder gives for one packet, or for the end of the stream (None)."""
         number = self.packets
         if packet is not None:
-            self.packets += 1
-            self._cut_tail = packet.is_corrupt
-            packet.opaque = number
-            self._waiting[number] = packet.dts if packet.pts is None else packet.pts
-            if packet.is_corrupt:
-                self._fault(number)
+            self._expect(packet, number)
         try:
             pictures = self._stream.decode(packet)
         except NothingMore:
-            pictures = []
+            return
         except FFmpegError:
             self._fault(number)
-            pictures = []
+            if packet is not None and packet.pts is None:
+                yield Decoded(packet.dts, None, True)
+            return
         for picture in pictures:
             yield from self._delivered(picture)
         if len(self._waiting) > _MAX_WAITING:
             yield from self._missing(next(iter(self._waiting)))
 
+    def _expect(self, packet: "Packet[VideoStream]", number: int) -> None:
+        """Number the packet, so that its picture can be told, and wait for a picture at its time.
+
+        A packet without a time (H.264 in AVI) is not waited for: its picture is timed by the packet that pushes it
+        out of the decoder, which leaves a hole for every packet that fails, in the place of that packet.
+        """
+        self.packets += 1
+        self._cut_tail = packet.is_corrupt
+        packet.opaque = number
+        if packet.dts is not None:
+            self._clock += self._last_dts is not None and packet.dts < self._last_dts
+            self._last_dts = packet.dts
+        if packet.pts is not None:
+            self._waiting[number] = (self._clock, packet.pts)
+        if packet.is_corrupt:
+            self._fault(number)
+
     def _delivered(self, picture: av.VideoFrame) -> Iterator[Decoded]:
+        number = picture.opaque if isinstance(picture.opaque, int) else self.packets - 1
         pts = picture.dts if picture.pts is None else picture.pts
-        number = self._number_of(picture, pts)
-        self._waiting.pop(number, None)
+        clock, _ = self._waiting.pop(number, (self._clock, 0))
         if picture.is_corrupt:
             self._fault(number)
-        yield from self._missing_before(pts, number)
+        resized = self._size not in (None, (picture.width, picture.height))
+        self._size = (picture.width, picture.height)
+        if pts is not None:
+            # At a change of size FFmpeg's H.264 and MPEG-2 decoders let go of the last picture of the old size.
+            yield from self._missing_before((clock, pts), taken=resized)
         if self._suspect_from is not None and picture.key_frame and number > self._last_fault:
             self._suspect_from = None
         damaged = picture.is_corrupt or (self._suspect_from is not None and number >= self._suspect_from)
         yield Decoded(pts, picture, damaged)
-
-    def _number_of(self, picture: av.VideoFrame, pts: int | None) -> int:
-        """The packet that `picture` came from; a decoder that does not say is asked by time."""
-        if isinstance(picture.opaque, int):
-            return picture.opaque
-        return next((number for number, time in self._waiting.items() if time == pts), self.packets - 1)
 
     def _fault(self, number: int) -> None:
         """Note that packet `number` is damaged."""
@@ -142,21 +162,16 @@ class Decoding:
             self._lost_from = min(self._waiting, default=number)
         self._last_fault = max(self._last_fault, number)
 
-    def _missing_before(self, pts: int | None, number: int) -> Iterator[Decoded]:
-        """Packets whose turn to be shown has passed; `pts` None: the turn of all packets up to `number` has."""
-        passed = [
-            waiting
-            for waiting, time in self._waiting.items()
-            if (waiting <= number if pts is None or time is None else time < pts)
-        ]
-        passed.sort(key=lambda waiting: (self._waiting[waiting] or 0, waiting))
-        for waiting in passed:
-            yield from self._missing(waiting)
+    def _missing_before(self, place: tuple[int, int] | None, *, taken: bool = False) -> Iterator[Decoded]:
+        """The frames whose turn to be shown is over before `place` (None: all), and that never came."""
+        over = [number for number, waiting in self._waiting.items() if place is None or waiting < place]
+        for number in sorted(over, key=self._waiting.__getitem__):
+            yield from self._missing(number, taken=taken)
 
-    def _missing(self, number: int) -> Iterator[Decoded]:
+    def _missing(self, number: int, *, taken: bool = False) -> Iterator[Decoded]:
         """A frame without a picture when damage took it; nothing when its packet never was one (a second field)."""
-        time = self._waiting.pop(number)
-        if self._suspect_from is not None and number >= self._lost_from:
+        _, time = self._waiting.pop(number)
+        if taken or (self._suspect_from is not None and number >= self._lost_from):
             yield Decoded(time, None, True)
 
 

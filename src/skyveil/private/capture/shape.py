@@ -172,4 +172,5 @@ def _padded(plane: Plane, index: int) -> Plane:
         return plane
     rows = np.minimum(np.arange(height + height % 2), height - 1)
     columns = np.minimum(np.arange(width + width % 2), width - 1)
-    return plane[rows][:, columns]
+    even: Plane = plane[rows][:, columns]
+    return even

@@ -55,3 +55,9 @@ def _iso_still(head: bytes) -> StillFormat | None:
 def _motion_jpeg(head: bytes) -> bool:
     """Whether one JPEG follows on the heels of another, and not as the second view of one picture (CIPA DC-007)."""
     return b"\xff\xd9\xff\xd8\xff" in head and b"MPF\x00" not in head
+
+
+def named_container_of(path: Path) -> str | None:
+    """The container that FFmpeg must be told, as it would go by the name: Motion JPEG looks like one JPEG."""
+    with translated(path, doing="reading the file"), path.open("rb") as file:
+        return "mjpeg" if file.read(3) == _SIGNATURES[0][0] else None

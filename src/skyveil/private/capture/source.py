@@ -75,7 +75,7 @@ def open_media(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> Sou
 
     With `ten_bit`, video of more than 8 bits comes out with 10 bits instead of 8. Raises InputRefused.
     """
-    # Imported here: Pillow costs a video worker 60 ms of CPU, FFmpeg costs a picture worker as much.
+    # Imported here: Pillow would cost a video worker 30 ms of CPU.
     from skyveil.private.capture.sniff import still_format_of
 
     still_format = still_format_of(path)

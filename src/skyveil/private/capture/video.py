@@ -24,6 +24,7 @@ from skyveil.private.capture.interlace import deinterlaced
 from skyveil.private.capture.orientation import orientation_of
 from skyveil.private.capture.refusal import refuse_unless_file, shown, translated
 from skyveil.private.capture.shape import Shaper
+from skyveil.private.capture.sniff import named_container_of
 from skyveil.private.capture.source import Gap, SourceInfo
 from skyveil.private.capture.timeline import Timeline
 from skyveil.private.frame import RawFrame
@@ -46,10 +47,11 @@ def open_video(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> "Vi
 
 def _opened(path: Path) -> InputContainer:
     options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
+    container = named_container_of(path)
     with translated(path, doing="reading the video"):
         try:
             # The prefix makes a name with a colon a name, not a protocol.
-            return av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace")
+            return av.open(f"file:{path}", "r", container, container_options=options, metadata_errors="replace")
         except ArgumentError as error:
             raise InputRefused(
                 f"{shown(path)} is a playlist, a link or another kind of file that is not read: name the media itself"
@@ -155,7 +157,9 @@ class VideoSource:
         """Media time at which the video should end, when the file says so of this very stream."""
         start = self._stream.start_time or 0
         if self._stream.duration is not None:
-            return start + self._stream.duration
+            # FFmpeg shortens the duration of a cut AVI to what is there, but not the number of frames.
+            frames = self._stream.frames if self._container.format.name == "avi" else 0
+            return start + max(self._stream.duration, frames * self._timeline.step)
         said_s = _matroska_duration_s(self._stream.metadata.get("DURATION", ""))
         if said_s is None and len(self._container.streams) == 1 and self._container.duration is not None:
             said_s = self._container.duration * _MICROSECOND
