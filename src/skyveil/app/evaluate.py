@@ -76,16 +76,26 @@ class PictureScore:
         for point in labels.points:
             self.points.add(leaked=not is_point_covered(before, after, point), size=len(labels.points))
 
+    @property
+    def needless_share(self) -> float:
+        """Mean share of a picture changed away from labels."""
+        return mean(self._needless)
+
+    @property
+    def changed_share(self) -> float:
+        """Mean share of a picture changed."""
+        return mean(self._changed)
+
     def as_json(self) -> dict[str, Json]:
         """The figures, in the words of the glossary."""
         figures: dict[str, Json] = {"images": len(self._changed), "missing_or_resized": self.missing}
         if self.boxes.total or not self.points.total:
             figures |= {"boxes": self.boxes.total, **tally_json(self.boxes)}
-            figures |= {"by_height_px": classes_json(self.boxes, "boxes"), "needless_share": mean(self._needless)}
+            figures |= {"by_height_px": classes_json(self.boxes, "boxes"), "needless_share": self.needless_share}
         if self.points.total:
             figures |= {"points": self.points.total, **tally_json(self.points)}
             figures |= {"by_crowd_size": classes_json(self.points, "points")}
-        return {**figures, "changed_share": mean(self._changed)}
+        return {**figures, "changed_share": self.changed_share}
 
 
 @final
@@ -113,6 +123,16 @@ class VideoScore:
                 self.heads.add(leaked=leaked, size=zone[3] - zone[1])
                 self.runs.add(person.track, number, leaked=leaked)
 
+    @property
+    def needless_share(self) -> float:
+        """Mean share of a picture changed away from labels."""
+        return mean(self._needless)
+
+    @property
+    def changed_share(self) -> float:
+        """Mean share of a picture changed."""
+        return mean(self._changed)
+
     def as_json(self) -> dict[str, Json]:
         """The figures, in the words of the glossary."""
         return {
@@ -123,8 +143,8 @@ class VideoScore:
             "tracks": len(self.runs.longest),
             "tracks_with_a_leak": self.runs.tracks_with(1),
             "tracks_with_3_leaked_in_a_row": self.runs.tracks_with(EXPOSED_FRAMES),
-            "needless_share": mean(self._needless),
-            "changed_share": mean(self._changed),
+            "needless_share": self.needless_share,
+            "changed_share": self.changed_share,
         }
 
 
