@@ -25,8 +25,15 @@ def _add_models(app: typer.Typer) -> None:
     app.add_typer(models_app)
 
 
+def _add_eval(app: typer.Typer) -> None:
+    from skyveil.cli.eval import evaluate
+
+    app.command("eval")(evaluate)
+
+
 COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
+    "eval": (_add_eval, "Measure what stays visible on labelled data, by comparing pixels before and after."),
     "models": (_add_models, "List, pull and verify the weights."),
 }
 """How each command is added, and its summary while its module is not imported."""
