@@ -130,14 +130,27 @@ def test_sixteen_bit_png_grey_is_scaled_and_not_cut(tmp_path: Path) -> None:
     assert np.array_equal(pixels_of(tmp_path / "a.png")[..., 0], (grey / 257).round().astype(np.uint8))
 
 
-def test_a_colour_profile_is_converted_to_srgb(tmp_path: Path) -> None:
-    """A profile whose red is sRGB's green: the conversion must exchange them, whatever the numbers say."""
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    Image.new("RGB", (4, 4), (200, 30, 30)).save(tmp_path / "wrong.png", icc_profile=lab)
-    assert pixels_of(tmp_path / "wrong.png")[0, 0].tolist() == [200, 30, 30]  # a profile that does not fit is ignored
-    xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
-    Image.new("RGB", (4, 4), (110, 114, 94)).save(tmp_path / "xyz.png", icc_profile=xyz)
-    assert pixels_of(tmp_path / "xyz.png").shape == (4, 4, 3)
+def exchanged_profile() -> bytes:
+    """The profile of sRGB, renamed, with its tags for the colours of red and green exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    renamed = profile.replace("sRGB".encode("utf-16-be"), "xRGB".encode("utf-16-be"))
+    return renamed.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_a_colour_profile_is_converted_to_srgb(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (16, 16), (255, 0, 0)).save(tmp_path / name, icc_profile=exchanged_profile())
+    assert np.abs(pixels_of(tmp_path / name)[8, 8].astype(int) - (0, 255, 0)).max() <= 3
+
+
+def test_a_profile_under_transparency_is_converted_too(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(tmp_path / "a.png", icc_profile=exchanged_profile())
+    assert np.abs(pixels_of(tmp_path / "a.png")[0, 0].astype(int) - (0, 255, 0)).max() <= 3
+
+
+def test_a_profile_that_does_not_fit_is_ignored(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), (200, 30, 30)).save(tmp_path / "a.png", icc_profile=b"no profile at all")
+    assert pixels_of(tmp_path / "a.png")[0, 0].tolist() == [200, 30, 30]
 
 
 @pytest.mark.parametrize(

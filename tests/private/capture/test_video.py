@@ -210,6 +210,21 @@ def test_interlaced_pictures_are_made_whole_one_for_one(tmp_path: Path) -> None:
         assert combs.mean() < 0.005
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_interlaced_pictures_keep_their_range_and_labels(tmp_path: Path, full: bool) -> None:
+    def label(stream: av.VideoStream) -> None:
+        stream.color_primaries, stream.color_trc, stream.colorspace = 1, 1, 1
+
+    pictures = [scene(5, 128, 96, "yuvj420p" if full else "yuv420p") for _ in range(6)]
+    options = {"x264-params": "tff=1:qp=1", "bf": "0"}
+    clip = Clip(tmp_path / "a.mp4", "libx264", pictures, options=options, full_range=full, prepare=label)
+    clip.time_base = Fraction(1, 25)
+    source, frames = frames_of(clip.write())
+    assert (source.info.full_range, source.info.color) == (full, (1, 1, 1))
+    middle = look(frames[3])[0].astype(int) - planes_of(pictures[0])[0]
+    assert abs(np.median(middle)) <= 1
+
+
 def test_everything_beside_the_first_video_is_dropped_and_listed(tmp_path: Path) -> None:
     clip = Clip(tmp_path / "a.mkv", "libx264", with_sound=True, with_second_video=True, with_chapters=True)
     source, frames = frames_of(clip.write())

@@ -50,9 +50,9 @@ class _Fields:
         self._inside: deque[Decoded] = deque()
         self._count = 0
         self._graph = Graph()
-        source = self._graph.add(
-            "buffer", f"video_size={first.width}x{first.height}:pix_fmt={first.format.name}:time_base=1/1"
-        )
+        shape = f"video_size={first.width}x{first.height}:pix_fmt={first.format.name}:time_base=1/1"
+        colour = f"range={int(first.color_range)}:colorspace={int(first.colorspace)}"
+        source = self._graph.add("buffer", f"{shape}:{colour}")
         whole = self._graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
         self._graph.link_nodes(source, whole, self._graph.add("buffersink")).configure()
 
