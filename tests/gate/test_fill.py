@@ -118,6 +118,30 @@ def test_the_mean_keeps_a_fraction_so_that_small_changes_are_learned() -> None:
     assert (plane_array(filled(fill, flat("yuv420p", 0), (0, 0, 32, 32)), 0) == 103).all()
 
 
+def background_after(*lessons: int) -> list[int]:
+    """What a picture of one row of blocks shows when all is hidden, after each lesson of one flat value."""
+    fill, shown = Background(), []
+    for value in lessons:
+        filled(fill, flat("rgb24", value, 1, 1))
+        shown.append(int(plane_array(filled(fill, flat("rgb24", 0, 1, 1), (0, 0, 1, 1)), 0).max()))
+        for _ in range(6):  # the row's next turn is eight frames after its last
+            filled(fill, flat("rgb24", 0, 1, 1), (0, 0, 1, 1))
+    return shown
+
+
+def test_the_mean_has_eight_binary_digits_behind_the_point_and_is_shown_rounded() -> None:
+    mean, expected = 10 << 8, [10]
+    for _ in range(60):
+        mean += ((200 << 8) - mean) // 16
+        expected.append((mean + 128) // 256)
+    assert background_after(10, *[200] * 60) == expected
+
+
+def test_a_mean_of_almost_nothing_is_not_taken_for_never_seen() -> None:
+    assert background_after(0, 1, *[0] * 15, 200)[-2:] == [0, 13]
+    assert background_after(0, 200)[-1] == 13
+
+
 def test_a_wholly_hidden_frame_teaches_nothing() -> None:
     fill = Background()
     filled(fill, flat("yuv420p", 100))

@@ -32,16 +32,13 @@ def redact(raw: RawFrame, regions: Regions, fill: Fill, *, max_look_age_s: float
         raise BoundaryViolated(f"frame {raw.id.index} was given the regions of frame {regions.of.index}")
     picture = take(raw)
     grid = _grid(picture)
-    whole = raw.damaged or regions.looked is None
-    if whole or regions.looked is None:
-        hidden = hide_all(grid)
-    else:
-        hidden = hide(regions, regions.looked, grid, max_look_age_s=max_look_age_s)
+    looked = None if raw.damaged else regions.looked
+    hidden = hide_all(grid) if looked is None else hide(regions, looked, grid, max_look_age_s=max_look_age_s)
     fresh, planes = _painted(picture, hidden)
-    if not whole:
+    if looked is not None:
         fill.fill(planes, hidden)
     fresh.pts, fresh.time_base = raw.time.ticks, raw.time.time_base
-    return RedactedFrame(fresh, raw.id, raw.time, covered_share=hidden.share, whole=whole, seal=SEAL)
+    return RedactedFrame(fresh, raw.id, raw.time, covered_share=hidden.share, whole=looked is None, seal=SEAL)
 
 
 def _grid(picture: av.VideoFrame) -> BlockGrid:
