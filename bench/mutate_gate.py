@@ -24,13 +24,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 GATE: Final = ROOT / "src" / "skyveil" / "gate"
-TESTS: Final = (
-    "tests/gate/test_redact.py",
-    "tests/gate/test_hidden.py",
-    "tests/gate/test_fill.py",
-    "tests/gate/test_streams.py",
-    "tests/gate/test_non_interference.py",
-)
+REST: Final = ("redact", "hidden", "fill", "streams", "non_interference")
 LIMIT_S: Final = 120
 
 BINARY: Final[dict[type[ast.operator], type[ast.operator]]] = {
@@ -155,7 +149,10 @@ def install(change: Change) -> None:
 
 
 def run_in_child(change: Change) -> int:
-    """Start a child that runs all tests on the changed module and exits with 0 when none fails; gives its number."""
+    """Start a child that exits with 0 when no test fails on the changed module; gives its number.
+
+    The module's own tests come first, in a child of the child: nearly all changes are noticed there.
+    """
     child = os.fork()
     if child != 0:
         return child
@@ -165,8 +162,13 @@ def run_in_child(change: Change) -> int:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        install(change)
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *TESTS]))
+        first = change.path.stem if change.path.stem in REST else "redact"
+        grandchild = os.fork()
+        if grandchild == 0 or os.waitpid(grandchild, 0)[1] == 0:
+            install(change)
+            names = [first] if grandchild == 0 else [name for name in REST if name != first]
+            files = [f"tests/gate/test_{name}.py" for name in names]
+            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files]))
     finally:
         os._exit(min(code, 99))  # also after an exception: whatever a changed module raises, it was noticed
 

@@ -56,7 +56,7 @@ class Background:
         self._kind: tuple[tuple[int, ...], ...] = ()
         self._means: tuple[NDArray[np.int32], ...] = ()
         self._scene: tuple[Plane, ...] = ()
-        self._turn = 0
+        self._turn: int
 
     def fill(self, planes: Planes, hidden: Hidden) -> None:
         """Learn from the blocks in sight, then draw the scene over those that are hidden."""

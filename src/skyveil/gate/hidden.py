@@ -114,7 +114,9 @@ def _undecided_px(looked: Looked, grid: BlockGrid, max_look_age_s: float) -> NDA
             f"evidence of frame {looked.of.index}: expected {expected} tiles, got {looked.why.shape}"
         )
     undecided = looked.undecided(max_look_age_s=max_look_age_s)
-    steps = np.diff(np.pad(undecided, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    edged = np.zeros((undecided.shape[0], undecided.shape[1] + 2), np.int8)  # np.pad takes ten times as long
+    edged[:, 1:-1] = undecided
+    steps = np.diff(edged, axis=1)
     rows, starts = np.nonzero(steps == 1)
     ends = np.nonzero(steps == -1)[1]
     return np.stack([starts, rows, ends, rows + 1], axis=1).astype(np.int64) * side
