@@ -88,3 +88,7 @@ def _root(
 
 def _not_imported() -> None:
     raise AssertionError("a command was run that was not asked for")
+
+
+if __name__ == "__main__":
+    main()
