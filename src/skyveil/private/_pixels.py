@@ -14,6 +14,9 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.private.frame import RawFrame
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+_FULL_RANGE = 2
+"""AVCOL_RANGE_JPEG."""
+
 _PICTURE: Final = "_RawFrame__picture"
 """The slot of the picture under the name that Python gives it outside the class; this module alone knows it."""
 
@@ -61,6 +64,12 @@ def take(raw: RawFrame) -> av.VideoFrame:
 def picture_format(raw: RawFrame) -> str:
     """Name of the pixel format, for those who look."""
     return str(_picture_of(raw).format.name)
+
+
+def is_full_range(raw: RawFrame) -> bool:
+    """Whether luma reaches from 0 to 255 and not from 16 to 235, for those who look."""
+    picture = _picture_of(raw)
+    return picture.format.name == "yuvj420p" or int(picture.color_range) == _FULL_RANGE
 
 
 def _picture_of(raw: RawFrame) -> av.VideoFrame:

@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from skyveil.private._pixels import Plane, look, picture_format
+from skyveil.private._pixels import Plane, is_full_range, look, picture_format
 from skyveil.private.frame import RawFrame
 
 Rgb: TypeAlias = NDArray[np.uint8]
@@ -21,7 +21,7 @@ _LIMITED: Final = np.stack([_LUMA, _CHROMA, _CHROMA], axis=1)[np.newaxis]
 """Limited to full range, ITU-R BT.601 (2011), section 2.5.3, as a table for (Y, Cr, Cb)."""
 
 
-def rgb_view(raw: RawFrame, xyxy: tuple[int, int, int, int], size_wh: tuple[int, int], *, full_range: bool) -> Rgb:
+def rgb_view(raw: RawFrame, xyxy: tuple[int, int, int, int], size_wh: tuple[int, int]) -> Rgb:
     """The part `xyxy` of the frame, in pixels with even corners, resized to `size_wh`, (H, W, 3) RGB.
 
     The matrix is BT.601's for every source: networks do not tell it from BT.709.
@@ -34,7 +34,7 @@ def rgb_view(raw: RawFrame, xyxy: tuple[int, int, int, int], size_wh: tuple[int,
     luma = _resized(planes[0][y1:y2, x1:x2], size_wh)
     cb, cr = (_resized(plane[y1 // 2 : (y2 + 1) // 2, x1 // 2 : (x2 + 1) // 2], size_wh) for plane in planes[1:])
     yuv = cv2.merge((luma, cr, cb))
-    if not (full_range or name == "yuvj420p"):
+    if not is_full_range(raw):
         yuv = cv2.LUT(yuv, _LIMITED)
     return np.asarray(cv2.cvtColor(yuv, cv2.COLOR_YCrCb2RGB), np.uint8)
 
@@ -45,10 +45,10 @@ def _resized(plane: Plane, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
     return _eight_bits(plane if same else cv2.resize(plane, size_wh, interpolation=cv2.INTER_LINEAR))
 
 
-def _eight_bits(samples: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[np.uint8]:
+def _eight_bits(samples: ArrayLike) -> NDArray[np.uint8]:
     """Samples of 8 or 10 bits as contiguous samples of 8."""
-    wide = samples.dtype == np.uint16
-    return np.ascontiguousarray(np.asarray(samples, np.uint16) >> 2 if wide else samples, np.uint8)
+    array = np.asarray(samples)
+    return np.ascontiguousarray(array if array.dtype == np.uint8 else array // 4, np.uint8)
 
 
 def letterboxed(view: Rgb, size_wh: tuple[int, int]) -> Rgb:
@@ -67,10 +67,8 @@ def small_luma(raw: RawFrame, *, step_px: int) -> NDArray[np.uint8]:
     A rest of less than a square at the right and bottom edge is left out.
     """
     planes = look(raw)
-    plane: Plane = planes[0] if picture_format(raw) != "rgb24" else planes[0][..., 1]
+    # Of RGB, green stands for luma.
+    plane = planes[0] if picture_format(raw) != "rgb24" else np.ascontiguousarray(planes[0][..., 1], np.uint8)
     rows, columns = max(1, raw.height // step_px), max(1, raw.width // step_px)
     part = plane[: rows * step_px, : columns * step_px]
-    small = cv2.resize(
-        np.ascontiguousarray(part) if part.ndim == 3 else part, (columns, rows), interpolation=cv2.INTER_AREA
-    )
-    return _eight_bits(small)
+    return _eight_bits(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA))

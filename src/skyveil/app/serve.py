@@ -1,0 +1,151 @@
+"""What a worker does with one file: opens it, redacts it, answers with messages. App, behind the wall."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final, final
+
+from skyveil.app.pipeline import redacted
+from skyveil.app.tally import FileTally
+from skyveil.app.task import Task
+from skyveil.core.ids import SourceId
+from skyveil.core.settings import RedactSettings
+from skyveil.gate.fill import make_fill
+from skyveil.private.capture.source import Source, SourceInfo, StillFormat, open_media
+from skyveil.private.detect.engine import Shapes
+from skyveil.private.detect.finder import Finder
+from skyveil.private.watch import StillWatch, VideoWatch, Watch
+from skyveil.public.encode.header import AudioHeader, AudioPacket, EncodeSettings, PublicStreamInfo, StillImage
+from skyveil.public.types import RedactedFrame, RedactedPacket
+from skyveil.public.wire import Message, Progress
+
+_SOURCE: Final = SourceId("file")
+_PROGRESS_S: Final = 0.5
+
+
+@final
+class Product:
+    """Serves file after file. The networks stay open from one file to the next of the same kind."""
+
+    def __init__(self, models: Mapping[str, Path]) -> None:
+        self._models = models
+        self._finders: dict[tuple[str, str], Finder] = {}
+
+    def __call__(self, task: Task) -> Iterator[Message]:
+        """The messages of one file, the last of which is `Finished`; raises SkyveilError when it can not be done."""
+        if task.action == "verify":
+            # Imported here: redaction does not need it, and start-up is paid for every file.
+            from skyveil.private.inspect import inspected
+
+            yield from inspected(task.source, task.settings, self._models)
+            return
+        settings = task.settings
+        with closing(open_media(task.source, _SOURCE, ten_bit=settings.codec != "h264")) as source:
+            finder = self._finder(source.info, settings)
+            tally = FileTally()
+            messages = self._messages(task, source, finder, tally)
+            yield from _with_progress(messages, tally, source.info.expected_frames)
+            yield tally.finished(source, finder.models, finder.computed)
+
+    def _finder(self, info: SourceInfo, settings: RedactSettings) -> Finder:
+        key = info.kind, settings.precision
+        if key not in self._finders:
+            # Pictures of a folder come in every size, the frames of a video in one.
+            shapes: Shapes = "any" if info.kind == "still" else "fixed"
+            self._finders[key] = Finder(self._models, precision=settings.precision, shapes=shapes)
+        return self._finders[key]
+
+    def _messages(self, task: Task, source: Source, finder: Finder, tally: FileTally) -> Iterator[Message]:
+        info, settings, fill = source.info, task.settings, make_fill(task.settings.fill)
+        if info.kind == "still":
+            still = StillWatch(finder, settings, width=info.width, height=info.height)
+            yield from redacted(source, still, fill, _StillEncoder(info.still_format or "png"), tally, settings)
+            return
+        # Imported here: a worker that serves pictures needs no video encoder.
+        from skyveil.public.encode.video import VideoEncoder
+
+        encoder = VideoEncoder(EncodeSettings(settings.codec, settings.preset, settings.crf), _public(info))
+        fps = None if info.average_rate is None else float(info.average_rate)
+        watch: Watch = VideoWatch(finder, settings, width=info.width, height=info.height, fps=fps)
+        messages = redacted(source, watch, fill, encoder, tally, settings)
+        yield encoder.header
+        yield from _with_sound(messages, task) if settings.keep_audio else messages
+
+
+@final
+class _StillEncoder:
+    """Encodes the one frame of a picture."""
+
+    def __init__(self, format: StillFormat) -> None:
+        self._format: StillFormat = format
+
+    def encode(self, frame: RedactedFrame) -> list[Message]:
+        """The picture as one message."""
+        # Imported here: Pillow and its plug-ins cost a video worker 60 ms.
+        from skyveil.public.encode.still import encode_still
+
+        return [StillImage(self._format, frame.width, frame.height, encode_still(frame, format=self._format))]
+
+    def end(self) -> list[Message]:
+        """Nothing is held."""
+        return []
+
+
+def _public(info: SourceInfo) -> PublicStreamInfo:
+    return PublicStreamInfo(
+        width=info.width,
+        height=info.height,
+        time_base=info.time_base,
+        average_rate=info.average_rate,
+        sample_aspect=info.sample_aspect,
+        bit_depth=info.bit_depth,
+        full_range=info.full_range,
+        color=info.color,
+    )
+
+
+def _with_progress(messages: Iterator[Message], tally: FileTally, expected: int | None) -> Iterator[Message]:
+    """The messages, and between them every half second how many frames have passed."""
+    told_s = time.monotonic()
+    for message in messages:
+        yield message
+        if time.monotonic() - told_s >= _PROGRESS_S:
+            told_s = time.monotonic()
+            yield Progress(tally.frames, expected)
+
+
+def _with_sound(messages: Iterator[Message], task: Task) -> Iterator[Message]:
+    """The messages with the sound between them, a packet of sound never before the picture it belongs to."""
+    sound = _sound(task)
+    first = next(sound, None)
+    if first is None:
+        yield from messages
+        return
+    yield first
+    waiting = next(sound, None)
+    for message in messages:
+        yield message
+        if isinstance(message, RedactedPacket):
+            shown_s = message.pts * message.time_base
+            while isinstance(waiting, AudioPacket) and waiting.pts * waiting.time_base <= shown_s:
+                yield waiting
+                waiting = next(sound, None)
+    while isinstance(waiting, AudioPacket):
+        yield waiting
+        waiting = next(sound, None)
+
+
+def _sound(task: Task) -> Iterator[AudioHeader | AudioPacket]:
+    """The header of the sound and its packets, encoded anew; nothing when the file has none."""
+    from skyveil.private.capture.audio import decoded_audio
+    from skyveil.public.encode.audio import AudioEncoder
+
+    encoder: AudioEncoder | None = None
+    for frame in decoded_audio(task.source):
+        if encoder is None:
+            encoder = AudioEncoder(task.sound, channels=frame.layout.nb_channels)
+            yield encoder.header
+        yield from encoder.encode(frame)
+    if encoder is not None:
+        yield from encoder.end()

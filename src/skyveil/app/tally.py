@@ -1,0 +1,69 @@
+"""What a worker counts about one file: numbers about the media, none about people in it. App."""
+
+import resource
+from typing import final
+
+from skyveil.core.manifest import ModelEntry
+from skyveil.private.capture.source import Source
+from skyveil.public.types import RedactedFrame
+from skyveil.public.wire import Finished, ModelUsed
+
+
+@final
+class FileTally:
+    """Counts the frames of one file as they pass the gate."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._damaged = 0
+        self._whole = 0
+        self._first_s: float | None = None
+        self._last_s = 0.0
+        self._covered: list[float] = []
+        self._counted: list[int] = []
+        self._began_s = _cpu_s()
+
+    def count(self, frame: RedactedFrame, *, damaged: bool) -> None:
+        """Take a frame that passed the gate."""
+        self.frames += 1
+        self._damaged += damaged
+        self._whole += frame.whole
+        self._first_s = frame.time.seconds if self._first_s is None else self._first_s
+        self._last_s = frame.time.seconds
+        second = int(self._last_s - self._first_s)
+        while len(self._covered) <= second:
+            # A second without a frame shows what the second before it showed: the picture stands.
+            self._covered.append(0.0)
+            self._counted.append(0)
+        self._covered[second] += frame.covered_share
+        self._counted[second] += 1
+
+    def finished(self, source: Source, models: tuple[ModelEntry, ...], precision: str) -> Finished:
+        """The last message of the file."""
+        info = source.info
+        rate = None if info.average_rate is None else float(info.average_rate)
+        span_s = self._last_s - (self._first_s or 0.0) + (1 / rate if rate else 0.0)
+        return Finished(
+            frames=self.frames,
+            damaged=self._damaged,
+            whole=self._whole,
+            duration_s=span_s if info.kind == "video" else 0.0,
+            source_fps=rate,
+            covered_share_per_s=self._shares(),
+            gaps=source.gaps,
+            models=tuple(ModelUsed(entry.name, entry.sha256) for entry in models),
+            precision=precision,
+            dropped=info.dropped,
+            timings_s=(("cpu", round(_cpu_s() - self._began_s, 3)),),
+        )
+
+    def _shares(self) -> tuple[float, ...]:
+        shares: list[float] = []
+        for covered, counted in zip(self._covered, self._counted, strict=True):
+            shares.append(covered / counted if counted else shares[-1])
+        return tuple(shares)
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

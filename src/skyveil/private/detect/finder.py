@@ -1,0 +1,124 @@
+"""The networks of one worker, asked about parts of frames. Private side; answers with boxes of the four kinds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+import numpy as np
+
+from skyveil.core.manifest import ModelEntry
+from skyveil.core.settings import Precision
+from skyveil.private.detect import centerface, text, yolox
+from skyveil.private.detect.boxes import Scored, suppressed, together
+from skyveil.private.detect.engine import Shapes
+from skyveil.private.detect.network import Network
+from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
+from skyveil.private.detect.pyramid import Level, Window, windows
+from skyveil.private.detect.view import Rgb, letterboxed, rgb_view
+from skyveil.private.frame import RawFrame
+
+Area = tuple[int, int, int, int]
+"""xyxy in picture pixels, even corners."""
+
+STILL_MULTIPLE_PX: Final = 64
+"""Sides of what pictures are shown at: coarse, because every new size costs a compilation."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Persons and, from the same look, vehicles."""
+
+    persons: Scored
+    vehicles: Scored
+
+
+@final
+class Finder:
+    """Opens each network when it is first asked. One thread owns it."""
+
+    def __init__(self, paths: Mapping[str, Path], *, precision: Precision, shapes: Shapes) -> None:
+        self._paths = paths
+        self._precision: Precision = precision
+        self._shapes: Shapes = shapes
+        self._open: dict[str, Network] = {}
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]:
+        """The networks that looked so far."""
+        return tuple(use.entry for use in USES if use.entry.name in self._open)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The networks that looked so far, `name@sha256[:12]`."""
+        return tuple(entry.describe for entry in self.models)
+
+    @property
+    def computed(self) -> str:
+        """The number format that the networks compute in; empty before the first look."""
+        return next((network.precision for network in self._open.values()), "")
+
+    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
+        """Faces in one part of a frame, by the levels of `pyramid`, in picture pixels."""
+        found = []
+        for level in pyramid:
+            for window in windows(area, level.scale, multiple_px=self._multiple(centerface.MULTIPLE_PX)):
+                answer = self._network(FACES).infer(self._view(raw, window, level.scale))
+                boxes = _answered(centerface.decode(answer, threshold=threshold)[0], level)
+                found.append(_in_picture(boxes, window, level.scale))
+        return suppressed(together(found), iou=centerface.OVERLAP)
+
+    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
+        """Persons and vehicles in one part of a frame, in picture pixels."""
+        persons: list[Scored] = []
+        vehicles: list[Scored] = []
+        for window in windows(area, scale, multiple_px=yolox.MULTIPLE_PX):
+            answer = self._network(PERSONS).infer(self._view(raw, window, scale))
+            input_hw = (window.size_wh[1], window.size_wh[0])
+            for into, classes in ((persons, yolox.PERSON), (vehicles, yolox.VEHICLES)):
+                boxes = yolox.decode(answer, input_hw=input_hw, classes=classes, threshold=threshold)
+                into.append(_in_picture(boxes, window, scale))
+        return Persons(
+            suppressed(together(persons), iou=yolox.OVERLAP), suppressed(together(vehicles), iou=yolox.OVERLAP)
+        )
+
+    def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
+        """What may be a number plate in one part of a frame: text of a plate's shape, in picture pixels."""
+        found = []
+        for window in windows(area, scale, multiple_px=self._multiple(text.MULTIPLE_PX)):
+            answer = self._network(TEXT).infer(self._view(raw, window, scale))
+            found.append(_in_picture(text.decode(answer, threshold=threshold), window, scale))
+        return suppressed(together(found), iou=0.5)
+
+    def _network(self, use: Use) -> Network:
+        if use.entry.name not in self._open:
+            shapes: Shapes = "fixed" if use is PERSONS else self._shapes
+            self._open[use.entry.name] = use.open(self._paths, shapes=shapes, precision=self._precision)
+        return self._open[use.entry.name]
+
+    def _multiple(self, least_px: int) -> int:
+        return max(least_px, STILL_MULTIPLE_PX) if self._shapes == "any" else least_px
+
+    def _view(self, raw: RawFrame, window: Window, scale: float) -> Rgb:
+        x1, y1, x2, y2 = window.xyxy
+        size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
+        size = min(size[0], window.size_wh[0]), min(size[1], window.size_wh[1])
+        return letterboxed(rgb_view(raw, window.xyxy, size), window.size_wh)
+
+
+def _answered(boxes: Scored, level: Level) -> Scored:
+    """The boxes of the sizes that this level answers for."""
+    sides = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
+    mean_px = np.sqrt(sides[:, 0] * sides[:, 1])
+    return boxes.only((mean_px >= level.least_px) & (mean_px < level.most_px))
+
+
+def _in_picture(boxes: Scored, window: Window, scale: float) -> Scored:
+    """Boxes of a window in picture pixels; those whose centre lies in the grey beside the picture are dropped."""
+    x1, y1, x2, y2 = window.xyxy
+    size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
+    factor = (x2 - x1) / size[0], (y2 - y1) / size[1]
+    moved = boxes.moved(scale_xy=factor, offset_xy=(x1, y1))
+    centre = (moved.xyxy[:, :2] + moved.xyxy[:, 2:]) / 2
+    return moved.only((centre[:, 0] < x2) & (centre[:, 1] < y2))

@@ -1,0 +1,86 @@
+"""Which parts of a picture are looked at, and how much enlarged. Private side.
+
+A network finds faces of some sizes well and sees phantoms at others: enlarged it finds the small ones, and large ones
+that are not there. So each level of a pyramid answers for a range of sizes only (measured: docs/design/engine.md).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Final, final
+
+WINDOW_PX: Final = 1280
+"""Longest side of what a network is shown at once; a larger level is cut into windows that overlap."""
+OVERLAP_PX: Final = 112
+"""Windows overlap by more than the largest face their level answers for, so each such face is whole in one."""
+_LAST_LEVEL_PX: Final = 800
+"""A level whose longer side is no longer than this ends the pyramid: a face that fills it is found there."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One enlargement of the picture, and the sizes it answers for.
+
+    scale: network pixels per picture pixel; least_px, most_px: geometric mean of a box's sides, in network pixels.
+    """
+
+    scale: float
+    least_px: float
+    most_px: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the picture for a network: xyxy in picture pixels, even corners; its size in network pixels."""
+
+    xyxy: tuple[int, int, int, int]
+    size_wh: tuple[int, int]
+
+
+def levels(width: int, height: int, *, finest: float, most_px: float, least_px: float, budget_px: float) -> list[Level]:
+    """The pyramid of a picture, finest first, each level half of the one before.
+
+    finest: enlargement wanted for a small picture; budget_px: network pixels that the finest level may cost, which
+    lowers the enlargement of larger pictures down to none. most_px ends the sizes of every level but the last, least_px
+    begins those of every level but the first.
+    """
+    scale = min(finest, max(1.0, sqrt(budget_px / (width * height))))
+    found: list[Level] = []
+    while True:
+        last = max(width, height) * scale <= _LAST_LEVEL_PX and len(found) > 0
+        found.append(Level(scale, 0.0 if not found else least_px, float("inf") if last else most_px))
+        if last:
+            return found
+        scale /= 2
+
+
+def windows(xyxy: tuple[int, int, int, int], scale: float, *, multiple_px: int) -> Iterator[Window]:
+    """Windows that together show the part `xyxy` at `scale`, each with sides of a multiple of `multiple_px`.
+
+    A window may reach past the right and bottom edge of the part; what is shown there is grey.
+    """
+    x1, y1, x2, y2 = xyxy
+    for top, rows in _spans(y2 - y1, scale):
+        for left, columns in _spans(x2 - x1, scale):
+            size = (_up(columns * scale, multiple_px), _up(rows * scale, multiple_px))
+            yield Window((x1 + left, y1 + top, x1 + left + columns, y1 + top + rows), size)
+
+
+def _spans(length: int, scale: float) -> Iterator[tuple[int, int]]:
+    """Starts and lengths, in picture pixels, that cover 0..length with overlap; even unless the end is odd."""
+    longest = max(2, int(WINDOW_PX / scale) // 2 * 2)
+    if length <= longest:
+        yield 0, length
+        return
+    overlap = ceil(OVERLAP_PX / scale)
+    count = ceil((length - overlap) / (longest - overlap))
+    step = ceil((length - longest) / (count - 1) / 2) * 2
+    for index in range(count):
+        start = min(index * step, (length - longest + 1) // 2 * 2)
+        yield start, min(longest, length - start)
+
+
+def _up(length: float, multiple: int) -> int:
+    return max(multiple, ceil(round(length) / multiple) * multiple)

@@ -1,0 +1,68 @@
+"""How often a video is looked at, how finely, and how long a find is believed. Private side.
+
+Every number was chosen by the sweeps of docs/design/engine.md, on scenes with labels: leaks first, then cover, then
+cost.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final, final
+
+from skyveil.core.settings import Mode
+from skyveil.private.track.tracks import Holding
+
+_USUAL_FPS: Final = 25.0
+_RING_BYTES: Final = 200_000_000
+"""Raw frames that wait for hindsight may take this much memory: 64 frames of 1080p, 16 of 4K, 4 of 8K."""
+_USUAL_PX: Final = 1440 * 1080
+_MOST_PERSON_PX: Final = 1280
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The plan for one video.
+
+    look_every: frames from one look to the next in a calm scene; look_every_busy: while most of the picture moves.
+    hindsight: frames that wait behind a look, so that what is found later can still cover them.
+    person_long_px: longer side of what the person network is shown; person_least, face_least: scores from which a
+    box counts.
+    """
+
+    look_every: int
+    look_every_busy: int
+    hindsight: int
+    person_long_px: int
+    person_least: float
+    face_least: float
+    face_scale: float
+    holding: Holding
+
+
+def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:
+    """The plan for a video of this size and rate. Frame counts grow with rates above 25 fps; looks never lie further
+    apart than `max_look_age_s`, whatever the rate."""
+    rate = fps or _USUAL_FPS
+    faster = max(1.0, rate / _USUAL_FPS)
+    strict = mode == "strict"
+    room = max(1, _RING_BYTES // (width * height * 3 // 2))
+    most = max(1, min(int(rate * max_look_age_s), room // 2))
+    look_every = min(most, round((3 if strict else 5) * faster))
+    busy = min(look_every, round((2 if strict else 3) * faster))
+    person = (640 if strict else 416) * min(max(1.0, sqrt(width * height / _USUAL_PX)), _MOST_PERSON_PX / 640)
+    return Pace(
+        look_every=look_every,
+        look_every_busy=busy,
+        hindsight=min(round((16 if strict else 12) * faster), max(0, room - look_every)),
+        person_long_px=round(person / 32) * 32,
+        person_least=0.05 if strict else 0.06,
+        face_least=0.05 if strict else 0.08,
+        face_scale=min(2.0, max(1.0, 1280 / max(width, height))),
+        holding=Holding(
+            before=round(8 * faster),
+            before_weak=round((8 if strict else 5) * faster),
+            gap=round(25 * faster),
+            around=round((2 if strict else 1) * faster),
+            growth=0.02 / faster,
+        ),
+    )

@@ -1,0 +1,220 @@
+"""Boxes joined over the looks of one source, to know where they were in between. Private side, in memory only.
+
+A track is a row of boxes and nothing else: no appearance, no name, nothing that another source could be compared with.
+It ends when nothing is found where it should be, and the same person coming back is another track.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.geometry import BoxesXyxy, grown, iou, no_boxes
+from skyveil.core.kinds import Kind
+from skyveil.private.detections import Detections
+
+Box: TypeAlias = NDArray[np.float32]
+"""xyxy, shape (4,)."""
+
+LEAST_MATCH: Final = 0.15
+"""IoU of predicted and found box, both grown by `REACH`, from which they are one. Small and fast boxes hardly
+overlap."""
+REACH: Final = 0.3
+SURE: Final = 0.3
+"""A box that scores this much is taken at once; a weaker one must be found again before it is held for long."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """For how many frames a track is believed without being seen.
+
+    before: before it was first found and after it was last found; before_weak: the same for one found once and weakly;
+    gap: between two times it was found; around: each frame also covers where the track is this many frames earlier
+    and later; growth: of its height, by which each side grows per frame before and after.
+    """
+
+    before: int
+    before_weak: int
+    gap: int
+    around: int
+    growth: float
+
+
+@final
+@dataclass(slots=True)
+class _Track:
+    kind: int
+    frames: list[int]
+    boxes: list[Box]
+    scores: list[float]
+    velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
+
+    @property
+    def best(self) -> float:
+        return max(self.scores)
+
+    @property
+    def trusted(self) -> bool:
+        return len(self.frames) > 1 or self.scores[0] >= SURE
+
+    def predicted(self, frame: int) -> Box:
+        return np.asarray(self.boxes[-1] + self.velocity * (frame - self.frames[-1]), np.float32)
+
+    def add(self, frame: int, box: Box, score: float) -> None:
+        centre = (box[:2] + box[2:] - self.boxes[-1][:2] - self.boxes[-1][2:]) / (2 * (frame - self.frames[-1]))
+        moved = np.concatenate([centre, centre]).astype(np.float32)
+        self.velocity = moved if len(self.frames) == 1 else np.asarray((self.velocity + moved) / 2, np.float32)
+        self.frames.append(frame)
+        self.boxes.append(box)
+        self.scores.append(score)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where tracks are in one frame: parallel arrays as in Detections; the box of a track is a union over `around`."""
+
+    xyxy: BoxesXyxy
+    score: NDArray[np.float32]
+    kind: NDArray[np.uint8]
+
+
+@final
+class Tracks:
+    """The tracks of one source. One thread owns it; nothing outlives the instance."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+        self._alive: list[_Track] = []
+        self._ended: list[_Track] = []
+
+    def update(self, found: Detections, *, frame: int) -> None:
+        """Take the boxes found in `frame`, which is later than the frames before.
+
+        Strong boxes choose their track first, then weak ones; what is left begins new tracks.
+        """
+        for kind in Kind:
+            self._update_kind(found.of_kind(kind), int(kind), frame)
+        stay = [frame - track.frames[-1] < self._patience(track) for track in self._alive]
+        self._ended += [track for track, stays in zip(self._alive, stay, strict=True) if not stays]
+        self._alive = [track for track, stays in zip(self._alive, stay, strict=True) if stays]
+
+    def last(self, kind: Kind) -> BoxesXyxy:
+        """The last boxes of the tracks of one kind, (N, 4)."""
+        boxes = [track.boxes[-1] for track in self._alive if track.kind == kind]
+        return np.stack(boxes) if boxes else no_boxes()
+
+    def hold(self, kind: Kind, still: NDArray[np.bool_], *, frame: int) -> None:
+        """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there."""
+        for track, stays in zip(self._of(kind), still, strict=True):
+            if stays and track.frames[-1] < frame:
+                track.add(frame, track.boxes[-1], track.scores[-1])
+
+    def end(self, kind: Kind, gone: NDArray[np.bool_]) -> None:
+        """End tracks, a mask over `last(kind)`: something else covers them from now on."""
+        ended = [track for track, ends in zip(self._of(kind), gone, strict=True) if ends]
+        self._ended += ended
+        self._alive = [track for track in self._alive if all(track is not other for other in ended)]
+
+    def cut(self) -> None:
+        """End all tracks: the scene was replaced."""
+        self._ended += self._alive
+        self._alive = []
+
+    def placed(self, first: int, last: int) -> list[Placed]:
+        """Where the tracks are in each frame from `first` to `last`, both included."""
+        frames = np.arange(first, last + 1)
+        rows = [(*_path(track, frames, self._holding), track) for track in (*self._ended, *self._alive)]
+        placed = []
+        for index in range(len(frames)):
+            here = [(boxes[index], track) for boxes, there, track in rows if there[index]]
+            placed.append(
+                Placed(
+                    np.stack([box for box, _ in here]) if here else no_boxes(),
+                    np.array([track.best for _, track in here], np.float32),
+                    np.array([track.kind for _, track in here], np.uint8),
+                )
+            )
+        return placed
+
+    def forget(self, before: int) -> None:
+        """Drop what no frame from `before` on can need."""
+        reach = self._holding.before + self._holding.around
+        self._ended = [track for track in self._ended if track.frames[-1] + reach >= before]
+        for track in self._alive:
+            while len(track.frames) > 3 and track.frames[2] < before - reach:
+                del track.frames[0], track.boxes[0], track.scores[0]
+
+    def _of(self, kind: Kind) -> list[_Track]:
+        return [track for track in self._alive if track.kind == kind]
+
+    def _patience(self, track: _Track) -> int:
+        return self._holding.gap if track.trusted else self._holding.before_weak
+
+    def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
+        tracks = [track for track in self._alive if track.kind == kind]
+        predicted = np.stack([track.predicted(frame) for track in tracks]) if tracks else no_boxes()
+        near = iou(grown(predicted, REACH), grown(found.xyxy, REACH))
+        free = np.ones(len(found), np.bool_)
+        waiting = np.ones(len(tracks), np.bool_)
+        for turn in (found.score >= SURE, found.score < SURE):
+            for row, column in _pairs(near * waiting[:, None] * (free & turn)[None, :]):
+                tracks[row].add(frame, found.xyxy[column], float(found.score[column]))
+                waiting[row] = free[column] = False
+        for column in np.flatnonzero(free).tolist():
+            self._alive.append(_Track(kind, [frame], [found.xyxy[column]], [float(found.score[column])]))
+
+
+def _pairs(near: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs of (track, box) from the nearest on, each used once."""
+    pairs: list[tuple[int, int]] = []
+    rows, columns = np.nonzero(near >= LEAST_MATCH)
+    taken_rows: set[int] = set()
+    taken_columns: set[int] = set()
+    for index in np.argsort(-near[rows, columns], kind="stable"):
+        row, column = int(rows[index]), int(columns[index])
+        if row not in taken_rows and column not in taken_columns:
+            taken_rows.add(row)
+            taken_columns.add(column)
+            pairs.append((row, column))
+    return pairs
+
+
+def _path(track: _Track, frames: NDArray[np.int_], holding: Holding) -> tuple[BoxesXyxy, NDArray[np.bool_]]:
+    """Boxes of a track in `frames`, (F, 4), and in which of them it is there, (F,)."""
+    reach = holding.before if track.trusted else holding.before_weak
+    first, last = track.frames[0] - reach, track.frames[-1] + reach
+    there = (frames >= first) & (frames <= last)
+    if not there.any():
+        return np.zeros((len(frames), 4), np.float32), there
+    times = np.array(track.frames)
+    boxes = np.stack(track.boxes)
+    low = np.full((len(frames), 2), np.inf)
+    high = np.full((len(frames), 2), -np.inf)
+    for shift in (-holding.around, 0, holding.around):
+        at = np.clip(frames + shift, first, last)
+        box = _positions(times, boxes, at)
+        outside = np.maximum(times[0] - at, 0) + np.maximum(at - times[-1], 0)
+        grow = (outside * holding.growth * (box[:, 3] - box[:, 1]))[:, None]
+        low, high = np.minimum(low, box[:, :2] - grow), np.maximum(high, box[:, 2:] + grow)
+    return np.concatenate([low, high], axis=1).astype(np.float32), there
+
+
+def _positions(times: NDArray[np.int_], boxes: BoxesXyxy, at: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Boxes at the frames `at`: linear between two finds, at the nearest finds' velocity before and after them."""
+    between = np.stack([np.interp(at, times, boxes[:, side]) for side in range(4)], axis=1)
+    if len(times) < 2:
+        return between
+    span = min(2, len(times) - 1)
+    start = _velocity(boxes[0], boxes[span], times[span] - times[0])
+    end = _velocity(boxes[-1 - span], boxes[-1], times[-1] - times[-1 - span])
+    before, after = np.minimum(at - times[0], 0)[:, None], np.maximum(at - times[-1], 0)[:, None]
+    return np.asarray(between + before * start + after * end, np.float64)
+
+
+def _velocity(one: Box, other: Box, frames: int) -> NDArray[np.float64]:
+    """Motion of the centre in pixels a frame, for both corners."""
+    centre = (other[:2] + other[2:] - one[:2] - one[2:]) / (2 * frames)
+    return np.concatenate([centre, centre]).astype(np.float64)

@@ -1,0 +1,336 @@
+"""The engine: frames go in as they are decoded and come out when it is decided what to cover in them. Private side.
+
+A video is looked at every few frames; frames in between wait in a short ring. What two looks found is joined over the
+frames between them, and what the later one found anew covers the frames before it (hindsight). A still is looked at
+once.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.geometry import BoxesXyxy, intersection, no_boxes
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import RedactSettings
+from skyveil.private.attention import Attention
+from skyveil.private.detect.boxes import Scored
+from skyveil.private.detect.finder import Area, Finder
+from skyveil.private.detect.pyramid import Level, levels
+from skyveil.private.detections import Detections, joined
+from skyveil.private.frame import RawFrame
+from skyveil.private.looked import Looked, Why
+from skyveil.private.motion import MotionTest, Small
+from skyveil.private.pace import Pace, pace_for
+from skyveil.private.regions import Regions, whole_frame
+from skyveil.private.track.tracks import Tracks
+from skyveil.private.zones import MOVING, STILL, Zones
+
+Decided = tuple[RawFrame, Regions]
+"""A frame and what to cover in it."""
+
+_EXPLAINS: Final = 0.25
+"""A person who scores this much explains that something moves in their box."""
+_LARGE: Final = 0.3
+"""Share of the picture's height from which on a person is near enough for a face to be looked for in any case."""
+_UPPER: Final = 0.5
+"""Share of a near person's box in which the face is looked for."""
+
+
+class Watch(Protocol):
+    """What decides on frames. `see` takes every frame in order, `end` gives those that still wait."""
+
+    def see(self, raw: RawFrame) -> Iterator[Decided]:
+        """Take a frame; gives the frames that are now decided, in order."""
+        ...
+
+    def end(self) -> Iterator[Decided]:
+        """The frames that still wait."""
+        ...
+
+
+def _found(raw: RawFrame, boxes: Scored, kind: Kind) -> Detections:
+    return Detections(raw.id, boxes.xyxy, boxes.score, np.full(len(boxes.score), int(kind), np.uint8))
+
+
+def _rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
+    """Whole pixels that hold the boxes."""
+    return np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1).astype(np.int32)
+
+
+def _polygons(settings: RedactSettings, seconds: float) -> tuple[NDArray[np.float32], ...]:
+    return tuple(np.array(mask.points, np.float32) for mask in settings.masks if mask.covers(seconds))
+
+
+@final
+@dataclass(slots=True)
+class _Waiting:
+    """A frame in the ring."""
+
+    raw: RawFrame
+    small: Small
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look that was made: at which frame, when, and what it looked like."""
+
+    index: int
+    seconds: float
+    small: Small
+    models: tuple[str, ...]
+
+
+@final
+class VideoWatch:
+    """The watch of one video. One thread owns it; it forgets everything with the instance."""
+
+    def __init__(self, finder: Finder, settings: RedactSettings, *, width: int, height: int, fps: float | None) -> None:
+        self._finder = finder
+        self._settings = settings
+        self._width, self._height = width, height
+        self._pace: Pace = pace_for(
+            settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s
+        )
+        self._motion = MotionTest(width=width, height=height)
+        self._attention = Attention(self._motion, width=width, height=height)
+        self._plate_attention = Attention(self._motion, width=width, height=height)
+        self._tracks = Tracks(self._pace.holding)
+        self._zones = Zones(settings, MOVING[settings.mode])
+        self._ring: deque[_Waiting] = deque()
+        self._looks: deque[_Look] = deque()
+        self._persons_before = no_boxes()
+        self._busy = False
+
+    def see(self, raw: RawFrame) -> Iterator[Decided]:
+        """Take a frame; gives the frames that are now decided, in order."""
+        waiting = _Waiting(raw, self._motion.small(raw))
+        if self._ring and self._motion.is_cut(self._ring[-1].small, waiting.small):
+            yield from self._before_cut()
+        self._ring.append(waiting)
+        if self._due(raw):
+            self._look(waiting)
+            yield from self._decided(self._looks[-1].index - self._pace.hindsight)
+
+    def end(self) -> Iterator[Decided]:
+        """The frames that still wait, after a last look at the last of them."""
+        if self._ring:
+            self._close()
+            yield from self._decided(self._ring[-1].raw.id.index)
+
+    def _before_cut(self) -> Iterator[Decided]:
+        """Close the scene that was cut away: its last frame is looked at and all of it leaves the ring."""
+        self._close()
+        yield from self._decided(self._ring[-1].raw.id.index)
+        self._tracks.cut()
+        self._attention.reset()
+        self._plate_attention.reset()
+        self._looks.clear()
+        self._persons_before = no_boxes()
+
+    def _close(self) -> None:
+        if not self._looks or self._looks[-1].index != self._ring[-1].raw.id.index:
+            self._look(self._ring[-1])
+
+    def _due(self, raw: RawFrame) -> bool:
+        if not self._looks:
+            return True
+        last = self._looks[-1]
+        every = self._pace.look_every_busy if self._busy else self._pace.look_every
+        waited_s = raw.time.seconds - last.seconds
+        return raw.id.index - last.index >= every or waited_s >= 0.9 * self._settings.max_look_age_s
+
+    def _look(self, waiting: _Waiting) -> None:
+        raw, small = waiting.raw, waiting.small
+        if raw.damaged:
+            return
+        targets = self._settings.targets
+        found: list[Detections] = []
+        if targets & {Kind.HEAD, Kind.PERSON}:
+            found.append(self._persons(raw))
+        if targets & {Kind.FACE, Kind.HEAD}:
+            found.append(self._faces(raw, small, found))
+        if Kind.PLATE in targets:
+            found.append(self._plates(raw, small))
+        self._tracks.update(joined(raw.id, found), frame=raw.id.index)
+        self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
+
+    def _persons(self, raw: RawFrame) -> Detections:
+        scale = self._pace.person_long_px / max(self._width, self._height)
+        seen = self._finder.persons(raw, self._everything, scale=scale, threshold=self._pace.person_least)
+        return _found(raw, seen.persons, Kind.PERSON)
+
+    def _faces(self, raw: RawFrame, small: Small, found: list[Detections]) -> Detections:
+        persons = joined(raw.id, found)
+        sure = persons.xyxy[persons.score >= _EXPLAINS]
+        small_enough, near = _by_size(sure, self._height)
+        explained = np.concatenate([small_enough, self._persons_before])
+        self._persons_before = small_enough
+        areas = self._attention.areas(small, explained=explained, also=near)
+        self._busy = areas == [self._everything]
+        pyramid = self._pyramid()
+        seen = [self._finder.faces(raw, area, pyramid, threshold=self._pace.face_least) for area in areas]
+        self._hold(Kind.FACE, raw, areas)
+        self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(small_enough)))
+        return joined(raw.id, [_found(raw, boxes, Kind.FACE) for boxes in seen])
+
+    def _plates(self, raw: RawFrame, small: Small) -> Detections:
+        areas = self._plate_attention.areas(small, explained=no_boxes(), also=no_boxes())
+        seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
+        self._hold(Kind.PLATE, raw, areas)
+        return joined(raw.id, [_found(raw, boxes, Kind.PLATE) for boxes in seen])
+
+    def _hold(self, kind: Kind, raw: RawFrame, areas: list[Area]) -> None:
+        """Tracks outside of what is looked at now stay as they are: nothing moved there."""
+        last = self._tracks.last(kind)
+        looked_at = _inside_any(last, np.array(areas, np.float32).reshape(-1, 4))
+        self._tracks.hold(kind, ~looked_at, frame=raw.id.index)
+
+    def _pyramid(self) -> list[Level]:
+        budget_px = self._width * self._height * self._pace.face_scale**2
+        return levels(
+            self._width, self._height, finest=self._pace.face_scale, most_px=96, least_px=24, budget_px=budget_px
+        )
+
+    @property
+    def _everything(self) -> Area:
+        return (0, 0, self._width, self._height)
+
+    def _decided(self, until: int) -> Iterator[Decided]:
+        """The frames up to index `until` leave the ring with what to cover in them."""
+        leaving = []
+        while self._ring and self._ring[0].raw.id.index <= until:
+            leaving.append(self._ring.popleft())
+        if not leaving:
+            return
+        first, last = leaving[0].raw.id.index, leaving[-1].raw.id.index
+        for waiting, placed in zip(leaving, self._tracks.placed(first, last), strict=True):
+            boxes = _rounded(self._zones.covers(placed.xyxy, placed.score, placed.kind))
+            yield waiting.raw, self._regions(waiting, boxes)
+        self._tracks.forget(last + 1)
+        while len(self._looks) > 1 and self._looks[1].index <= last:
+            self._looks.popleft()
+
+    def _regions(self, waiting: _Waiting, boxes: NDArray[np.int32]) -> Regions:
+        raw = waiting.raw
+        looked = self._evidence(waiting)
+        if looked is None:
+            return whole_frame(raw.id)
+        return Regions(raw.id, boxes, _polygons(self._settings, raw.time.seconds), looked)
+
+    def _evidence(self, waiting: _Waiting) -> Looked | None:
+        """Why each tile of a frame is decided; None when no look stands beside it."""
+        index, seconds = waiting.raw.id.index, waiting.raw.time.seconds
+        before = [look for look in self._looks if look.index <= index]
+        after = [look for look in self._looks if look.index >= index]
+        if not before:
+            return None
+        ages = [abs(seconds - look.seconds) for look in (before[-1], *after[:1])]
+        shape = self._motion.tiles_shape
+        if min(before[-1].index, *(look.index for look in after[:1])) == index or before[-1].index == index:
+            why = np.full(shape, int(Why.LOOKED), np.uint8)
+        else:
+            moved = self._motion.tiles(self._motion.changed(waiting.small, before[-1].small))
+            why = np.where(moved, int(Why.BRACKETED if after else Why.UNDECIDED), int(Why.UNCHANGED)).astype(np.uint8)
+        return Looked(
+            waiting.raw.id, self._motion.tile_px, why, np.full(shape, min(ages), np.float32), before[-1].models
+        )
+
+
+def _by_size(persons: BoxesXyxy, picture_height: int) -> tuple[BoxesXyxy, BoxesXyxy]:
+    """Persons far enough that their head's zone covers them, and the upper parts of those too near for that."""
+    width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
+    near = (height > _LARGE * picture_height) | (width > 0.6 * height)
+    upper = persons[near].copy()
+    upper[:, 3] = upper[:, 1] + _UPPER * height[near]
+    return persons[~near], upper
+
+
+def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:
+    """Which boxes have more than half of their area in one of `areas`."""
+    sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if not len(areas):
+        return np.zeros(len(boxes), np.bool_)
+    return np.asarray(intersection(boxes, areas).max(axis=1) > 0.5 * sizes, np.bool_)
+
+
+@final
+class StillWatch:
+    """The watch of one picture."""
+
+    def __init__(self, finder: Finder, settings: RedactSettings, *, width: int, height: int) -> None:
+        self._finder = finder
+        self._settings = settings
+        self._everything: Area = (0, 0, width, height)
+        self._zones = Zones(settings, STILL[settings.mode])
+
+    def see(self, raw: RawFrame) -> Iterator[Decided]:
+        """The picture and what to cover in it."""
+        _, _, width, height = self._everything
+        found = joined(raw.id, self._look(raw))
+        boxes = _rounded(self._zones.covers(found.xyxy, found.score, found.kind))
+        tile_px = max(width, height)
+        one = np.full((1, 1), int(Why.LOOKED), np.uint8)
+        looked = Looked(raw.id, tile_px, one, np.zeros((1, 1), np.float32), self._finder.used)
+        yield raw, Regions(raw.id, boxes, _polygons(self._settings, raw.time.seconds), looked)
+
+    def end(self) -> Iterator[Decided]:
+        """Nothing waits."""
+        return iter(())
+
+    def _look(self, raw: RawFrame) -> list[Detections]:
+        targets = self._settings.targets
+        found: list[Detections] = []
+        faces = no_boxes()
+        if targets & {Kind.FACE, Kind.HEAD}:
+            found.append(self._faces(raw))
+            faces = found[0].xyxy
+        if targets & {Kind.HEAD, Kind.PERSON}:
+            found.append(self._persons(raw, faces))
+        if Kind.PLATE in targets:
+            seen = self._finder.plates(raw, self._everything, scale=1.0, threshold=0.3)
+            found.append(_found(raw, seen, Kind.PLATE))
+        return found
+
+    def _faces(self, raw: RawFrame) -> Detections:
+        strict = self._settings.mode == "strict"
+        _, _, width, height = self._everything
+        pyramid = levels(
+            width,
+            height,
+            finest=3.0 if strict else 2.0,
+            most_px=64 if strict else 76,
+            least_px=20,
+            budget_px=8_000_000 if strict else 3_500_000,
+        )
+        fine, coarse = (0.04, 0.08) if strict else (0.065, 0.12)
+        seen = self._finder.faces(raw, self._everything, pyramid[:1], threshold=fine)
+        larger = self._finder.faces(raw, self._everything, pyramid[1:], threshold=coarse)
+        return joined(raw.id, [_found(raw, seen, Kind.FACE), _found(raw, larger, Kind.FACE)])
+
+    def _persons(self, raw: RawFrame, faces: BoxesXyxy) -> Detections:
+        strict = self._settings.mode == "strict"
+        _, _, width, height = self._everything
+        if Kind.PERSON in self._settings.targets:
+            long_px, least = max(640, min(1280, max(width, height))), 0.1 if strict else 0.2
+        else:
+            long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
+        seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least).persons
+        if Kind.PERSON not in self._settings.targets:
+            seen = seen.only(~_shows_face(self._zones.heads(seen.xyxy), faces))
+        return _found(raw, seen, Kind.PERSON)
+
+
+def _shows_face(heads: BoxesXyxy, faces: BoxesXyxy) -> NDArray[np.bool_]:
+    """Which heads have a found face where their own would be: it covers them better than a share of a box."""
+    if not len(faces) or not len(heads):
+        return np.zeros(len(heads), np.bool_)
+    x, y = (faces[:, 0] + faces[:, 2]) / 2, (faces[:, 1] + faces[:, 3]) / 2
+    width, height = (heads[:, 2] - heads[:, 0])[:, None], (heads[:, 3] - heads[:, 1])[:, None]
+    beside = (x > heads[:, :1] - 0.3 * width) & (x < heads[:, 2:3] + 0.3 * width)
+    below = (y > heads[:, 1:2]) & (y < heads[:, 3:] + 1.2 * height)
+    return np.asarray((beside & below).any(axis=1), np.bool_)

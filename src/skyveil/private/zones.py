@@ -1,0 +1,101 @@
+"""From what was found to what is covered: how far a cover reaches around a face, head, person or plate. Private side.
+
+The shares were fitted on labelled data (docs/design/engine.md): where the labelled faces of public scenes and the
+labelled heads of a street lie in the boxes that the person network gives.
+"""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.geometry import BoxesXyxy
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import Mount, RedactSettings
+
+_SURE: Final = 0.3
+"""A face that scores this much is one: then the cover takes in its hair and ears when heads are a target."""
+_UPRIGHT: Final = 0.5
+_CUT: Final = 0.7
+"""Width to height of a person's box: up to `_UPRIGHT` a whole body, from `_CUT` on an upper body, whose head is
+larger."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HeadShares:
+    """Where the head lies in a person's box, in shares of its height (above, below its top) and width (beside)."""
+
+    above: float
+    below: float
+    below_cut: float
+    beside: float
+
+
+MOVING: Final = {"balanced": HeadShares(0.10, 0.27, 0.60, 0.05), "strict": HeadShares(0.12, 0.30, 0.70, 0.10)}
+"""Video: wide enough for boxes that are interpolated between looks."""
+STILL: Final = {"balanced": HeadShares(0.03, 0.20, 0.40, -0.20), "strict": HeadShares(0.06, 0.24, 0.50, -0.12)}
+"""Stills: only the heads of people whose face was not found, and nothing moves."""
+
+
+@final
+class Zones:
+    """Covers for boxes of each kind, under one set of settings."""
+
+    def __init__(self, settings: RedactSettings, shares: HeadShares) -> None:
+        self._targets = settings.targets
+        self._mount: Mount = settings.mount
+        self._shares = shares
+
+    def covers(self, xyxy: BoxesXyxy, score: NDArray[np.float32], kind: NDArray[np.uint8]) -> BoxesXyxy:
+        """What to cover for these boxes, (M, 4) in pixels; kinds that are no target give nothing."""
+        parts = [np.zeros((0, 4), np.float32)]
+        if self._targets & {Kind.FACE, Kind.HEAD}:
+            faces = kind == Kind.FACE
+            parts.append(self._faces(xyxy[faces], score[faces]))
+        persons = xyxy[kind == Kind.PERSON]
+        if Kind.PERSON in self._targets:
+            parts.append(_grown(persons, left=0.06, above=0.05, right=0.06, below=0.04, least_px=2))
+        elif Kind.HEAD in self._targets:
+            parts.append(self.heads(persons))
+        if Kind.PLATE in self._targets:
+            parts.append(_grown(xyxy[kind == Kind.PLATE], left=0.12, above=0.2, right=0.12, below=0.2, least_px=2))
+        return np.concatenate(parts)
+
+    def heads(self, persons: BoxesXyxy) -> BoxesXyxy:
+        """The head's zone of each person; the whole person where head and body can not be told apart."""
+        width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
+        shares = self._shares
+        cut = np.clip((width / np.maximum(height, 1e-6) - _UPRIGHT) / (_CUT - _UPRIGHT), 0, 1)
+        below = shares.below + cut * (shares.below_cut - shares.below)
+        zone = np.stack(
+            [
+                persons[:, 0] - shares.beside * width,
+                persons[:, 1] - shares.above * height,
+                persons[:, 2] + shares.beside * width,
+                persons[:, 1] + below * height,
+            ],
+            axis=1,
+        )
+        whole = (width > height) | (self._mount != "standard")
+        return np.asarray(np.where(whole[:, None], persons, zone), np.float32)
+
+    def _faces(self, faces: BoxesXyxy, score: NDArray[np.float32]) -> BoxesXyxy:
+        sure = (score >= _SURE) & (Kind.HEAD in self._targets)
+        plain = _grown(faces, left=0.2, above=0.2, right=0.2, below=0.2, least_px=1)
+        head = _grown(faces, left=0.3, above=0.45, right=0.3, below=0.2, least_px=1)
+        return np.asarray(np.where(sure[:, None], head, plain), np.float32)
+
+
+def _grown(xyxy: BoxesXyxy, *, left: float, above: float, right: float, below: float, least_px: float) -> BoxesXyxy:
+    """Boxes grown by shares of their own width and height, and by `least_px` at least on every side."""
+    width, height = xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1]
+    grow = [
+        np.maximum(side * share, least_px)
+        for side, share in ((width, left), (height, above), (width, right), (height, below))
+    ]
+    return np.asarray(
+        np.stack([xyxy[:, 0] - grow[0], xyxy[:, 1] - grow[1], xyxy[:, 2] + grow[2], xyxy[:, 3] + grow[3]], axis=1),
+        np.float32,
+    )
