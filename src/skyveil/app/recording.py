@@ -33,7 +33,7 @@ def record(
     """
     first = _past_progress(messages, progress)
     if isinstance(first, StillImage):
-        finished = _end(messages)
+        finished = _end(messages, progress)
         return Recorded(write_still(output, first, overwrite=overwrite), finished)
     if not isinstance(first, StreamHeader):
         raise WorkerFailed(f"the worker began with {type(first).__name__}, expected a header or a picture")
@@ -89,9 +89,9 @@ def _past_progress(messages: Iterator[Message], progress: Callable[[Progress], N
     raise WorkerFailed("the worker ended before it had sent anything")
 
 
-def _end(messages: Iterator[Message]) -> Finished:
+def _end(messages: Iterator[Message], progress: Callable[[Progress], None]) -> Finished:
     """The Finished behind a picture."""
-    message = next(messages)
+    message = _past_progress(messages, progress)
     if not isinstance(message, Finished):
         raise WorkerFailed(f"the worker sent {type(message).__name__} behind a picture")
     return message
