@@ -107,7 +107,14 @@ def _station(draw: ImageDraw.ImageDraw) -> None:
 
 def _sign(draw: ImageDraw.ImageDraw) -> None:
     draw.rounded_rectangle((560, 128, 1290, 220), radius=10, fill=(34, 52, 84))
-    draw.text((925, 174), "CENTRAL  STATION", font=_font(58), fill=(244, 240, 226), anchor="mm")
+    paint = (244, 240, 226)
+    for left in (700, 810, 920):
+        draw.rounded_rectangle((left, 146, left + 100, 196), radius=10, fill=paint)
+        for window in (left + 12, left + 56):
+            draw.rectangle((window, 156, window + 32, 174), fill=(34, 52, 84))
+    draw.polygon([(1030, 146), (1090, 146), (1136, 196), (1030, 196)], fill=paint)
+    draw.rectangle((1044, 156, 1084, 174), fill=(34, 52, 84))
+    draw.line((690, 206, 1150, 206), fill=paint, width=5)
     draw.ellipse((380, 116, 500, 236), fill=(244, 240, 230), outline=(34, 52, 84), width=10)
     draw.line((440, 176, 440, 134), fill=(30, 30, 34), width=7)
     draw.line((440, 176, 472, 192), fill=(30, 30, 34), width=7)
@@ -342,13 +349,13 @@ def walkers() -> list[Walker]:
     black, grey, fair = (30, 26, 26), (150, 148, 146), (176, 132, 78)
     return [
         Walker(Look((92, 104, 72), (58, 58, 66), brown, black), 352, 620, -0.9, 1.68),
-        Walker(Look((170, 60, 60), (44, 48, 60), pale, fair), 372, -80, 1.1, 1.72),
-        Walker(Look((60, 84, 130), (70, 66, 60), dark, black), 398, 640, -1.0, 1.80),
-        Walker(Look((206, 176, 92), (52, 54, 70), tan, black), 430, -160, 0.9, 1.66),
-        Walker(Look((76, 120, 118), (60, 56, 70), pale, fair), 470, 660, -0.8, 1.70, real_face=True),
-        Walker(Look((120, 80, 128), (40, 42, 52), tan, grey), 520, -60, 0.55, 1.64),
-        Walker(Look((66, 70, 80), (92, 84, 72), dark, black), 590, 700, -0.7, 1.82),
-        Walker(Look((214, 96, 40), (214, 96, 40), pale, fair), 660, -190, 0.45, 1.70, real_face=True),
+        Walker(Look((170, 60, 60), (44, 48, 60), pale, fair), 372, -190, 1.1, 1.72),
+        Walker(Look((60, 84, 130), (70, 66, 60), dark, black), 398, 660, -0.75, 1.80),
+        Walker(Look((206, 176, 92), (52, 54, 70), tan, black), 430, -60, 0.55, 1.66),
+        Walker(Look((76, 120, 118), (60, 56, 70), pale, fair), 470, 620, -0.8, 1.70, real_face=True),
+        Walker(Look((120, 80, 128), (40, 42, 52), tan, grey), 520, 210, 0.32, 1.64),
+        Walker(Look((66, 70, 80), (92, 84, 72), dark, black), 590, 730, -0.33, 1.82),
+        Walker(Look((214, 96, 40), (214, 96, 40), pale, fair), 660, -270, 0.42, 1.70, real_face=True),
     ]
 
 
@@ -382,7 +389,7 @@ def frames(seconds: float, *, seed: int = 7) -> Iterator[Picture]:
         for actor in people:
             _put_walker(canvas, actor, time_s)
         _put_car(canvas, auto, time_s)
-        put(canvas, portrait, centre_px=1220 - 58 * time_s, feet_px=724, scale=0.56 + 0.006 * time_s)
+        put(canvas, portrait, centre_px=90 + 58 * time_s, feet_px=724, scale=0.56 + 0.006 * time_s)
         canvas += noise[random.integers(8)]
         yield np.clip(canvas, 0, 255).astype(np.uint8)
 
