@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from skyveil.app.pipeline import redacted
 from skyveil.app.tally import FileTally
@@ -20,6 +20,9 @@ from skyveil.public.encode.header import AudioHeader, AudioPacket, EncodeSetting
 from skyveil.public.types import RedactedFrame, RedactedPacket
 from skyveil.public.wire import Message, Progress
 
+if TYPE_CHECKING:
+    from skyveil.app.inspecting import Inspecting
+
 _SOURCE: Final = SourceId("file")
 _PROGRESS_S: Final = 0.5
 
@@ -31,14 +34,12 @@ class Product:
     def __init__(self, models: Mapping[str, Path]) -> None:
         self._models = models
         self._finders: dict[tuple[str, str], Finder] = {}
+        self._inspecting: "Inspecting | None" = None
 
     def __call__(self, task: Task) -> Iterator[Message]:
         """The messages of one file, the last of which is `Finished`; raises SkyveilError when it can not be done."""
         if task.action == "verify":
-            # Imported here: redaction does not need it, and start-up is paid for every file.
-            from skyveil.private.inspect import inspected
-
-            yield from inspected(task.source, task.settings, self._models)
+            yield from self._verified(task)
             return
         settings = task.settings
         with closing(open_media(task.source, _SOURCE, ten_bit=settings.codec != "h264")) as source:
@@ -47,6 +48,14 @@ class Product:
             messages = self._messages(task, source, finder, tally)
             yield from _with_progress(messages, tally, source.info.expected_frames)
             yield tally.finished(source, finder.models, finder.computed)
+
+    def _verified(self, task: Task) -> Iterator[Message]:
+        # Imported here: redaction does not need it, and start-up is paid for every file.
+        from skyveil.app.inspecting import Inspecting
+
+        if self._inspecting is None:
+            self._inspecting = Inspecting(self._models)
+        return self._inspecting(task)
 
     def _finder(self, info: SourceInfo, settings: RedactSettings) -> Finder:
         key = info.kind, settings.precision
