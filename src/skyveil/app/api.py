@@ -1,17 +1,33 @@
 """The Python interface: `skyveil.redact_file` and `skyveil.redact_image`. App."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
-from typing import final
+from typing import TypeAlias, final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
 
 from skyveil.app.batch import Already, Batch, Done, Lost, Options
 from skyveil.app.jobs import Plan, plan, shown
 from skyveil.app.models import ensure_for
 from skyveil.app.sandbox import unsupported
-from skyveil.core.errors import InputRefused, SettingsRefused
-from skyveil.core.settings import RedactSettings
+from skyveil.core.errors import DetectorFailed, InputRefused, SettingsRefused
+from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.settings import Precision, RedactSettings
+from skyveil.core.time import MediaTime
+from skyveil.gate.fill import make_fill
+from skyveil.gate.redact import redact
+from skyveil.private.detect.finder import Finder
+from skyveil.private.frame import RawFrame
+from skyveil.private.watch import StillWatch
 from skyveil.public.record.result import read_result
+
+Picture: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3), RGB."""
 
 
 @final
@@ -97,3 +113,57 @@ def _done(batch: Batch) -> Redacted:
             count = told if isinstance(told, int) else 0
             return Redacted(event.job.output, event.job.result, count, event.damaged, 0)
     raise InputRefused("nothing was redacted")
+
+
+def redact_image(picture: Picture, *, settings: RedactSettings | None = None) -> Picture:
+    """A copy of a picture with faces and heads, or what `settings` names, covered.
+
+    Runs in the calling process, which holds the raw pixels already; networks stay loaded for the next call. Nothing is
+    written. The wall around raw pixels stands around files only: see `redact_file`.
+
+    Args:
+        picture: (H, W, 3) uint8, RGB, upright; H and W at least 1. It stays as it is.
+        settings: as for `redact_file`; what concerns encoding is not used.
+
+    Returns:
+        An array of its own, of the same shape.
+
+    Raises:
+        InputRefused: not an array of this shape and type.
+        ModelMissing: weights are not on this machine; `skyveil models pull`.
+
+    Example:
+        >>> import numpy as np, skyveil
+        >>> picture = np.zeros((48, 64, 3), np.uint8)
+        >>> skyveil.redact_image(picture).shape  # doctest: +SKIP
+        (48, 64, 3)
+    """
+    given: object = picture  # callers without a type checker give anything
+    if not isinstance(given, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        kind = getattr(picture, "dtype", type(picture).__name__)
+        raise InputRefused(f"expected an array (H, W, 3) of uint8, got {kind} {getattr(picture, 'shape', '')}")
+    if not picture.size:
+        raise InputRefused(f"expected a picture of at least one pixel, got {picture.shape}")
+    chosen = settings or RedactSettings()
+    height, width = picture.shape[:2]
+    raw = RawFrame(
+        av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"),
+        FrameId(SourceId("array"), 0),
+        MediaTime(0, Fraction(1)),
+    )
+    watch = StillWatch(_finder(chosen), chosen, width=width, height=height)
+    for decided, regions in watch.see(raw):
+        frame = redact(decided, regions, make_fill(chosen.fill), max_look_age_s=chosen.max_look_age_s)
+        return np.asarray(frame.picture.to_ndarray(), np.uint8)
+    raise DetectorFailed("the watch of a picture gave no frame back")
+
+
+def _finder(settings: RedactSettings) -> Finder:
+    """The networks for these settings, loaded once for each set of them."""
+    paths = ensure_for(settings, verify=False)
+    return _loaded(tuple(sorted(paths.items())), settings.precision)
+
+
+@lru_cache(maxsize=2)
+def _loaded(paths: tuple[tuple[str, Path], ...], precision: Precision) -> Finder:
+    return Finder(dict(paths), precision=precision, shapes="any")
