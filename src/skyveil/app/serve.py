@@ -34,7 +34,7 @@ class Product:
     def __init__(self, models: Mapping[str, Path]) -> None:
         self._models = models
         self._finders: dict[tuple[str, str], Finder] = {}
-        self._inspecting: "Inspecting | None" = None
+        self._inspecting: Inspecting | None = None
 
     def __call__(self, task: Task) -> Iterator[Message]:
         """The messages of one file, the last of which is `Finished`; raises SkyveilError when it can not be done."""
