@@ -324,8 +324,8 @@ def _told_hash(side: object) -> str | None:
 
 
 def _independent(redacted: Finished, verified: Finished) -> bool:
-    """Whether the second look was by networks that took no part in the first."""
-    return not {model.sha256 for model in redacted.models} & {model.sha256 for model in verified.models}
+    """Whether a network took the second look that had no part in the first."""
+    return bool({model.sha256 for model in verified.models} - {model.sha256 for model in redacted.models})
 
 
 @contextmanager

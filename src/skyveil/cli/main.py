@@ -31,12 +31,6 @@ def _add_verify(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def _add_verify(app: typer.Typer) -> None:
-    from skyveil.cli.verify import verify
-
-    app.command()(verify)
-
-
 def _add_eval(app: typer.Typer) -> None:
     from skyveil.cli.eval import evaluate
 
@@ -45,7 +39,6 @@ def _add_eval(app: typer.Typer) -> None:
 
 COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
-    "verify": (_add_verify, "Look again at redacted files, and list what may still be a face, by time and box."),
     "verify": (_add_verify, "Look again at redacted files, and list what may still be a face, by time and box."),
     "eval": (_add_eval, "Measure what stays visible on labelled data, by comparing pixels before and after."),
     "models": (_add_models, "List, pull and verify the weights."),
