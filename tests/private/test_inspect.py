@@ -1,0 +1,207 @@
+"""The second look: how evidence adds up over looks and frames, and that it finds a real face and no other."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.kinds import Kind
+from skyveil.core.manifest import CENTERFACE, YUNET
+from skyveil.core.time import MediaTime
+from skyveil.private.detect.boxes import Scored
+from skyveil.private.frame import RawFrame
+from skyveil.private.inspect import (
+    AGREED_EVIDENCE,
+    STILL_EVIDENCE,
+    SURE_EVIDENCE,
+    Inspector,
+    Suspicion,
+    _beside_fill,
+    _fill,
+    _places,
+    _Turn,
+    still_spots,
+)
+
+Picture = NDArray[np.uint8]
+WEAK = AGREED_EVIDENCE * 1.05
+"""Enough in two frames, not in one."""
+
+
+def at(*boxes: tuple[float, float, float, float], evidence: float = 1.0) -> Scored:
+    xyxy = np.array(boxes, np.float32).reshape(-1, 4)
+    return Scored(xyxy, np.full(len(xyxy), evidence, np.float32))
+
+
+# --- one frame --------------------------------------------------------------------------------------------------------
+
+
+def test_evidence_is_the_mean_over_all_looks_silent_ones_included() -> None:
+    places = _places([at((0, 0, 10, 10), evidence=0.9), at((0, 0, 10, 11), evidence=0.6), at(), at()])
+    assert places.xyxy.tolist() == [[0, 0, 10, 10]]
+    assert places.score.tolist() == pytest.approx([(0.9 + 0.6) / 4])
+
+
+def test_one_look_that_says_the_same_twice_counts_once() -> None:
+    places = _places([at((0, 0, 10, 10), (0, 0, 10, 11), evidence=0.8), at()])
+    assert places.score.tolist() == pytest.approx([0.4])
+
+
+def test_places_apart_stay_apart() -> None:
+    places = _places([at((0, 0, 10, 10), (50, 50, 60, 60))])
+    assert len(places.xyxy) == 2
+
+
+def test_nothing_found_is_no_place() -> None:
+    assert len(_places([at(), at()]).xyxy) == 0
+
+
+def test_a_turn_and_back_returns_to_the_same_box() -> None:
+    view = np.zeros((100, 160, 3), np.uint8)
+    turn = _Turn.of(view, 15)
+    turned = turn.turned(view)
+    assert turned.shape[0] % 32 == 0
+    assert turned.shape[1] % 32 == 0
+    x, y = turn.forward @ np.array([40.0, 70.0, 1.0])
+    back = turn.back(at((x - 8, y - 10, x + 8, y + 10)))
+    assert back.xyxy[0].tolist() == pytest.approx([32, 60, 48, 80], abs=1e-3)
+
+
+def test_no_turn_shows_the_view_itself() -> None:
+    view = np.zeros((96, 160, 3), np.uint8)
+    assert _Turn.of(view, 0).turned(view) is view
+
+
+def test_a_black_square_is_fill_and_a_black_line_is_not() -> None:
+    view = np.full((60, 60, 3), 200, np.uint8)
+    view[10:30, 10:30] = 3
+    view[50, :] = 0
+    fill = _fill(view)
+    assert fill[10:30, 10:30].all()
+    assert fill.sum() == 400
+
+
+def test_a_place_surrounded_by_fill_weighs_more() -> None:
+    fill = np.zeros((100, 100), np.bool_)
+    fill[20:60, 20:60] = True
+    inside, outside, at_the_edge = _beside_fill(at((30, 30, 50, 50), (70, 70, 90, 90), (0, 0, 20, 20)).xyxy, fill)
+    assert (inside, outside) == (1.0, 0.0)
+    assert at_the_edge == pytest.approx(0.2)  # 10 x 10 of fill in a ring of 30 x 30 less 20 x 20: cut by the picture
+
+
+def test_evidence_in_a_still_has_to_reach_the_limit() -> None:
+    assert still_spots(at((1, 1, 9, 9), evidence=STILL_EVIDENCE * 0.99)) == ()
+    (spot,) = still_spots(at((-2.5, 1.5, 9.2, 9), evidence=STILL_EVIDENCE))
+    assert (spot.start_s, spot.end_s, spot.xyxy, spot.kind) == (0.0, 0.0, (0, 1, 10, 9), Kind.FACE)
+
+
+# --- over time --------------------------------------------------------------------------------------------------------
+
+
+def over(*frames: Scored) -> list[tuple[float, float, tuple[int, int, int, int]]]:
+    suspicion = Suspicion()
+    for index, places in enumerate(frames):
+        suspicion.add(index / 4, places)
+    return [(spot.start_s, spot.end_s, spot.xyxy) for spot in suspicion.spots()]
+
+
+def test_what_shows_weakly_in_one_frame_is_no_suspect() -> None:
+    assert over(at((0, 0, 10, 10), evidence=WEAK), at(), at()) == []
+
+
+def test_what_shows_weakly_in_two_frames_is_a_suspect() -> None:
+    box = (0, 0, 10, 10)
+    assert over(at(box, evidence=WEAK), at(box, evidence=WEAK), at()) == [(0.0, 0.25, box)]
+
+
+def test_what_shows_strongly_in_one_frame_is_a_suspect() -> None:
+    box = (0, 0, 10, 10)
+    assert over(at(), at(box, evidence=SURE_EVIDENCE * 1.01), at()) == [(0.25, 0.25, box)]
+
+
+def test_two_weak_places_far_apart_do_not_confirm_each_other() -> None:
+    assert over(at((0, 0, 10, 10), evidence=WEAK), at((50, 50, 60, 60), evidence=WEAK)) == []
+
+
+def test_two_weak_places_of_very_different_size_do_not_confirm_each_other() -> None:
+    assert over(at((0, 0, 10, 10), evidence=WEAK), at((0, 0, 40, 40), evidence=WEAK)) == []
+
+
+def test_a_gap_of_one_frame_does_not_end_a_place() -> None:
+    box = (0, 0, 10, 10)
+    assert over(at(box, evidence=WEAK), at(), at(box, evidence=WEAK)) == [(0.0, 0.5, box)]
+
+
+def test_a_long_gap_ends_it() -> None:
+    box = (0, 0, 10, 10)
+    assert over(at(box, evidence=WEAK), at(), at(), at(), at(box, evidence=WEAK)) == []
+
+
+def test_a_face_that_moves_is_several_suspects_each_with_its_time() -> None:
+    spots = over(*(at((index * 8, 0, index * 8 + 10, 10)) for index in range(4)))
+    assert [start_s for start_s, _, _ in spots] == sorted({start_s for start_s, _, _ in spots})
+    assert spots[0][0] == 0.0
+    assert spots[-1][1] == 0.75
+    for index in range(4):
+        assert any(
+            start_s <= index / 4 <= end_s and box[0] <= index * 8 and index * 8 + 10 <= box[2]
+            for start_s, end_s, box in spots
+        )
+
+
+def test_a_face_that_hardly_moves_is_one_suspect_that_holds_it_all_the_time() -> None:
+    assert over(at((0, 0, 20, 20)), at((2, 0, 22, 20)), at((4, 1, 24, 21))) == [(0.0, 0.5, (0, 0, 24, 21))]
+
+
+# --- with the networks ------------------------------------------------------------------------------------------------
+
+
+def networks(*, second: bool) -> dict[str, Path]:
+    folder = Path(os.environ.get("SKYVEIL_MODELS", ""))
+    paths = {CENTERFACE.name: folder / CENTERFACE.file} | ({YUNET.name: folder / YUNET.file} if second else {})
+    if not all(path.is_file() for path in paths.values()):
+        pytest.skip(f"not in SKYVEIL_MODELS: {', '.join(paths)}")
+    return paths
+
+
+def portrait(astronaut: Picture) -> Picture:
+    """The face and what is around it: 256 x 256, the face within x 70..185, y 70..190."""
+    return np.array(astronaut[:256, 100:356])
+
+
+def frame(picture: Picture) -> RawFrame:
+    shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return RawFrame(shown, FrameId(SourceId("test"), 0), MediaTime(0, Fraction(1, 25)))
+
+
+@pytest.mark.parametrize("second", [True, False])
+def test_a_bare_face_is_a_suspect_and_a_covered_one_is_not(astronaut: Picture, *, second: bool) -> None:
+    inspector = Inspector(networks(second=second), precision="f32", shapes="any")
+    covered = portrait(astronaut)
+    (spot,) = still_spots(inspector.suspicious(frame(covered)))
+    x1, y1, x2, y2 = spot.xyxy
+    assert x1 < 125 < x2
+    assert y1 < 130 < y2
+    covered[50:210, 50:200] = 0
+    assert still_spots(inspector.suspicious(frame(covered))) == ()
+
+
+def test_a_face_that_shows_in_a_gap_of_the_fill_is_a_suspect(astronaut: Picture) -> None:
+    inspector = Inspector(networks(second=True), precision="f32", shapes="any")
+    gap = portrait(astronaut)
+    face = gap[70:190, 70:185].copy()
+    gap[30:240, 30:220] = 0
+    gap[70:190, 70:185] = face
+    assert len(still_spots(inspector.suspicious(frame(gap)))) == 1
+
+
+def test_the_networks_that_looked_are_told() -> None:
+    assert [model.name for model in Inspector(networks(second=True), precision="f32", shapes="any").models] == [
+        CENTERFACE.name,
+        YUNET.name,
+    ]
