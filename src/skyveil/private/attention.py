@@ -4,11 +4,21 @@ from typing import Final, final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from skyveil.core.geometry import BoxesXyxy
-from skyveil.private.detect.finder import Area
-from skyveil.private.motion import Changed, MotionTest, Small
+from skyveil.core.geometry import BoxesXyxy, grown
+from skyveil.private.detect.pyramid import Area
+from skyveil.private.motion import CHANGE_LEVELS, Changed, MotionTest, Small
 
+_STRONG_LEVELS: Final = 14
+"""A square whose mean luma moved by more than this is looked at now. Of the squares that pass the motion test but not
+this one, nearly all are a codec's flicker and shadows (measured: docs/design/engine.md), so they wait."""
+_WEAK_LOOKS: Final = 3
+"""A smaller change that is still there at the third look is no flicker, and is looked at, too."""
+_LEAST_SQUARES: Final = 2
+"""Fewer connected squares show nothing that a network could find: a face of 12 px touches two at least."""
+_AROUND: Final = 0.15
+"""Share of its sides around a body that it explains, too: shadow, swinging arms, the inexactness of the box."""
 _WHOLE_SHARE: Final = 0.5
 """From this share of unexplained tiles on, one look at everything is cheaper than many at parts."""
 
@@ -21,6 +31,7 @@ class Attention:
         self._motion = motion
         self._width, self._height = width, height
         self._reference: Small | None = None
+        self._weak_looks: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
 
     def reset(self) -> None:
         """Forget the reference: the next look is at everything."""
@@ -33,11 +44,17 @@ class Attention:
         """
         if self._reference is None:
             self._reference = small.copy()
+            self._weak_looks = np.zeros(small.shape, np.uint8)
             return [(0, 0, self._width, self._height)]
-        changed = self._motion.changed(small, self._reference)
-        self._reference[changed] = small[changed]
-        waiting = changed & ~self._inside(explained, changed.shape)
-        tiles = self._motion.tiles(waiting | self._inside(also, changed.shape))
+        difference = cv2.absdiff(small, self._reference)
+        weak = difference > CHANGE_LEVELS
+        self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
+        body = self._inside(grown(explained, _AROUND), weak.shape)
+        waiting = ((difference > _STRONG_LEVELS) | (self._weak_looks >= _WEAK_LOOKS)) & ~body
+        tiles = self._motion.tiles(_without_specks(waiting) | self._inside(also, weak.shape))
+        seen = body | self._motion.squares(tiles, weak.shape)
+        self._reference[seen] = small[seen]
+        self._weak_looks[seen] = 0
         if tiles.mean() > _WHOLE_SHARE:
             return [(0, 0, self._width, self._height)]
         return self._rectangles(tiles)
@@ -61,3 +78,11 @@ class Attention:
             x2, y2 = min(self._width, (x + w) * side + margin), min(self._height, (y + h) * side + margin)
             found.append((x1 // 2 * 2, y1 // 2 * 2, x2, y2))
         return found
+
+
+def _without_specks(waiting: Changed) -> Changed:
+    """Only squares of connected groups that are large enough to show something."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(waiting.astype(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= _LEAST_SQUARES
+    large[0] = False
+    return np.asarray(large[labels], np.bool_)

@@ -23,7 +23,7 @@ from skyveil.private.detect.boxes import Scored, nothing, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, FACES_SECOND, Use
-from skyveil.private.detect.pyramid import Window, windows
+from skyveil.private.detect.pyramid import AnySize, Window
 from skyveil.private.detect.view import Rgb, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
 
@@ -114,7 +114,7 @@ class Inspector:
     def _look(self, look: _Look, raw: RawFrame) -> Scored:
         scale = min(look.scale, max(1.0, sqrt(_NETWORK_PX / (raw.width * raw.height))))
         found = []
-        for window in windows((0, 0, raw.width, raw.height), scale, multiple_px=yunet.MULTIPLE_PX):
+        for window in AnySize(yunet.MULTIPLE_PX).windows((0, 0, raw.width, raw.height), scale):
             view = _shown(raw, window, scale)
             boxes = self._answer(look, view)
             found.append(boxes.moved(scale_xy=(1 / scale, 1 / scale), offset_xy=(window.xyxy[0], window.xyxy[1])))

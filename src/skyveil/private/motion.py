@@ -60,3 +60,8 @@ class MotionTest:
         padded = np.zeros((rows * side, columns * side), np.bool_)
         padded[: changed.shape[0], : changed.shape[1]] = changed
         return np.asarray(padded.reshape(rows, side, columns, side).any(axis=(1, 3)), np.bool_)
+
+    def squares(self, tiles: NDArray[np.bool_], shape: tuple[int, ...]) -> Changed:
+        """The squares of a tiny picture of `shape` that lie in these tiles."""
+        side = self._squares_per_tile
+        return np.asarray(tiles.repeat(side, axis=0).repeat(side, axis=1)[: shape[0], : shape[1]], np.bool_)

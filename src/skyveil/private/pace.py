@@ -15,6 +15,8 @@ _USUAL_FPS: Final = 25.0
 _RING_BYTES: Final = 200_000_000
 """Raw frames that wait for hindsight may take this much memory: 64 frames of 1080p, 16 of 4K, 4 of 8K."""
 _USUAL_PX: Final = 1440 * 1080
+_SMALL_PX: Final = 768
+"""Videos whose longer side is shorter are enlarged to it before faces are looked for."""
 _MOST_PERSON_PX: Final = 1280
 
 
@@ -57,7 +59,7 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
         person_long_px=round(person / 32) * 32,
         person_least=0.05 if strict else 0.06,
         face_least=0.05 if strict else 0.08,
-        face_scale=min(2.0, max(1.0, 1280 / max(width, height))),
+        face_scale=min(2.0, max(1.0, _SMALL_PX / max(width, height))),
         holding=Holding(
             before=round(8 * faster),
             before_weak=round((8 if strict else 5) * faster),

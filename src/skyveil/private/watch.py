@@ -18,8 +18,8 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored
-from skyveil.private.detect.finder import Area, Finder
-from skyveil.private.detect.pyramid import Level, levels
+from skyveil.private.detect.finder import Finder
+from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
@@ -173,10 +173,10 @@ class VideoWatch:
         areas = self._attention.areas(small, explained=explained, also=near)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
-        seen = [self._finder.faces(raw, area, pyramid, threshold=self._pace.face_least) for area in areas]
+        seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)
         self._hold(Kind.FACE, raw, areas)
         self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(small_enough)))
-        return joined(raw.id, [_found(raw, boxes, Kind.FACE) for boxes in seen])
+        return _found(raw, seen, Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), also=no_boxes())

@@ -14,15 +14,17 @@ from skyveil.private.detect.boxes import Scored, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
-from skyveil.private.detect.pyramid import Level, Window, windows
-from skyveil.private.detect.view import Rgb, letterboxed, rgb_view
+from skyveil.private.detect.packing import CANVAS_WH, LARGEST_PX, Piece, packed
+from skyveil.private.detect.pyramid import AnySize, Area, FewSizes, Level, Sizes, Window
+from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
-
-Area = tuple[int, int, int, int]
-"""xyxy in picture pixels, even corners."""
 
 STILL_MULTIPLE_PX: Final = 64
 """Sides of what pictures are shown at: coarse, because every new size costs a compilation."""
+
+
+VIDEO_SIZES_WH: Final = ((192, 192), (320, 192), (640, 384))
+"""What parts of a video are shown at."""
 
 
 @final
@@ -42,6 +44,7 @@ class Finder:
         self._paths = paths
         self._precision: Precision = precision
         self._shapes: Shapes = shapes
+        self._sizes: Sizes = AnySize(STILL_MULTIPLE_PX) if shapes == "any" else FewSizes(VIDEO_SIZES_WH)
         self._open: dict[str, Network] = {}
 
     @property
@@ -63,17 +66,33 @@ class Finder:
         """Faces in one part of a frame, by the levels of `pyramid`, in picture pixels."""
         found = []
         for level in pyramid:
-            for window in windows(area, level.scale, multiple_px=self._multiple(centerface.MULTIPLE_PX)):
+            for window in self._sizes.windows(area, level.scale):
                 answer = self._network(FACES).infer(self._view(raw, window, level.scale))
                 boxes = _answered(centerface.decode(answer, threshold=threshold)[0], level)
                 found.append(_in_picture(boxes, window, level.scale))
         return suppressed(together(found), iou=centerface.OVERLAP)
 
+    def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
+        """Faces in several parts of a frame: small parts share a canvas, a large one is looked at by itself."""
+        scale = pyramid[0].scale
+        small = [a for a in areas if max(a[2] - a[0], a[3] - a[1]) * scale <= LARGEST_PX]
+        found = [self._faces_on(raw, pieces, scale, threshold) for pieces in packed(small, scale)]
+        found += [self.faces(raw, area, pyramid, threshold=threshold) for area in areas if area not in small]
+        return suppressed(together(found), iou=centerface.OVERLAP)
+
+    def _faces_on(self, raw: RawFrame, pieces: list[Piece], scale: float, threshold: float) -> Scored:
+        canvas = blank(CANVAS_WH)
+        for piece in pieces:
+            view = rgb_view(raw, piece.area, (piece.width, piece.height))
+            canvas[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = view
+        boxes = centerface.decode(self._network(FACES).infer(canvas), threshold=threshold)[0]
+        return together([_of_piece(boxes, piece) for piece in pieces])
+
     def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
         """Persons and vehicles in one part of a frame, in picture pixels."""
         persons: list[Scored] = []
         vehicles: list[Scored] = []
-        for window in windows(area, scale, multiple_px=yolox.MULTIPLE_PX):
+        for window in AnySize(yolox.MULTIPLE_PX).windows(area, scale):
             answer = self._network(PERSONS).infer(self._view(raw, window, scale))
             input_hw = (window.size_wh[1], window.size_wh[0])
             for into, classes in ((persons, yolox.PERSON), (vehicles, yolox.VEHICLES)):
@@ -86,7 +105,7 @@ class Finder:
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         """What may be a number plate in one part of a frame: text of a plate's shape, in picture pixels."""
         found = []
-        for window in windows(area, scale, multiple_px=self._multiple(text.MULTIPLE_PX)):
+        for window in self._sizes.windows(area, scale):
             answer = self._network(TEXT).infer(self._view(raw, window, scale))
             found.append(_in_picture(text.decode(answer, threshold=threshold), window, scale))
         return suppressed(together(found), iou=0.5)
@@ -97,14 +116,20 @@ class Finder:
             self._open[use.entry.name] = use.open(self._paths, shapes=shapes, precision=self._precision)
         return self._open[use.entry.name]
 
-    def _multiple(self, least_px: int) -> int:
-        return max(least_px, STILL_MULTIPLE_PX) if self._shapes == "any" else least_px
-
     def _view(self, raw: RawFrame, window: Window, scale: float) -> Rgb:
         x1, y1, x2, y2 = window.xyxy
         size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
         size = min(size[0], window.size_wh[0]), min(size[1], window.size_wh[1])
         return letterboxed(rgb_view(raw, window.xyxy, size), window.size_wh)
+
+
+def _of_piece(boxes: Scored, piece: Piece) -> Scored:
+    """The boxes whose centre lies on this piece of a canvas, in picture pixels."""
+    x, y = (boxes.xyxy[:, 0] + boxes.xyxy[:, 2]) / 2 - piece.left, (boxes.xyxy[:, 1] + boxes.xyxy[:, 3]) / 2 - piece.top
+    here = boxes.only((x >= 0) & (x < piece.width) & (y >= 0) & (y < piece.height))
+    x1, y1, x2, y2 = piece.area
+    factor = (x2 - x1) / piece.width, (y2 - y1) / piece.height
+    return here.moved(scale_xy=factor, offset_xy=(x1 - piece.left * factor[0], y1 - piece.top * factor[1]))
 
 
 def _answered(boxes: Scored, level: Level) -> Scored:

@@ -7,7 +7,10 @@ that are not there. So each level of a pyramid answers for a range of sizes only
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import Final, final
+from typing import Final, TypeAlias, final
+
+Area: TypeAlias = tuple[int, int, int, int]
+"""A part of a picture: xyxy in pixels, even corners but at the picture's own edges."""
 
 WINDOW_PX: Final = 1280
 """Longest side of what a network is shown at once; a larger level is cut into windows that overlap."""
@@ -35,7 +38,7 @@ class Level:
 class Window:
     """A part of the picture for a network: xyxy in picture pixels, even corners; its size in network pixels."""
 
-    xyxy: tuple[int, int, int, int]
+    xyxy: Area
     size_wh: tuple[int, int]
 
 
@@ -56,25 +59,49 @@ def levels(width: int, height: int, *, finest: float, most_px: float, least_px: 
         scale /= 2
 
 
-def windows(xyxy: tuple[int, int, int, int], scale: float, *, multiple_px: int) -> Iterator[Window]:
-    """Windows that together show the part `xyxy` at `scale`, each with sides of a multiple of `multiple_px`.
+@final
+@dataclass(frozen=True, slots=True)
+class AnySize:
+    """Windows as large as what they show, for networks that take every size: sides are multiples of `multiple_px`."""
 
-    A window may reach past the right and bottom edge of the part; what is shown there is grey.
-    """
-    x1, y1, x2, y2 = xyxy
-    for top, rows in _spans(y2 - y1, scale):
-        for left, columns in _spans(x2 - x1, scale):
-            size = (_up(columns * scale, multiple_px), _up(rows * scale, multiple_px))
-            yield Window((x1 + left, y1 + top, x1 + left + columns, y1 + top + rows), size)
+    multiple_px: int
+
+    def windows(self, area: Area, scale: float) -> Iterator[Window]:
+        """Windows that together show `area`. One may reach past the area's right and bottom edge; there it is grey."""
+        x1, y1, x2, y2 = area
+        for top, rows in _spans(y2 - y1, scale, WINDOW_PX):
+            for left, columns in _spans(x2 - x1, scale, WINDOW_PX):
+                size = (_up(columns * scale, self.multiple_px), _up(rows * scale, self.multiple_px))
+                yield Window((x1 + left, y1 + top, x1 + left + columns, y1 + top + rows), size)
 
 
-def _spans(length: int, scale: float) -> Iterator[tuple[int, int]]:
+@final
+@dataclass(frozen=True, slots=True)
+class FewSizes:
+    """Windows of a few sizes only, for networks that are compiled for each: (width, height), smallest first."""
+
+    sizes_wh: tuple[tuple[int, int], ...]
+
+    def windows(self, area: Area, scale: float) -> Iterator[Window]:
+        """Windows of the smallest size that holds `area` whole, or of the largest, that together show it."""
+        x1, y1, x2, y2 = area
+        wide, high = (x2 - x1) * scale, (y2 - y1) * scale
+        size = next((s for s in self.sizes_wh if wide <= s[0] + 1 and high <= s[1] + 1), self.sizes_wh[-1])
+        for top, rows in _spans(y2 - y1, scale, size[1]):
+            for left, columns in _spans(x2 - x1, scale, size[0]):
+                yield Window((x1 + left, y1 + top, x1 + left + columns, y1 + top + rows), size)
+
+
+Sizes: TypeAlias = AnySize | FewSizes
+
+
+def _spans(length: int, scale: float, window_px: int) -> Iterator[tuple[int, int]]:
     """Starts and lengths, in picture pixels, that cover 0..length with overlap; even unless the end is odd."""
-    longest = max(2, int(WINDOW_PX / scale) // 2 * 2)
-    if length <= longest:
+    if length * scale <= window_px + 1:
         yield 0, length
         return
-    overlap = ceil(OVERLAP_PX / scale)
+    longest = max(2, int(window_px / scale) // 2 * 2)
+    overlap = min(ceil(OVERLAP_PX / scale), longest // 2)
     count = ceil((length - overlap) / (longest - overlap))
     step = ceil((length - longest) / (count - 1) / 2) * 2
     for index in range(count):

@@ -51,12 +51,17 @@ def _eight_bits(samples: ArrayLike) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array if array.dtype == np.uint8 else array // 4, np.uint8)
 
 
+def blank(size_wh: tuple[int, int]) -> Rgb:
+    """A canvas of the grey that YOLOX was trained with around pictures."""
+    return np.full((size_wh[1], size_wh[0], 3), 114, np.uint8)
+
+
 def letterboxed(view: Rgb, size_wh: tuple[int, int]) -> Rgb:
     """The view in the top left corner of a grey canvas of `size_wh`; the view itself when it has that size."""
     width, height = size_wh
     if view.shape[:2] == (height, width):
         return view
-    canvas = np.full((height, width, 3), 114, np.uint8)
+    canvas = blank(size_wh)
     canvas[: view.shape[0], : view.shape[1]] = view
     return canvas
 

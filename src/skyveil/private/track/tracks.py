@@ -154,7 +154,7 @@ class Tracks:
         return self._holding.gap if track.trusted else self._holding.before_weak
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
-        tracks = [track for track in self._alive if track.kind == kind]
+        tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
         predicted = np.stack([track.predicted(frame) for track in tracks]) if tracks else no_boxes()
         near = iou(grown(predicted, REACH), grown(found.xyxy, REACH))
         free = np.ones(len(found), np.bool_)
@@ -190,16 +190,16 @@ def _path(track: _Track, frames: NDArray[np.int_], holding: Holding) -> tuple[Bo
     if not there.any():
         return np.zeros((len(frames), 4), np.float32), there
     times = np.array(track.frames)
-    boxes = np.stack(track.boxes)
-    low = np.full((len(frames), 2), np.inf)
-    high = np.full((len(frames), 2), -np.inf)
-    for shift in (-holding.around, 0, holding.around):
-        at = np.clip(frames + shift, first, last)
-        box = _positions(times, boxes, at)
-        outside = np.maximum(times[0] - at, 0) + np.maximum(at - times[-1], 0)
-        grow = (outside * holding.growth * (box[:, 3] - box[:, 1]))[:, None]
-        low, high = np.minimum(low, box[:, :2] - grow), np.maximum(high, box[:, 2:] + grow)
-    return np.concatenate([low, high], axis=1).astype(np.float32), there
+    around = holding.around
+    at = np.arange(max(frames[0] - around, first), min(frames[-1] + around, last) + 1)
+    box = _positions(times, np.stack(track.boxes), at)
+    outside = np.maximum(times[0] - at, 0) + np.maximum(at - times[-1], 0)
+    grow = (outside * holding.growth * (box[:, 3] - box[:, 1]))[:, None]
+    low, high = box[:, :2] - grow, box[:, 2:] + grow
+    # A path is straight between two looks: its ends and middle say where it was in the frames around.
+    shifts = [np.clip(frames + shift - at[0], 0, len(at) - 1) for shift in (-around, 0, around)]
+    union = [np.minimum.reduce([low[s] for s in shifts]), np.maximum.reduce([high[s] for s in shifts])]
+    return np.concatenate(union, axis=1).astype(np.float32), there
 
 
 def _positions(times: NDArray[np.int_], boxes: BoxesXyxy, at: NDArray[np.int_]) -> NDArray[np.float64]:

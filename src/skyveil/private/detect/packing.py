@@ -1,0 +1,44 @@
+"""Several small parts of a frame on one canvas, so that one look of the network serves them all. Private side."""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+from skyveil.private.detect.pyramid import Area
+
+CANVAS_WH: Final = (320, 192)
+LARGEST_PX: Final = 160
+"""A part with a longer side than this, in network pixels, is looked at by itself."""
+_GAP_PX: Final = 8
+"""Grey between two parts: the network must not take two halves for one face."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One part and where it lies on its canvas: area in picture pixels, the rest in canvas pixels."""
+
+    area: Area
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
+    """Canvases that together hold all `areas`, each of which fits on one; shelves, highest part first."""
+    sized = [
+        (max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale)), (x1, y1, x2, y2))
+        for x1, y1, x2, y2 in areas
+    ]
+    canvases: list[list[Piece]] = []
+    left = top = shelf = 0
+    for width, height, area in sorted(sized, key=lambda part: (-part[1], part[2])):
+        if not canvases or left + width > CANVAS_WH[0]:
+            left, top = 0, top + shelf
+            shelf = height + _GAP_PX
+        if not canvases or top + height > CANVAS_WH[1]:
+            canvases.append([])
+            left, top, shelf = 0, 0, height + _GAP_PX
+        canvases[-1].append(Piece(area, left, top, width, height))
+        left += width + _GAP_PX
+    return canvases
