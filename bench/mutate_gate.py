@@ -168,7 +168,7 @@ def run_in_child(change: Change) -> int:
             install(change)
             names = [first] if grandchild == 0 else [name for name in REST if name != first]
             files = [f"tests/gate/test_{name}.py" for name in names]
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files]))
+            code = int(pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *files]))
     finally:
         os._exit(min(code, 99))  # also after an exception: whatever a changed module raises, it was noticed
 
@@ -201,7 +201,7 @@ def main() -> int:
     arguments = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    for heavy in ("av", "av.filter", "cv2", "numpy", "PIL.Image"):
+    for heavy in ("av", "av.filter", "cv2", "numpy", "hypothesis.strategies", "_pytest.python", "_pytest.fixtures"):
         __import__(heavy)
     paths = [path for path in sorted(GATE.glob("*.py")) if arguments.only in path.stem and path.stem != "__init__"]
     untouched = [Change(path.stem, path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths]

@@ -1,5 +1,7 @@
 """Regions become whole blocks, outwards."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,6 +26,14 @@ def rectangle(x1: float, y1: float, x2: float, y2: float) -> Polygon:
 
 def picture_of(hidden: Hidden) -> list[str]:
     return ["".join(".#"[block] for block in row) for row in hidden.blocks.tolist()]
+
+
+def test_what_is_hidden_can_not_be_changed_afterwards() -> None:
+    hidden = hidden_by(rectangle(10, 8, 18, 14))
+    for value in (hidden, hidden.grid):
+        assert not hasattr(value, "__dict__")
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, dataclasses.fields(value)[0].name, None)
 
 
 def test_a_polygon_hides_the_blocks_it_touches_and_one_or_two_around() -> None:

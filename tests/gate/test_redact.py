@@ -1,5 +1,6 @@
 """The rules of the door for pictures, one by one."""
 
+import dataclasses
 from fractions import Fraction
 
 import av
@@ -269,6 +270,9 @@ class Recorder:
         self.seen: list[tuple[bytes, ...]] = []
 
     def fill(self, planes: Planes, hidden: Hidden) -> None:
+        assert not hasattr(planes, "__dict__")
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(planes, dataclasses.fields(planes)[0].name, ())
         self.seen.append(tuple(array.tobytes() for array in planes.arrays))
 
 
