@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from skyveil.core.geometry import Polygon
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.time import MediaTime
+from skyveil.gate.hidden import Hidden
+from skyveil.gate.planes import Planes
 from skyveil.private._pixels import Plane, plane_array
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
@@ -67,3 +69,10 @@ def regions_of(
 
 def polygon(*corners: tuple[float, float]) -> Polygon:
     return np.array(corners, np.float32)
+
+
+class LeaveBlack:
+    """A fill that draws nothing: hidden blocks stay as the gate painted them, which is black."""
+
+    def fill(self, planes: Planes, hidden: Hidden) -> None:
+        pass

@@ -9,7 +9,7 @@ from skyveil.gate.fill import Background, Fill, Mosaic, Solid, make_fill
 from skyveil.gate.redact import redact
 from skyveil.private._pixels import plane_array
 from skyveil.private.regions import whole_frame
-from tests.gate.pictures import FORMATS, looked_at, name, noise, planes_of, polygon, raw_frame, regions_of
+from tests.gate.pictures import FORMATS, LeaveBlack, looked_at, name, noise, planes_of, polygon, raw_frame, regions_of
 
 Box = tuple[int, int, int, int]
 
@@ -74,7 +74,7 @@ def test_what_was_never_in_sight_stays_black(pixel_format: str) -> None:
     fill = Background()
     box = (8, 12, 16, 20)
     outs = [filled(fill, noise(pixel_format, 32, 32, seed), box) for seed in range(10)]
-    black = filled(Solid(), noise(pixel_format, 32, 32, 9), box)
+    black = filled(LeaveBlack(), noise(pixel_format, 32, 32, 9), box)
     for plane, expected in zip(planes_of(outs[-1]), planes_of(black), strict=True):
         assert np.array_equal(plane, expected)
 
@@ -199,7 +199,7 @@ def test_a_mosaic_in_rgb_has_cells_of_sixteen_pixels_for_each_colour() -> None:
 def test_a_mosaic_leaves_what_is_not_hidden() -> None:
     picture = noise("yuv420p", 48, 48, 3)
     regions = regions_of(looked_at(48, 48), polygons=[polygon((4, 4), (44, 8), (20, 40))])
-    solid = redact(raw_frame(picture), regions, Solid(), max_look_age_s=1.0).picture
+    solid = redact(raw_frame(picture), regions, LeaveBlack(), max_look_age_s=1.0).picture
     fill = Mosaic(Background())
     filled(fill, flat("yuv420p", 200, 48, 48))
     mosaic = redact(raw_frame(picture), regions, fill, max_look_age_s=1.0).picture
@@ -212,5 +212,22 @@ def test_a_mosaic_leaves_what_is_not_hidden() -> None:
 
 
 def test_a_mosaic_of_black_is_black() -> None:
-    out = filled(Mosaic(Solid()), noise("yuv420p10le", 48, 48, 3), (0, 0, 48, 48))
+    out = filled(Mosaic(LeaveBlack()), noise("yuv420p10le", 48, 48, 3), (0, 0, 48, 48))
     assert [np.unique(plane).tolist() for plane in planes_of(out)] == [[64], [512], [512]]
+
+
+# Indigo as the format says it: limited and full range, 10 bits, RGB.
+@pytest.mark.parametrize(
+    ("pixel_format", "color_range", "expected"),
+    [
+        ("yuv420p", 1, [[76], [172], [124]]),
+        ("yuv420p", 2, [[70], [179], [124]]),
+        ("yuv420p10le", 1, [[304], [688], [496]]),
+        ("rgb24", 2, [[56, 64, 160]]),
+    ],
+)
+def test_a_solid_cover_is_indigo(pixel_format: str, color_range: int, expected: list[list[int]]) -> None:
+    picture = noise(pixel_format, 32, 32, 3)
+    picture.color_range = color_range
+    out = filled(Solid(), picture, (0, 0, 32, 32))
+    assert [np.unique(plane).tolist() for plane in planes_of(out)] == expected

@@ -23,6 +23,7 @@ from tests.gate.pictures import (
     FULL_RANGE,
     PLANAR,
     TIME_BASE,
+    LeaveBlack,
     looked_at,
     name,
     noise,
@@ -37,7 +38,7 @@ FULL_BLACK = {"yuv420p": (0, 128, 128), "yuvj420p": (0, 128, 128), "yuv420p10le"
 
 
 def redacted(picture: av.VideoFrame, regions: Regions, fill: Fill | None = None) -> RedactedFrame:
-    return redact(raw_frame(picture), regions, fill or Solid(), max_look_age_s=1.0)
+    return redact(raw_frame(picture), regions, fill or LeaveBlack(), max_look_age_s=1.0)
 
 
 def changed(before: av.VideoFrame, after: av.VideoFrame, plane: int) -> NDArray[np.bool_]:

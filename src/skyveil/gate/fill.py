@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from skyveil.core.settings import FillName
 from skyveil.gate.hidden import Hidden
-from skyveil.gate.planes import Plane, Planes, paint
+from skyveil.gate.planes import Paint, Plane, Planes, paint
 
 _CELL_PX: Final = 16
 """Side of a mosaic's cell: what a viewer reads as deliberate at 576 to 1080 lines."""
+
+_INDIGO_RGB: Final = (64, 56, 160)
+_INDIGO_FULL: Final = (70, 179, 124)
+_INDIGO_LIMITED: Final = (76, 172, 124)
+_MID_CHROMA: Final = 128
 
 _TURNS: Final = 8
 """A frame teaches the background every eighth row of blocks: an eighth of the work, all rows in a third of a second."""
@@ -38,10 +43,24 @@ class Fill(Protocol):
 
 @final
 class Solid:
-    """Black, in the range and depth of the picture."""
+    """One colour that scenes hardly ever hold, so that a cover can be told from what it covers.
+
+    Black can not: clipped shadows and dark hair are black, and a check that compares pixels sees no cover there
+    (docs/adr/0005-colour-of-covers.md).
+    """
 
     def fill(self, planes: Planes, hidden: Hidden) -> None:
-        """Leave the hidden blocks as the gate painted them."""
+        """Paint the hidden blocks indigo, in the range and depth of the picture."""
+        paint(planes, _indigo(planes.black), hidden)
+
+
+def _indigo(black: tuple[int, ...]) -> tuple[Paint, ...]:
+    """The colour for each plane of a picture with this black (ITU-R BT.601, table 3; BT.709 differs by 3 levels)."""
+    if len(black) == 1:
+        return (_INDIGO_RGB,)
+    luma, *chroma = _INDIGO_FULL if black[0] == 0 else _INDIGO_LIMITED
+    scale = black[1] // _MID_CHROMA
+    return (luma * scale, chroma[0] * scale, chroma[1] * scale)
 
 
 @final

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from skyveil.gate.hidden import Hidden
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-Paint: TypeAlias = int | NDArray[np.uint8] | NDArray[np.uint16]
-"""One value, or a whole plane to take the hidden samples from."""
+Paint: TypeAlias = int | tuple[int, int, int] | NDArray[np.uint8] | NDArray[np.uint16]
+"""One value, one colour of an RGB plane, or a whole plane to take the hidden samples from."""
 
 
 @final
@@ -37,11 +37,11 @@ def paint(planes: Planes, paints: Sequence[Paint], hidden: Hidden) -> None:
     """Paint every hidden block, and nothing else, with one of `paints` for each plane."""
     for array, side, colour in zip(planes.arrays, planes.block, paints, strict=True):
         for x1, y1, x2, y2 in (hidden.full * side).tolist():
-            array[y1:y2, x1:x2] = colour if isinstance(colour, int) else colour[y1:y2, x1:x2]
+            array[y1:y2, x1:x2] = colour if isinstance(colour, int | tuple) else colour[y1:y2, x1:x2]
         for box in hidden.ragged.tolist():
             x1, y1, x2, y2 = (side * edge for edge in box)
             mask = samples(hidden.blocks[box[1] : box[3], box[0] : box[2]], side, array[y1:y2, x1:x2].shape)
-            array[y1:y2, x1:x2][mask] = colour if isinstance(colour, int) else colour[y1:y2, x1:x2][mask]
+            array[y1:y2, x1:x2][mask] = colour if isinstance(colour, int | tuple) else colour[y1:y2, x1:x2][mask]
 
 
 def samples(blocks: NDArray[np.uint8], side: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -55,7 +55,7 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
     return Pace(
         look_every=look_every,
         look_every_busy=busy,
-        hindsight=min(round((16 if strict else 12) * faster), max(0, room - look_every)),
+        hindsight=min(round(25 * faster), max(0, room - look_every)),
         person_long_px=round(person / 32) * 32,
         person_least=0.05 if strict else 0.06,
         face_least=0.05 if strict else 0.08,

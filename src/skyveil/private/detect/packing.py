@@ -26,10 +26,7 @@ class Piece:
 
 def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
     """Canvases that together hold all `areas`, each of which fits on one; shelves, highest part first."""
-    sized = [
-        (max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale)), (x1, y1, x2, y2))
-        for x1, y1, x2, y2 in areas
-    ]
+    sized = [(_length(a[0], a[2], scale), _length(a[1], a[3], scale), a) for a in areas]
     canvases: list[list[Piece]] = []
     left = top = shelf = 0
     for width, height, area in sorted(sized, key=lambda part: (-part[1], part[2])):
@@ -42,3 +39,7 @@ def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
         canvases[-1].append(Piece(area, left, top, width, height))
         left += width + _GAP_PX
     return canvases
+
+
+def _length(start: int, end: int, scale: float) -> int:
+    return max(1, round((end - start) * scale))
