@@ -67,7 +67,7 @@ demo: $(VENV)/.models
 	@$(BIN)/skyveil redact "$$INPUT" --output $(DEMO)/redacted/ --overwrite
 else
 demo: $(DEMO)/scene.mp4 $(VENV)/.models
-	@$(BIN)/skyveil redact $< --target face,head,plate --output $(DEMO)/scene.redacted.mp4 --overwrite
+	@$(BIN)/skyveil redact $< --output $(DEMO)/scene.redacted.mp4 --overwrite
 endif
 
 export INPUT
