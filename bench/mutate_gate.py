@@ -105,8 +105,9 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def mutants(path: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Every changed tree of a module, with the line and what became of it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Every changed tree of a module, with the place, the step and the line as it is."""
+    source = path.read_text(encoding="utf-8")
+    tree, lines = ast.parse(source), source.splitlines()
     for parent in list(ast.walk(tree)):
         for field, value in ast.iter_fields(parent):
             places = enumerate(value) if isinstance(value, list) else [(None, value)]
@@ -117,10 +118,8 @@ def mutants(path: Path) -> Iterator[tuple[str, ast.Module]]:
                     ast.copy_location(other, node)
                     put(parent, field, index, other)
                     line = getattr(node, "lineno", 0)
-                    yield (
-                        f"{path.stem}:{line}: {ast.unparse(node)[:70]!r} -> {ast.unparse(other)[:70]!r}",
-                        ast.fix_missing_locations(copy.deepcopy(tree)),
-                    )
+                    step = f"{ast.unparse(node)[:70]} -> {ast.unparse(other)[:70]} in {lines[line - 1].strip()}"
+                    yield f"{path.stem}:{line}: {step}", ast.fix_missing_locations(copy.deepcopy(tree))
                     put(parent, field, index, node)
 
 

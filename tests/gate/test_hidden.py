@@ -164,6 +164,7 @@ def points_in_triangle(corners: NDArray[np.float64], weights: NDArray[np.float64
 
 
 def assert_boxes_hold_all(hidden: Hidden) -> None:
+    assert int(hidden.blocks.max()) <= 1
     left = hidden.blocks.copy()
     for x1, y1, x2, y2 in np.concatenate([hidden.full, hidden.ragged]).tolist():
         assert 0 <= x1 < x2 <= hidden.grid.columns

@@ -156,8 +156,6 @@ def _cut(corners: NDArray[np.float64], grid: BlockGrid) -> NDArray[np.float64]:
     """
     for axis, last in ((0, grid.columns + 8), (1, grid.rows + 8)):
         for sign, limit in ((1, -8), (-1, -last)):
-            if len(corners) == 0:
-                return corners
             here = sign * corners[:, axis] - limit
             there, following = np.roll(here, -1), np.roll(corners, -1, axis=0)
             kept: list[NDArray[np.float64]] = []
