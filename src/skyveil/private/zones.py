@@ -84,7 +84,7 @@ class Zones:
     def _faces(self, faces: BoxesXyxy, score: NDArray[np.float32]) -> BoxesXyxy:
         sure = (score >= _SURE) & (Kind.HEAD in self._targets)
         plain = _grown(faces, left=0.2, above=0.2, right=0.2, below=0.2, least_px=1)
-        head = _grown(faces, left=0.3, above=0.45, right=0.3, below=0.2, least_px=1)
+        head = _grown(faces, left=0.25, above=0.28, right=0.25, below=0.2, least_px=1)
         return np.asarray(np.where(sure[:, None], head, plain), np.float32)
 
 
