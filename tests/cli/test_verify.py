@@ -1,7 +1,6 @@
 """`skyveil verify` as a person runs it: the real worker behind its wall, on one real face that moves."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import pytest
 from PIL import Image
 
 from skyveil.app.additions import masks_from_file
-from skyveil.core.manifest import YUNET
+from skyveil.app.models import locate
+from skyveil.core.manifest import CENTERFACE, PPOCR_DETECTOR, YOLOX_NANO
 from tests.cli.running import Ran, run
 from tests.conftest import ClipMaker, Picture
 
@@ -80,9 +80,10 @@ def test_it_says_when_the_second_look_is_not_independent(tmp_path: Path, portrai
     bad = still(tmp_path, portrait, "bad.png")
     folder = tmp_path / "models"
     folder.mkdir()
-    for path in Path(os.environ["SKYVEIL_MODELS"]).glob("*.onnx"):
-        if path.name != YUNET.file:
-            (folder / path.name).symlink_to(path)
+    for entry in (CENTERFACE, YOLOX_NANO, PPOCR_DETECTOR):
+        path = locate(entry)
+        assert path is not None
+        (folder / entry.file).symlink_to(path)
     ran = run("verify", bad, module="skyveil.cli.main", SKYVEIL_MODELS=str(folder), XDG_CACHE_HOME=str(tmp_path))
     assert ran.code == 1
     assert "not independent" in ran.out

@@ -1,6 +1,5 @@
 """The second look: how evidence adds up over looks and frames, and that it finds a real face and no other."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,15 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from skyveil.app.models import locate
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.kinds import Kind
 from skyveil.core.manifest import CENTERFACE, YUNET
 from skyveil.core.time import MediaTime
+from skyveil.gate.fill import _INDIGO_RGB
 from skyveil.private.detect.boxes import Scored
+from skyveil.private.detect.networks import FACES, FACES_SECOND
 from skyveil.private.frame import RawFrame
 from skyveil.private.inspect import (
     AGREED_EVIDENCE,
+    FILLS_RGB,
     STILL_EVIDENCE,
+    STILL_LOOKS,
     SURE_EVIDENCE,
     Inspector,
     Suspicion,
@@ -41,24 +45,40 @@ def at(*boxes: tuple[float, float, float, float], evidence: float = 1.0) -> Scor
 # --- one frame --------------------------------------------------------------------------------------------------------
 
 
-def test_evidence_is_the_mean_over_all_looks_silent_ones_included() -> None:
-    places = _places([at((0, 0, 10, 10), evidence=0.9), at((0, 0, 10, 11), evidence=0.6), at(), at()])
+BOTH = [FACES, FACES, FACES_SECOND, FACES_SECOND]
+
+
+def test_evidence_is_what_the_best_looks_of_both_networks_agree_on() -> None:
+    box = (0, 0, 10, 10)
+    looks = [at(box, evidence=0.9), at((0, 0, 10, 11), evidence=0.6), at(box, evidence=0.4), at()]
+    places = _places(looks, BOTH)
     assert places.xyxy.tolist() == [[0, 0, 10, 10]]
-    assert places.score.tolist() == pytest.approx([(0.9 + 0.6) / 4])
+    assert places.score.tolist() == pytest.approx([(0.9 * 0.4) ** 0.5])
+
+
+def test_what_only_one_network_sees_is_no_evidence() -> None:
+    box = (0, 0, 10, 10)
+    assert _places([at(box), at(box), at(), at()], BOTH).score.tolist() == [0.0]
+
+
+def test_without_a_second_network_two_looks_must_agree() -> None:
+    box = (0, 0, 10, 10)
+    assert _places([at(box, evidence=0.9), at(), at()], [FACES] * 3).score.tolist() == [0.0]
+    looks = [at(box, evidence=0.9), at(box, evidence=0.4), at(box, evidence=0.3)]
+    assert _places(looks, [FACES] * 3).score.tolist() == pytest.approx([(0.9 * 0.4) ** 0.5])
 
 
 def test_one_look_that_says_the_same_twice_counts_once() -> None:
-    places = _places([at((0, 0, 10, 10), (0, 0, 10, 11), evidence=0.8), at()])
-    assert places.score.tolist() == pytest.approx([0.4])
+    assert _places([at((0, 0, 10, 10), (0, 0, 10, 11)), at()], [FACES] * 2).score.tolist() == [0.0]
 
 
 def test_places_apart_stay_apart() -> None:
-    places = _places([at((0, 0, 10, 10), (50, 50, 60, 60))])
+    places = _places([at((0, 0, 10, 10), (50, 50, 60, 60)), at()], [FACES] * 2)
     assert len(places.xyxy) == 2
 
 
 def test_nothing_found_is_no_place() -> None:
-    assert len(_places([at(), at()]).xyxy) == 0
+    assert len(_places([at(), at()], [FACES] * 2).xyxy) == 0
 
 
 def test_a_turn_and_back_returns_to_the_same_box() -> None:
@@ -77,13 +97,18 @@ def test_no_turn_shows_the_view_itself() -> None:
     assert _Turn.of(view, 0).turned(view) is view
 
 
-def test_a_black_square_is_fill_and_a_black_line_is_not() -> None:
+@pytest.mark.parametrize("colour", FILLS_RGB)
+def test_a_square_of_a_fill_is_fill_and_a_line_is_not(colour: tuple[int, int, int]) -> None:
     view = np.full((60, 60, 3), 200, np.uint8)
-    view[10:30, 10:30] = 3
-    view[50, :] = 0
+    view[10:30, 10:30] = np.add(colour, 3)
+    view[50, :] = colour
     fill = _fill(view)
     assert fill[10:30, 10:30].all()
     assert fill.sum() == 400
+
+
+def test_the_fill_that_the_gate_paints_is_known() -> None:
+    assert _INDIGO_RGB in FILLS_RGB
 
 
 def test_a_place_surrounded_by_fill_weighs_more() -> None:
@@ -162,10 +187,10 @@ def test_a_face_that_hardly_moves_is_one_suspect_that_holds_it_all_the_time() ->
 
 
 def networks(*, second: bool) -> dict[str, Path]:
-    folder = Path(os.environ.get("SKYVEIL_MODELS", ""))
-    paths = {CENTERFACE.name: folder / CENTERFACE.file} | ({YUNET.name: folder / YUNET.file} if second else {})
-    if not all(path.is_file() for path in paths.values()):
-        pytest.skip(f"not in SKYVEIL_MODELS: {', '.join(paths)}")
+    found = {entry.name: locate(entry) for entry in ((CENTERFACE, YUNET) if second else (CENTERFACE,))}
+    paths = {name: path for name, path in found.items() if path is not None}
+    if len(paths) < len(found):
+        pytest.skip(f"not on this machine: {', '.join(found.keys() - paths.keys())}")
     return paths
 
 
@@ -181,27 +206,29 @@ def frame(picture: Picture) -> RawFrame:
 
 @pytest.mark.parametrize("second", [True, False])
 def test_a_bare_face_is_a_suspect_and_a_covered_one_is_not(astronaut: Picture, *, second: bool) -> None:
-    inspector = Inspector(networks(second=second), precision="f32", shapes="any")
+    inspector = Inspector(networks(second=second), STILL_LOOKS, precision="f32", shapes="any")
     covered = portrait(astronaut)
     (spot,) = still_spots(inspector.suspicious(frame(covered)))
     x1, y1, x2, y2 = spot.xyxy
     assert x1 < 125 < x2
     assert y1 < 130 < y2
-    covered[50:210, 50:200] = 0
+    covered[50:210, 50:200] = FILLS_RGB[0]
     assert still_spots(inspector.suspicious(frame(covered))) == ()
 
 
 def test_a_face_that_shows_in_a_gap_of_the_fill_is_a_suspect(astronaut: Picture) -> None:
-    inspector = Inspector(networks(second=True), precision="f32", shapes="any")
+    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
     gap = portrait(astronaut)
     face = gap[70:190, 70:185].copy()
-    gap[30:240, 30:220] = 0
+    gap[30:240, 30:220] = FILLS_RGB[0]
     gap[70:190, 70:185] = face
     assert len(still_spots(inspector.suspicious(frame(gap)))) == 1
 
 
 def test_the_networks_that_looked_are_told() -> None:
-    assert [model.name for model in Inspector(networks(second=True), precision="f32", shapes="any").models] == [
+    assert [
+        model.name for model in Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any").models
+    ] == [
         CENTERFACE.name,
         YUNET.name,
     ]

@@ -12,7 +12,7 @@ from skyveil.core.kinds import Kind
 from skyveil.private.capture.source import Source, open_media
 from skyveil.private.detect.boxes import nothing
 from skyveil.private.detect.engine import Shapes
-from skyveil.private.inspect import EVERY_S, Inspector, Spot, Suspicion, still_spots
+from skyveil.private.inspect import EVERY_S, STILL_LOOKS, VIDEO_LOOKS, Inspector, Spot, Suspicion, still_spots
 from skyveil.public.wire import Finished, Message, ModelUsed, Progress, Suspect, Suspects
 
 _WITH_FACES: Final = frozenset({Kind.FACE, Kind.HEAD, Kind.PERSON})
@@ -47,9 +47,11 @@ class Inspecting:
     def _inspector(self, source: Source, task: Task) -> Inspector:
         key = source.info.kind, task.settings.precision
         if key not in self._inspectors:
+            still = source.info.kind == "still"
             # Pictures of a folder come in every size, the frames of a video in one.
-            shapes: Shapes = "any" if source.info.kind == "still" else "fixed"
-            self._inspectors[key] = Inspector(self._models, precision=task.settings.precision, shapes=shapes)
+            shapes: Shapes = "any" if still else "fixed"
+            looks = STILL_LOOKS if still else VIDEO_LOOKS
+            self._inspectors[key] = Inspector(self._models, looks, precision=task.settings.precision, shapes=shapes)
         return self._inspectors[key]
 
 
