@@ -6,7 +6,7 @@ once.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, final
 
@@ -18,7 +18,7 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored
-from skyveil.private.detect.finder import Finder
+from skyveil.private.detect.finder import Persons
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
@@ -49,6 +49,31 @@ class Watch(Protocol):
 
     def end(self) -> Iterator[Decided]:
         """The frames that still wait."""
+        ...
+
+
+class Finds(Protocol):
+    """What a watch asks about frames; `detect.finder.Finder` says what each answer holds."""
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The networks that looked so far."""
+        ...
+
+    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
+        """Faces in one part of a frame."""
+        ...
+
+    def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
+        """Faces in several parts of a frame."""
+        ...
+
+    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
+        """Persons and vehicles in one part of a frame."""
+        ...
+
+    def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
+        """Number plates in one part of a frame."""
         ...
 
 
@@ -89,7 +114,7 @@ class _Look:
 class VideoWatch:
     """The watch of one video. One thread owns it; it forgets everything with the instance."""
 
-    def __init__(self, finder: Finder, settings: RedactSettings, *, width: int, height: int, fps: float | None) -> None:
+    def __init__(self, finder: Finds, settings: RedactSettings, *, width: int, height: int, fps: float | None) -> None:
         self._finder = finder
         self._settings = settings
         self._width, self._height = width, height
@@ -114,7 +139,8 @@ class VideoWatch:
         self._ring.append(waiting)
         if self._due(raw):
             self._look(waiting)
-            yield from self._decided(self._looks[-1].index - self._pace.hindsight)
+            # Counted from this frame and not from the last look: damaged frames are never looked at, and must not pile up.
+            yield from self._decided(raw.id.index - self._pace.hindsight)
 
     def end(self) -> Iterator[Decided]:
         """The frames that still wait, after a last look at the last of them."""
@@ -231,7 +257,7 @@ class VideoWatch:
             return None
         ages = [abs(seconds - look.seconds) for look in (before[-1], *after[:1])]
         shape = self._motion.tiles_shape
-        if min(before[-1].index, *(look.index for look in after[:1])) == index or before[-1].index == index:
+        if before[-1].index == index:
             why = np.full(shape, int(Why.LOOKED), np.uint8)
         else:
             moved = self._motion.tiles(self._motion.changed(waiting.small, before[-1].small))
@@ -262,7 +288,7 @@ def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:
 class StillWatch:
     """The watch of one picture."""
 
-    def __init__(self, finder: Finder, settings: RedactSettings, *, width: int, height: int) -> None:
+    def __init__(self, finder: Finds, settings: RedactSettings, *, width: int, height: int) -> None:
         self._finder = finder
         self._settings = settings
         self._everything: Area = (0, 0, width, height)
