@@ -51,7 +51,7 @@ def scaled(folder: Path, out: Path, *, width: int, height: int, fps: int) -> Cli
     """The same frames larger and timed faster, so that the labels, scaled too, judge this clip as well."""
     video, frames, factor = _video_of(folder), 0, 1.0
     with av.open(out, "w") as writing:
-        stream = writing.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
+        stream = writing.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, fps)
         while frames < LEAST_FRAMES:
@@ -66,12 +66,12 @@ def scaled(folder: Path, out: Path, *, width: int, height: int, fps: int) -> Cli
         writing.mux(stream.encode(None))
     labels = read_video(video, folder / "gt.txt")
     grown = {number: tuple(_scaled(box, factor) for box in boxes) for number, boxes in labels.frames.items()}
-    about = f"{video.name} scaled to {width}x{height}, timed as {fps} fps, x264 veryfast CRF 18"
+    about = f"{video.name} scaled to {width}x{height}, timed as {fps} fps, x264 veryfast CRF 18 without B-frames"
     return Clip(f"{width}x{height}", replace(labels, video=out, frames=grown), frames, about)
 
 
 def first_frames(clip: Path, out: Path, count: int) -> Path:
-    """The first frames of a clip, by their packets."""
+    """The first frames of a clip, by their packets: its codec must not reorder frames."""
     with av.open(clip) as reading, av.open(out, "w") as writing:
         source = reading.streams.video[0]
         stream = writing.add_stream_from_template(source)

@@ -106,6 +106,8 @@ def main() -> None:
         "--deface", type=Path, default=HERE / ".venv-deface", help="environment of deface; made if absent"
     )
     parser.add_argument("--out", type=Path, default=HERE / "out", help="for clips and outputs")
+    page = HERE.parent / "docs" / "reference" / "benchmarks.md"
+    parser.add_argument("--page", type=Path, default=page, help="where the figures are written")
     chosen = parser.parse_args()
     if chosen.data is None or not Path(chosen.data).is_dir():
         raise SystemExit("no data: name the folder of labelled data with --data or in SKYVEIL_EVAL_DATA")
@@ -124,9 +126,8 @@ def main() -> None:
         pictures=against_deface(faces, out, chosen.runs, peer),
         load=f"{before} before, {load()} after",
     )
-    page = HERE.parent / "docs" / "reference" / "benchmarks.md"
-    page.write_text(page_of(figures))
-    print(f"written: {page}")
+    chosen.page.write_text(page_of(figures))
+    print(f"written: {chosen.page}")
 
 
 if __name__ == "__main__":
