@@ -34,9 +34,11 @@ Decided = tuple[RawFrame, Regions]
 
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
-_LARGE: Final = 0.3
+_LARGE: Final = 0.2
 """Share of the picture's height from which on a person is near enough for a face to be looked for in any case."""
-_UPPER: Final = 0.5
+_STOCKY: Final = 0.5
+"""Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
+_UPPER: Final = 0.6
 """Share of a near person's box in which the face is looked for."""
 
 
@@ -139,7 +141,7 @@ class VideoWatch:
         self._ring.append(waiting)
         if self._due(raw):
             self._look(waiting)
-            # Counted from this frame and not from the last look: damaged frames are never looked at, and must not pile up.
+            # Not from the last look: damaged frames are never looked at, and must not pile up.
             yield from self._decided(raw.id.index - self._pace.hindsight)
 
     def end(self) -> Iterator[Decided]:
@@ -270,7 +272,7 @@ class VideoWatch:
 def _by_size(persons: BoxesXyxy, picture_height: int) -> tuple[BoxesXyxy, BoxesXyxy]:
     """Persons far enough that their head's zone covers them, and the upper parts of those too near for that."""
     width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
-    near = (height > _LARGE * picture_height) | (width > 0.6 * height)
+    near = (height > _LARGE * picture_height) | (width > _STOCKY * height)
     upper = persons[near].copy()
     upper[:, 3] = upper[:, 1] + _UPPER * height[near]
     return persons[~near], upper
@@ -333,7 +335,7 @@ class StillWatch:
             least_px=20,
             budget_px=8_000_000 if strict else 3_500_000,
         )
-        fine, coarse = (0.04, 0.08) if strict else (0.065, 0.12)
+        fine, coarse = (0.035, 0.065) if strict else (0.065, 0.12)
         seen = self._finder.faces(raw, self._everything, pyramid[:1], threshold=fine)
         larger = self._finder.faces(raw, self._everything, pyramid[1:], threshold=coarse)
         return joined(raw.id, [_found(raw, seen, Kind.FACE), _found(raw, larger, Kind.FACE)])
@@ -346,7 +348,7 @@ class StillWatch:
         else:
             long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
         seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least).persons
-        if Kind.PERSON not in self._settings.targets:
+        if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
             seen = seen.only(~_shows_face(self._zones.heads(seen.xyxy), faces))
         return _found(raw, seen, Kind.PERSON)
 

@@ -1,0 +1,426 @@
+"""The watch: every frame leaves once, in order, with evidence of its own and with what must be covered in it."""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pytest
+
+from skyveil.core.errors import DetectorFailed
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import Mask, Mode, Mount, RedactSettings
+from skyveil.private.detect.boxes import Scored
+from skyveil.private.frame import RawFrame
+from skyveil.private.looked import Looked, Why
+from skyveil.private.regions import Regions
+from skyveil.private.watch import StillWatch, VideoWatch, Watch
+from tests.private.made import (
+    HEIGHT,
+    WIDTH,
+    Box,
+    Script,
+    ScriptedFinder,
+    covered,
+    frame_of,
+    nobody,
+    painted,
+    plain,
+    scene,
+    scored,
+)
+
+MODES: tuple[Mode, ...] = ("balanced", "strict")
+MOUNTS: tuple[Mount, ...] = ("overhead", "fisheye", "vehicle")
+FACES_ONLY = RedactSettings(frozenset({Kind.FACE}))
+FACES_STRICT = RedactSettings(frozenset({Kind.FACE}), mode="strict")
+HEADS_ONLY = RedactSettings(frozenset({Kind.HEAD}))
+SIDE_PX = 24
+
+
+def walker(index: int) -> Sequence[Box]:
+    """A face that walks 2 pixels to the right in each frame."""
+    return [(40.0 + 2 * index, 60, 40.0 + 2 * index + SIDE_PX, 60 + SIDE_PX)]
+
+
+def appears_at(first: int, there: Script = walker) -> Script:
+    return lambda index: there(index) if index >= first else ()
+
+
+def video_watch(
+    finder: ScriptedFinder, settings: RedactSettings = FACES_ONLY, *, fps: float | None = 25.0
+) -> VideoWatch:
+    return VideoWatch(finder, settings, width=WIDTH, height=HEIGHT, fps=fps)
+
+
+def decided(watch: Watch, frames: Iterable[RawFrame]) -> list[Regions]:
+    """What is to be covered in each frame, once the whole video was seen."""
+    return [regions for _, regions in itertools.chain(*map(watch.see, frames), watch.end())]
+
+
+def evidence(regions: Regions) -> Looked:
+    assert regions.looked is not None
+    return regions.looked
+
+
+def reasons(regions: Regions) -> set[Why]:
+    return {Why(int(why)) for why in np.unique(evidence(regions).why)}
+
+
+# Every frame leaves once, in order.
+
+
+@pytest.mark.parametrize("settings", [FACES_ONLY, FACES_STRICT], ids=MODES)
+@pytest.mark.parametrize("count", [1, 2, 5, 31, 200])
+def test_frames_come_out_in_order_each_exactly_once(settings: RedactSettings, count: int) -> None:
+    regions = decided(video_watch(ScriptedFinder(walker), settings), scene(count, walker))
+    assert [one.of.index for one in regions] == list(range(count))
+
+
+def test_a_frame_leaves_with_regions_of_its_own() -> None:
+    watch = video_watch(ScriptedFinder(walker))
+    for raw, regions in itertools.chain(*map(watch.see, scene(90, walker)), watch.end()):
+        assert regions.of == raw.id == evidence(regions).of
+
+
+def test_a_video_without_frames_gives_none() -> None:
+    assert list(video_watch(ScriptedFinder()).end()) == []
+
+
+def test_the_end_gives_up_all_that_wait_and_looks_at_the_last() -> None:
+    finder = ScriptedFinder(walker)
+    watch = video_watch(finder)
+    out = [regions.of.index for raw in scene(9, walker) for _, regions in watch.see(raw)]
+    rest = [regions.of.index for _, regions in watch.end()]
+    assert out + rest == list(range(9))
+    assert rest
+    assert finder.looked_at[-1] == 8
+    assert list(watch.end()) == []
+
+
+@pytest.mark.parametrize("damaged", [(), range(20, 1500), range(1500)], ids=["whole", "mostly damaged", "damaged"])
+def test_the_ring_does_not_grow_with_the_length(damaged: Iterable[int]) -> None:
+    watch = video_watch(ScriptedFinder(walker))
+    inside, most = 0, []
+    for raw in scene(1500, nobody, damaged=damaged):
+        inside += 1 - len(list(watch.see(raw)))
+        most.append(inside)
+    assert max(most) == max(most[:200])
+    assert max(most) <= 64
+
+
+# The evidence of a frame.
+
+
+def test_a_frame_that_was_looked_at_says_so_of_every_tile() -> None:
+    finder = ScriptedFinder(walker)
+    regions = decided(video_watch(finder), scene(60, walker))
+    assert len(finder.looked_at) > 5
+    for index in finder.looked_at:
+        assert reasons(regions[index]) == {Why.LOOKED}
+        assert not evidence(regions[index]).age_s.any()
+
+
+def test_between_looks_unchanged_tiles_are_unchanged_and_changed_ones_bracketed() -> None:
+    def strider(index: int) -> Sequence[Box]:
+        """A box that is somewhere else in every frame, on the squares of the motion test."""
+        return [(8.0 * (index % 30), 64, 8.0 * (index % 30) + 16, 80)]
+
+    finder = ScriptedFinder(strider)
+    regions = decided(video_watch(finder), scene(60, strider))
+    between = [one for one in regions if one.of.index not in finder.looked_at]
+    assert between
+    for one in between:
+        looked = evidence(one)
+        seen = max(index for index in finder.looked_at if index < one.of.index)
+        moved = painted(strider(one.of.index)) != painted(strider(seen))
+        rows, columns = np.nonzero(moved)
+        changed = np.zeros(looked.why.shape, np.bool_)
+        changed[rows // looked.tile_px, columns // looked.tile_px] = True
+        assert np.array_equal(looked.why, np.where(changed, Why.BRACKETED, Why.UNCHANGED))
+        nearest = min(abs(index - one.of.index) for index in finder.looked_at)
+        assert np.allclose(looked.age_s, nearest * 0.04)
+
+
+def test_no_evidence_is_older_than_allowed_at_any_rate() -> None:
+    for rate_fps, told in itertools.product((1, 5, 25, 60), (None, 1.0, 25.0, 60.0)):
+        ms = [index * 1000 // rate_fps for index in range(3 * rate_fps + 2)]
+        no_look_is_too_old(ms, told, max_look_age_s=1.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("max_look_age_s", [0.04, 0.3, 1.0])
+def test_no_evidence_is_older_than_allowed_at_a_variable_rate(seed: int, max_look_age_s: float) -> None:
+    random = np.random.default_rng(seed)
+    gaps = random.choice([1, 17, 40, 300, 890, 1001, 5000], 80, p=[0.2, 0.3, 0.3, 0.1, 0.05, 0.03, 0.02])
+    no_look_is_too_old(np.cumsum(gaps).tolist(), 25.0, max_look_age_s=max_look_age_s)
+
+
+def no_look_is_too_old(ms: Sequence[int], fps: float | None, *, max_look_age_s: float) -> None:
+    settings = RedactSettings(frozenset({Kind.FACE}), max_look_age_s=max_look_age_s)
+    finder = ScriptedFinder(walker)
+    regions = decided(video_watch(finder, settings, fps=fps), scene(len(ms), walker, ms=ms))
+    assert len(regions) == len(ms)
+    for one in regions:
+        assert not evidence(one).undecided(max_look_age_s=max_look_age_s).any()
+    looks_s = [ms[index] / 1000 for index in finder.looked_at]
+    for index, at_ms in enumerate(ms):
+        assert min(abs(at_ms / 1000 - look) for look in looks_s) <= max_look_age_s, index
+
+
+# Damaged frames.
+
+
+@pytest.mark.parametrize("damaged", [range(5), range(11, 14), range(35, 40), range(1, 40, 2), range(40)])
+def test_damaged_frames_are_never_looked_at_and_come_out_in_order(damaged: range) -> None:
+    finder = ScriptedFinder(walker)
+    regions = decided(video_watch(finder), scene(40, walker, damaged=damaged))
+    assert [one.of.index for one in regions] == list(range(40))
+    assert not set(finder.looked_at) & set(damaged)
+    assert not any(Why.LOOKED in reasons(regions[index]) for index in damaged if not regions[index].whole)
+
+
+def test_frames_before_the_first_look_are_hidden_wholly() -> None:
+    regions = decided(video_watch(ScriptedFinder(walker)), scene(20, walker, damaged=range(3)))
+    assert [one.whole for one in regions] == [True] * 3 + [False] * 17
+
+
+def test_what_moved_since_the_last_look_is_undecided_when_no_look_follows() -> None:
+    honest = ScriptedFinder(walker)
+    decided(video_watch(honest), scene(40, walker))
+    last, following = honest.looked_at[3:5]
+    assert following > last + 1
+    finder = ScriptedFinder(walker)
+    regions = decided(video_watch(finder), scene(40, walker, damaged=range(following, 40)))
+    assert finder.looked_at[-1] == last
+    moved = regions[following - 1]
+    assert reasons(moved) == {Why.UNDECIDED, Why.UNCHANGED}
+    _, top, right, _ = (int(edge) for edge in walker(following - 1)[0])
+    side = evidence(moved).tile_px
+    assert evidence(moved).why[top // side, (right - 1) // side] == Why.UNDECIDED
+
+
+def test_the_frame_after_damage_is_looked_at_when_a_look_was_due() -> None:
+    finder = ScriptedFinder(walker)
+    decided(video_watch(finder), scene(60, walker, damaged=range(10, 30)))
+    assert 30 in finder.looked_at
+
+
+# Failing finders.
+
+
+@pytest.mark.parametrize("look", [0, 1, 3, 8])
+def test_a_look_that_fails_ends_the_file_and_no_frame_without_evidence_left_before(look: int) -> None:
+    honest = ScriptedFinder(walker)
+    decided(video_watch(honest), scene(80, walker))
+    failing = ScriptedFinder(walker, raises_at=honest.looked_at[look])
+    watch, left = video_watch(failing), []
+    with pytest.raises(DetectorFailed, match="failed at frame"):
+        for raw in scene(80, walker):
+            left += [regions for _, regions in watch.see(raw)]
+    assert [one.of.index for one in left] == list(range(len(left)))
+    assert len(left) <= honest.looked_at[look]
+    assert not any(Why.UNDECIDED in reasons(one) for one in left)
+    assert all(covered(walker(one.of.index)[0], one.boxes) for one in left)
+
+
+NOT_A_NUMBER = float("nan")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        scored([(NOT_A_NUMBER, 1, 2, 3)]),
+        scored([(1, 1, float("inf"), 3)]),
+        scored([(1, 1, 2, 3)], NOT_A_NUMBER),
+        Scored(np.zeros((2, 4), np.float32), np.zeros(1, np.float32)),
+        Scored(np.zeros((1, 5), np.float32), np.zeros(1, np.float32)),
+        Scored(np.zeros((1, 4), np.float64), np.zeros(1, np.float32)),
+    ],
+    ids=["nan box", "inf box", "nan score", "lengths", "shape", "dtype"],
+)
+def test_an_answer_that_is_no_boxes_ends_the_file(answer: Scored) -> None:
+    for watch in (video_watch(ScriptedFinder(answers={0: answer})), still_watch(ScriptedFinder(answers={0: answer}))):
+        with pytest.raises(DetectorFailed):
+            list(watch.see(frame_of(plain())))
+
+
+# What is covered.
+
+
+@pytest.mark.parametrize("settings", [FACES_ONLY, FACES_STRICT, HEADS_ONLY])
+def test_a_face_found_at_every_look_is_covered_in_every_frame(settings: RedactSettings) -> None:
+    for one in decided(video_watch(ScriptedFinder(walker), settings), scene(120, walker)):
+        assert covered(walker(one.of.index)[0], one.boxes), one.of.index
+
+
+@pytest.mark.parametrize("onset", range(12, 24))
+def test_a_face_found_late_is_covered_since_the_look_before(onset: int) -> None:
+    finder = ScriptedFinder(appears_at(onset))
+    regions = decided(video_watch(finder), scene(60, walker))
+    missed = max((index for index in finder.looked_at if index < onset), default=-1)
+    for index in range(missed + 1, 60):
+        assert covered(walker(index)[0], regions[index].boxes), index
+    assert not regions[0].boxes.size
+
+
+def test_a_face_is_covered_between_two_looks_that_found_it_and_a_few_that_did_not() -> None:
+    regular = ScriptedFinder(walker)
+    decided(video_watch(regular), scene(120, walker))
+    blinded = set(regular.looked_at[8:10])
+    finder = ScriptedFinder(lambda index: () if index in blinded else walker(index))
+    for one in decided(video_watch(finder), scene(120, walker)):
+        assert covered(walker(one.of.index)[0], one.boxes), one.of.index
+
+
+def test_a_lost_face_stays_covered_with_growing_boxes_and_then_no_more() -> None:
+    def tall(index: int) -> Sequence[Box]:
+        return [(40.0 + 2 * index, 60, 64.0 + 2 * index, 140)]
+
+    finder = ScriptedFinder(lambda index: tall(index) if index <= 40 else ())
+    regions = decided(video_watch(finder), scene(90, tall))
+    last = max(index for index in finder.looked_at if index <= 40)
+    following = min(index for index in finder.looked_at if index > last)
+    for index in range(last, following):
+        assert covered(tall(index)[0], regions[index].boxes), index
+    held = list(itertools.takewhile(lambda one: one.boxes.size, regions[last:]))
+    heights = [int(one.boxes[0, 3] - one.boxes[0, 1]) for one in held]
+    assert heights == sorted(heights)
+    assert heights[-1] > heights[0]
+    assert not any(one.boxes.size for one in regions[last + len(held) :])
+
+
+def test_a_face_that_stands_still_stays_covered_though_nobody_looks_there_again() -> None:
+    def standing(_: int) -> Sequence[Box]:
+        return [(100, 100, 124, 124)]
+
+    finder = ScriptedFinder(lambda index: standing(index) if index == 0 else ())
+    regions = decided(video_watch(finder), scene(150, standing))
+    assert all(not areas for index, areas in finder.asked.items() if index)
+    assert all(covered(standing(0)[0], one.boxes) for one in regions)
+
+
+def test_a_cut_ends_the_scene_and_nothing_is_joined_over_it() -> None:
+    cut, later = 33, (220.0, 150.0, 244.0, 174.0)
+
+    def there(index: int) -> Sequence[Box]:
+        return walker(index) if index < cut else [later]
+
+    finder = ScriptedFinder(there)
+    frames = [frame_of(painted(there(i), background=60 if i < cut else 140, level=220), i) for i in range(80)]
+    regions = decided(video_watch(finder), frames)
+    assert {cut - 1, cut} <= set(finder.looked_at)
+    assert finder.asked[cut] == [(0, 0, WIDTH, HEIGHT)]
+    assert [one.of.index for one in regions] == list(range(80))
+    for index, one in enumerate(regions):
+        assert covered(there(index)[0], one.boxes), index
+        reaching = [box for box in one.boxes.tolist() if box[2] > later[0] and box[3] > later[1]]
+        assert bool(reaching) == (index >= cut), index
+
+
+def test_a_cut_at_damaged_frames_hides_them_and_goes_on() -> None:
+    frames = [frame_of(plain(60 if index < 30 else 200), index, damaged=index in range(28, 32)) for index in range(60)]
+    finder = ScriptedFinder()
+    regions = decided(video_watch(finder), frames)
+    assert [one.of.index for one in regions] == list(range(60))
+    assert not set(finder.looked_at) & set(range(28, 32))
+    assert [index for index, one in enumerate(regions) if one.whole] == [30, 31]
+
+
+TRIANGLE = ((10.0, 10.0), (50.0, 10.0), (30.0, 40.0))
+
+
+def test_a_mask_holds_for_its_span_of_media_time_and_both_its_ends() -> None:
+    masks = (Mask(TRIANGLE, 0.4, 0.8), Mask(((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))))
+    regions = decided(video_watch(ScriptedFinder(), RedactSettings(masks=masks)), scene(40, nobody))
+    for index, one in enumerate(regions):
+        assert [len(polygon) for polygon in one.polygons] == ([3, 4] if 10 <= index <= 20 else [4])
+    assert regions[10].polygons[0].tolist() == [list(corner) for corner in TRIANGLE]
+
+
+def test_a_mask_covers_stills_too() -> None:
+    settings = RedactSettings(masks=(Mask(TRIANGLE),))
+    (regions,) = decided(still_watch(ScriptedFinder(), settings), [frame_of(plain())])
+    assert [polygon.tolist() for polygon in regions.polygons] == [[list(corner) for corner in TRIANGLE]]
+
+
+def still_watch(finder: ScriptedFinder, settings: RedactSettings = FACES_ONLY) -> StillWatch:
+    return StillWatch(finder, settings, width=WIDTH, height=HEIGHT)
+
+
+WATCHES: tuple[Callable[[ScriptedFinder, RedactSettings], Watch], ...] = (video_watch, still_watch)
+UPRIGHT: Box = (140, 60, 170, 150)
+LYING: Box = (100, 100, 220, 140)
+
+
+@pytest.mark.parametrize("watch", WATCHES)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_head_of_a_person_is_covered_without_a_face_and_the_feet_are_not(
+    watch: Callable[[ScriptedFinder, RedactSettings], Watch], mode: Mode
+) -> None:
+    settings = RedactSettings(frozenset({Kind.HEAD}), mode=mode)
+    regions = decided(watch(ScriptedFinder(standing=lambda _: [UPRIGHT]), settings), [frame_of(plain())])
+    assert covered((148, 60, 162, 75), regions[0].boxes)
+    assert not covered(UPRIGHT, regions[0].boxes)
+
+
+@pytest.mark.parametrize("watch", WATCHES)
+@pytest.mark.parametrize("mount", MOUNTS)
+@pytest.mark.parametrize("faces", [[], [(148, 62, 162, 76)]], ids=["no face", "a face"])
+def test_under_an_unusual_mount_persons_are_covered_wholly(
+    watch: Callable[[ScriptedFinder, RedactSettings], Watch], mount: Mount, faces: list[Box]
+) -> None:
+    settings = RedactSettings(frozenset({Kind.FACE, Kind.HEAD}), mount=mount)
+    finder = ScriptedFinder(lambda _: faces, standing=lambda _: [UPRIGHT])
+    assert covered(UPRIGHT, decided(watch(finder, settings), [frame_of(plain())])[0].boxes)
+
+
+@pytest.mark.parametrize("watch", WATCHES)
+def test_a_person_wider_than_high_is_covered_wholly(
+    watch: Callable[[ScriptedFinder, RedactSettings], Watch],
+) -> None:
+    finder = ScriptedFinder(standing=lambda _: [LYING])
+    assert covered(LYING, decided(watch(finder, HEADS_ONLY), [frame_of(plain())])[0].boxes)
+
+
+@pytest.mark.parametrize("watch", WATCHES)
+def test_only_the_targets_are_asked_for_and_covered(
+    watch: Callable[[ScriptedFinder, RedactSettings], Watch],
+) -> None:
+    plate: Box = (30, 200, 90, 220)
+    for kind, shown in ((Kind.FACE, walker(0)[0]), (Kind.PERSON, UPRIGHT), (Kind.PLATE, plate)):
+        finder = ScriptedFinder(walker, standing=lambda _: [UPRIGHT], plated=lambda _: [plate])
+        (regions,) = decided(watch(finder, RedactSettings(frozenset({kind}))), [frame_of(plain())])
+        assert covered(shown, regions.boxes)
+        assert len(np.unique(regions.boxes, axis=0)) == 1
+        assert bool(finder.asked) == (kind is Kind.FACE)
+        assert bool(finder.persons_asked) == (kind is Kind.PERSON)
+        assert bool(finder.plates_asked) == (kind is Kind.PLATE)
+
+
+def test_a_plate_is_covered_in_every_frame_also_while_it_stands() -> None:
+    def plate(index: int) -> Sequence[Box]:
+        x = 30.0 + 2 * max(0, min(index, 60) - 30)
+        return [(x, 200, x + 60, 220)]
+
+    finder = ScriptedFinder(plated=plate)
+    for one in decided(video_watch(finder, RedactSettings(frozenset({Kind.PLATE}))), scene(90, plate)):
+        assert covered(plate(one.of.index)[0], one.boxes), one.of.index
+
+
+def test_a_still_is_evidence_of_itself() -> None:
+    watch = still_watch(ScriptedFinder(walker))
+    ((raw, regions),) = watch.see(frame_of(plain()))
+    assert regions.of == raw.id
+    assert reasons(regions) == {Why.LOOKED}
+    assert list(watch.end()) == []
+
+
+def test_two_watches_share_nothing() -> None:
+    alone = [one.boxes.tolist() for one in decided(video_watch(ScriptedFinder(walker)), scene(50, walker))]
+    one, other = video_watch(ScriptedFinder(walker)), video_watch(ScriptedFinder(nobody))
+    together: list[Regions] = []
+    for raw, empty in zip(scene(50, walker), scene(50, nobody), strict=True):
+        together += [regions for _, regions in one.see(raw)]
+        assert not any(regions.boxes.size for _, regions in other.see(empty))
+    together += [regions for _, regions in one.end()]
+    assert [regions.boxes.tolist() for regions in together] == alone
