@@ -1,0 +1,154 @@
+"""Attention: what changed and nothing explains is looked at, flicker is not, and nothing that lasts is forgotten."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyveil.core.geometry import BoxesXyxy, no_boxes
+from skyveil.private.attention import Attention
+from skyveil.private.detect.pyramid import Area
+from skyveil.private.motion import CHANGE_LEVELS, MotionTest
+from tests.private.made import HEIGHT, WIDTH, Box, Luma, frame_of, painted, plain
+
+EVERYTHING: Area = (0, 0, WIDTH, HEIGHT)
+SPOT: Box = (80, 80, 112, 112)
+FLICKER = 100 + CHANGE_LEVELS + 2
+"""Of a background of 100: passes the motion test, and is less than what is looked at now."""
+
+
+class Looking:
+    """An attention and the motion test it was made with."""
+
+    def __init__(self, *, begun: bool = True) -> None:
+        self._motion = MotionTest(width=WIDTH, height=HEIGHT)
+        self.attention = Attention(self._motion, width=WIDTH, height=HEIGHT)
+        if begun:
+            self(plain())
+
+    def __call__(self, luma: Luma, *, explained: list[Box] | None = None, also: list[Box] | None = None) -> list[Area]:
+        small = self._motion.small(frame_of(luma))
+        return self.attention.areas(small, explained=boxes(explained), also=boxes(also))
+
+
+def boxes(some: list[Box] | None) -> BoxesXyxy:
+    return np.array(some, np.float32) if some else no_boxes()
+
+
+def holds(areas: list[Area], box: Box) -> bool:
+    """Whether one area holds the box, as far as the picture goes."""
+    x1, y1, x2, y2 = max(0.0, box[0]), max(0.0, box[1]), min(WIDTH, box[2]), min(HEIGHT, box[3])
+    return any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in areas)
+
+
+def test_the_first_look_is_at_everything() -> None:
+    assert Looking(begun=False)(plain()) == [EVERYTHING]
+
+
+def test_after_a_reset_everything_is_looked_at() -> None:
+    looking = Looking()
+    assert looking(plain()) == []
+    looking.attention.reset()
+    assert looking(plain()) == [EVERYTHING]
+
+
+def test_where_nothing_changes_nobody_looks() -> None:
+    looking = Looking()
+    assert [looking(plain()) for _ in range(20)] == [[]] * 20
+
+
+def test_what_changed_is_looked_at_once() -> None:
+    looking = Looking()
+    changed = painted([SPOT])
+    assert holds(looking(changed), SPOT)
+    assert looking(changed) == []
+    assert holds(looking(plain()), SPOT)
+
+
+def test_changes_far_apart_are_looked_at_apart() -> None:
+    other: Box = (240, 160, 272, 192)
+    areas = Looking()(painted([SPOT, other]))
+    assert len(areas) == 2
+    assert holds(areas, SPOT)
+    assert holds(areas, other)
+
+
+def test_flicker_is_not_looked_at() -> None:
+    looking = Looking()
+    for _ in range(10):
+        assert looking(painted([SPOT], level=FLICKER)) == []
+        assert looking(plain()) == []
+
+
+def test_a_weak_change_that_lasts_is_looked_at_by_the_third_look() -> None:
+    looking = Looking()
+    lasting = painted([SPOT], level=FLICKER)
+    assert [bool(looking(lasting)) for _ in range(5)] == [False, False, True, False, False]
+
+
+def test_one_square_alone_shows_nothing() -> None:
+    assert Looking()(painted([(80, 80, 88, 88)])) == []
+    assert Looking()(painted([(80, 80, 96, 88)])) != []
+
+
+def test_many_changes_are_one_look_at_everything() -> None:
+    assert Looking()(painted([(0, 0, WIDTH * 0.8, HEIGHT)])) == [EVERYTHING]
+
+
+def test_a_body_that_is_known_explains_what_moves_in_it() -> None:
+    looking = Looking()
+    assert looking(painted([SPOT]), explained=[(72, 72, 120, 120)]) == []
+    assert looking(painted([SPOT])) == []
+
+
+def test_what_moves_beside_a_known_body_is_looked_at() -> None:
+    other: Box = (240, 160, 272, 192)
+    areas = Looking()(painted([SPOT, other]), explained=[(72, 72, 120, 120)])
+    assert holds(areas, other)
+    assert not holds(areas, SPOT)
+
+
+def test_what_is_asked_for_is_looked_at_though_it_did_not_change_or_is_explained() -> None:
+    looking = Looking()
+    for _ in range(3):
+        assert holds(looking(plain(), also=[SPOT]), SPOT)
+        assert holds(looking(plain(), also=[SPOT], explained=[SPOT]), SPOT)
+
+
+@pytest.mark.parametrize("box", [(-50, -50, 30, 30), (300, 220, 400, 300), (-10, -10, 400, 300)])
+def test_boxes_that_reach_over_the_edge_are_looked_at_as_far_as_the_picture_goes(box: Box) -> None:
+    assert holds(Looking()(plain(), also=[box]), box)
+
+
+def test_boxes_outside_of_the_picture_are_no_reason_to_look() -> None:
+    looking = Looking()
+    assert looking(plain(), also=[(-80, -80, -10, -10)]) == []
+    assert looking(plain(), also=[(WIDTH + 8, 0, WIDTH + 80, 40)]) == []
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda x, y, w, h: (8.0 * x, 8.0 * y, 8.0 * (x + w), 8.0 * (y + h)),
+            st.integers(0, 37),
+            st.integers(0, 27),
+            st.integers(2, 8),
+            st.integers(2, 8),
+        ),
+        max_size=5,
+    )
+)
+def test_areas_hold_all_that_changed_and_have_even_corners(changed: list[Box]) -> None:
+    areas = Looking()(painted(changed))
+    for x1, y1, x2, y2 in areas:
+        assert 0 <= x1 < x2 <= WIDTH
+        assert 0 <= y1 < y2 <= HEIGHT
+        assert x1 % 2 == y1 % 2 == 0
+    for box in changed:
+        assert holds(areas, box)
+
+
+def test_a_slow_drift_of_light_is_seen_though_no_step_of_it_is() -> None:
+    looking = Looking()
+    drifted = [bool(looking(painted([SPOT], level=100 + step))) for step in range(60)]
+    assert sum(drifted) >= 3

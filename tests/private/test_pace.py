@@ -1,0 +1,69 @@
+"""The pace: a plan for every video that keeps its promises about age and memory, whatever its numbers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyveil.core.settings import Mode
+from skyveil.private.pace import Pace, pace_for
+
+HD = (1920, 1080)
+
+
+def pace(mode: Mode = "balanced", size: tuple[int, int] = HD, fps: float | None = 25.0, age_s: float = 1.0) -> Pace:
+    return pace_for(mode, width=size[0], height=size[1], fps=fps, max_look_age_s=age_s)
+
+
+@given(
+    st.sampled_from(["balanced", "strict"]),
+    st.tuples(st.integers(1, 8192), st.integers(1, 8192)),
+    st.one_of(st.none(), st.floats(0.01, 1000)),
+    st.floats(0.04, 10),
+)
+def test_every_plan_can_be_followed(mode: Mode, size: tuple[int, int], fps: float | None, age_s: float) -> None:
+    plan = pace(mode, size, fps, age_s)
+    assert 1 <= plan.look_every_busy <= plan.look_every
+    assert plan.hindsight >= 0
+    assert plan.person_long_px % 32 == 0
+    assert plan.person_long_px > 0
+    assert 0 < plan.person_least < 1
+    assert 0 < plan.face_least < 1
+    assert plan.face_scale >= 1
+
+
+@given(st.floats(0.5, 240), st.floats(0.04, 10))
+def test_looks_lie_no_further_apart_than_allowed(fps: float, age_s: float) -> None:
+    plan = pace(fps=fps, age_s=age_s)
+    assert plan.look_every == 1 or plan.look_every / fps <= age_s
+
+
+@given(st.tuples(st.integers(16, 8192), st.integers(16, 8192)), st.floats(1, 240))
+def test_the_ring_fits_into_memory(size: tuple[int, int], fps: float) -> None:
+    plan = pace(size=size, fps=fps)
+    frames = plan.hindsight + plan.look_every
+    assert frames == 1 or frames * size[0] * size[1] * 3 // 2 <= 256_000_000
+
+
+@given(st.floats(25, 240))
+def test_a_faster_video_is_looked_at_as_often_in_time_and_believed_for_as_long(fps: float) -> None:
+    usual, faster = pace(size=(640, 360)), pace(size=(640, 360), fps=fps)
+    for counted in ("before", "before_weak", "gap", "around"):
+        frames, usual_frames = getattr(faster.holding, counted), getattr(usual.holding, counted)
+        assert frames / fps == pytest.approx(usual_frames / 25, abs=0.5 / fps + 1e-9)
+    assert faster.look_every / fps == pytest.approx(usual.look_every / 25, abs=0.5 / fps + 1e-9)
+
+
+def test_a_rate_that_is_not_told_is_taken_as_usual() -> None:
+    assert pace(fps=None) == pace(fps=25.0)
+
+
+@given(st.tuples(st.integers(16, 4096), st.integers(16, 4096)), st.floats(1, 120))
+def test_strict_never_looks_less_than_balanced(size: tuple[int, int], fps: float) -> None:
+    balanced, strict = pace("balanced", size, fps), pace("strict", size, fps)
+    assert strict.look_every <= balanced.look_every
+    assert strict.look_every_busy <= balanced.look_every_busy
+    assert strict.person_long_px >= balanced.person_long_px
+    assert strict.person_least <= balanced.person_least
+    assert strict.face_least <= balanced.face_least
+    assert strict.holding.before >= balanced.holding.before
+    assert strict.holding.before_weak >= balanced.holding.before_weak
