@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import av
 import numpy as np
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from skyveil.core.errors import DetectorFailed
@@ -27,6 +28,9 @@ Script: TypeAlias = Callable[[int], Sequence[Box]]
 SOURCE = SourceId("made")
 MILLISECOND = Fraction(1, 1000)
 WIDTH, HEIGHT = 320, 240
+
+steady = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""Properties are tried on the same examples in every run, however slow the machine."""
 
 
 def frame_of(luma: Luma, index: int = 0, *, ms: int | None = None, damaged: bool = False) -> RawFrame:

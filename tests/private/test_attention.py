@@ -9,7 +9,7 @@ from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.private.attention import Attention
 from skyveil.private.detect.pyramid import Area
 from skyveil.private.motion import CHANGE_LEVELS, MotionTest
-from tests.private.made import HEIGHT, WIDTH, Box, Luma, frame_of, painted, plain
+from tests.private.made import HEIGHT, WIDTH, Box, Luma, frame_of, painted, plain, steady
 
 EVERYTHING: Area = (0, 0, WIDTH, HEIGHT)
 SPOT: Box = (80, 80, 112, 112)
@@ -126,6 +126,7 @@ def test_boxes_outside_of_the_picture_are_no_reason_to_look() -> None:
     assert looking(plain(), also=[(WIDTH + 8, 0, WIDTH + 80, 40)]) == []
 
 
+@steady
 @given(
     st.lists(
         st.builds(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyveil.private.motion import CHANGE_LEVELS, MotionTest
-from tests.private.made import HEIGHT, WIDTH, Luma, frame_of, painted, plain
+from tests.private.made import HEIGHT, WIDTH, Luma, frame_of, painted, plain, steady
 
 
 def motion_of(luma: Luma) -> MotionTest:
@@ -46,6 +46,7 @@ def test_a_change_of_all_the_light_is_a_change_everywhere_or_nowhere() -> None:
     assert len(moved(plain(100), plain(101 + CHANGE_LEVELS))) == rows * columns
 
 
+@steady
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_tiles_lie_over_any_picture(width: int, height: int) -> None:
     motion = MotionTest(width=width, height=height)
@@ -60,6 +61,7 @@ def test_tiles_lie_over_any_picture(width: int, height: int) -> None:
     assert motion.squares(tiles, small.shape).shape == small.shape
 
 
+@steady
 @given(st.data())
 def test_squares_and_tiles_agree(data: st.DataObject) -> None:
     motion = MotionTest(width=WIDTH, height=HEIGHT)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from skyveil.core.settings import Mode
 from skyveil.private.pace import Pace, pace_for
+from tests.private.made import steady
 
 HD = (1920, 1080)
 
@@ -14,6 +15,7 @@ def pace(mode: Mode = "balanced", size: tuple[int, int] = HD, fps: float | None 
     return pace_for(mode, width=size[0], height=size[1], fps=fps, max_look_age_s=age_s)
 
 
+@steady
 @given(
     st.sampled_from(["balanced", "strict"]),
     st.tuples(st.integers(1, 8192), st.integers(1, 8192)),
@@ -31,12 +33,14 @@ def test_every_plan_can_be_followed(mode: Mode, size: tuple[int, int], fps: floa
     assert plan.face_scale >= 1
 
 
+@steady
 @given(st.floats(0.5, 240), st.floats(0.04, 10))
 def test_looks_lie_no_further_apart_than_allowed(fps: float, age_s: float) -> None:
     plan = pace(fps=fps, age_s=age_s)
     assert plan.look_every == 1 or plan.look_every / fps <= age_s
 
 
+@steady
 @given(st.tuples(st.integers(16, 8192), st.integers(16, 8192)), st.floats(1, 240))
 def test_the_ring_fits_into_memory(size: tuple[int, int], fps: float) -> None:
     plan = pace(size=size, fps=fps)
@@ -44,6 +48,7 @@ def test_the_ring_fits_into_memory(size: tuple[int, int], fps: float) -> None:
     assert frames == 1 or frames * size[0] * size[1] * 3 // 2 <= 256_000_000
 
 
+@steady
 @given(st.floats(25, 240))
 def test_a_faster_video_is_looked_at_as_often_in_time_and_believed_for_as_long(fps: float) -> None:
     usual, faster = pace(size=(640, 360)), pace(size=(640, 360), fps=fps)
@@ -57,6 +62,7 @@ def test_a_rate_that_is_not_told_is_taken_as_usual() -> None:
     assert pace(fps=None) == pace(fps=25.0)
 
 
+@steady
 @given(st.tuples(st.integers(16, 4096), st.integers(16, 4096)), st.floats(1, 120))
 def test_strict_never_looks_less_than_balanced(size: tuple[int, int], fps: float) -> None:
     balanced, strict = pace("balanced", size, fps), pace("strict", size, fps)

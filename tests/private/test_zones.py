@@ -11,7 +11,7 @@ from skyveil.core.geometry import BoxesXyxy
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mode, Mount, RedactSettings
 from skyveil.private.zones import MOVING, STILL, HeadShares, Zones
-from tests.private.made import Box, covered
+from tests.private.made import Box, covered, steady
 
 MODES: Final[tuple[Mode, ...]] = ("balanced", "strict")
 UNUSUAL: Final[tuple[Mount, ...]] = ("overhead", "fisheye", "vehicle")
@@ -50,6 +50,7 @@ def test_only_targets_are_covered(target: Kind, found: Kind, shown: bool) -> Non
 
 
 @pytest.mark.parametrize("kind", [Kind.FACE, Kind.PERSON, Kind.PLATE])
+@steady
 @given(
     x=st.integers(-50, 2000),
     y=st.integers(-50, 2000),

@@ -13,7 +13,7 @@ from skyveil.core.ids import FrameId
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections, none_found
 from skyveil.private.track.tracks import SURE, Holding, Placed, Tracks
-from tests.private.made import SOURCE, Box
+from tests.private.made import SOURCE, Box, steady
 
 HOLDING = Holding(before=6, before_weak=2, gap=20, around=2, growth=0.01)
 BARE = Holding(before=0, before_weak=0, gap=20, around=0, growth=0.0)
@@ -288,6 +288,7 @@ def timed(steps: list[tuple[int, list[Box]]]) -> list[tuple[int, list[Box]]]:
     return looks
 
 
+@steady
 @given(LOOKS, HOLDINGS, st.sampled_from([0.1, 0.9]))
 def test_a_found_box_is_covered_in_its_own_frame(
     steps: list[tuple[int, list[Box]]], holding: Holding, score: float
@@ -298,6 +299,7 @@ def test_a_found_box_is_covered_in_its_own_frame(
         assert all(inside(box, at(tracks, frame).xyxy) for box in boxes)
 
 
+@steady
 @given(LOOKS, HOLDINGS)
 def test_frames_between_two_sights_of_a_track_are_covered_where_a_straight_line_leads(
     steps: list[tuple[int, list[Box]]], holding: Holding
@@ -312,6 +314,7 @@ def test_frames_between_two_sights_of_a_track_are_covered_where_a_straight_line_
                 assert inside(between, at(tracks, frame).xyxy)
 
 
+@steady
 @given(LOOKS, HOLDINGS)
 def test_many_frames_at_once_are_placed_as_one_by_one(steps: list[tuple[int, list[Box]]], holding: Holding) -> None:
     looks = timed(steps)

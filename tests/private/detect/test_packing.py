@@ -1,0 +1,95 @@
+"""Packing: every part lies once on some canvas, apart from the others, and what is found there is mapped back."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyveil.private.detect.boxes import Scored
+from skyveil.private.detect.finder import _of_piece
+from skyveil.private.detect.packing import CANVAS_WH, LARGEST_PX, Piece, packed
+from skyveil.private.detect.pyramid import Area
+from tests.private.made import steady
+
+SCALES = st.sampled_from([0.5, 1.0, 1.37, 2.0])
+
+
+@st.composite
+def _areas(draw: st.DrawFn, scale: float) -> list[Area]:
+    most = int(LARGEST_PX / scale)
+    found: list[Area] = []
+    for _ in range(draw(st.integers(0, 25))):
+        x, y = 2 * draw(st.integers(0, 900)), 2 * draw(st.integers(0, 500))
+        found.append((x, y, x + draw(st.integers(1, most)), y + draw(st.integers(1, most))))
+    return found
+
+
+PLANS = SCALES.flatmap(lambda scale: st.tuples(_areas(scale), st.just(scale)))
+
+
+@steady
+@given(PLANS)
+def test_every_area_is_placed_once(plan: tuple[list[Area], float]) -> None:
+    areas, scale = plan
+    placed = [piece.area for canvas in packed(areas, scale) for piece in canvas]
+    assert sorted(placed) == sorted(areas)
+
+
+@steady
+@given(PLANS)
+def test_pieces_lie_inside_their_canvas_and_never_touch(plan: tuple[list[Area], float]) -> None:
+    for canvas in packed(*plan):
+        used = np.zeros((CANVAS_WH[1], CANVAS_WH[0]), np.uint8)
+        for piece in canvas:
+            assert piece.left >= 0
+            assert piece.left + piece.width <= CANVAS_WH[0]
+            assert piece.top >= 0
+            assert piece.top + piece.height <= CANVAS_WH[1]
+            around = used[
+                max(0, piece.top - 1) : piece.top + piece.height + 1,
+                max(0, piece.left - 1) : piece.left + piece.width + 1,
+            ]
+            assert not around.any()
+            used[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = 1
+
+
+@steady
+@given(PLANS)
+def test_no_canvas_is_empty_and_pieces_have_the_scale_that_was_asked_for(plan: tuple[list[Area], float]) -> None:
+    areas, scale = plan
+    for canvas in packed(areas, scale):
+        assert canvas
+        for piece in canvas:
+            x1, y1, x2, y2 = piece.area
+            assert abs(piece.width - (x2 - x1) * scale) <= 1
+            assert abs(piece.height - (y2 - y1) * scale) <= 1
+
+
+def on_canvas(piece: Piece, xyxy: tuple[float, float, float, float]) -> Scored:
+    """Where a box of the picture lies on the canvas."""
+    x1, y1, x2, y2 = piece.area
+    wide, high = piece.width / (x2 - x1), piece.height / (y2 - y1)
+    a, b, c, d = xyxy
+    box = [piece.left + (a - x1) * wide, piece.top + (b - y1) * high]
+    box += [piece.left + (c - x1) * wide, piece.top + (d - y1) * high]
+    return Scored(np.array([box], np.float32), np.ones(1, np.float32))
+
+
+@steady
+@given(PLANS, st.floats(0.05, 0.9), st.floats(0.05, 0.9))
+def test_a_box_found_on_a_piece_is_where_it_was_in_the_picture_and_on_no_other_piece(
+    plan: tuple[list[Area], float], across: float, down: float
+) -> None:
+    for canvas in packed(*plan):
+        for piece in canvas:
+            x1, y1, x2, y2 = piece.area
+            x, y = x1 + across * (x2 - x1), y1 + down * (y2 - y1)
+            box = (x - 3, y - 4, x + 3, y + 4)
+            found = on_canvas(piece, box)
+            assert np.allclose(_of_piece(found, piece).xyxy, [box], atol=0.02)
+            assert not any(len(_of_piece(found, other).xyxy) for other in canvas if other is not piece)
+
+
+def test_what_is_found_in_the_grey_between_pieces_is_dropped() -> None:
+    (canvas,) = packed([(0, 0, 40, 40), (100, 0, 140, 40)], 1.0)
+    grey = Scored(np.array([[41, 10, 47, 20], [10, 60, 30, 80]], np.float32), np.ones(2, np.float32))
+    assert not any(len(_of_piece(grey, piece).xyxy) for piece in canvas)
