@@ -37,15 +37,9 @@ def test_what_is_hidden_can_not_be_changed_afterwards() -> None:
 
 
 def test_a_polygon_hides_the_blocks_it_touches_and_one_or_two_around() -> None:
-    assert picture_of(hidden_by(rectangle(10, 8, 18, 14)))[2:9] == [
-        "....................",
-        "....#######.........",
-        "....#######.........",
-        "....#######.........",
-        "....#######.........",
-        "....#######.........",
-        "....#######.........",
-    ]
+    empty, covered = "....................", "....#######........."
+    expected = [empty] * 3 + [covered] * 6 + [empty] * 6
+    assert picture_of(hidden_by(rectangle(10, 8, 18, 14))) == expected
 
 
 def test_a_polygon_thinner_than_a_block_is_hidden_over_its_whole_length() -> None:
