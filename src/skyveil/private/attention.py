@@ -17,6 +17,10 @@ _WEAK_LOOKS: Final = 3
 """A smaller change that is still there at the third look is no flicker, and is looked at, too."""
 _LEAST_SQUARES: Final = 2
 """Fewer connected squares show nothing that a network could find: a face of 12 px touches two at least."""
+_AROUND_SQUARE: Final = np.ones((3, 3), np.uint8)
+"""What moves a little moves at its edges: a square's neighbours are looked at with it."""
+_MARGIN_PX: Final = 24
+"""Least margin around what moved: half of the context that the network takes from around a small face."""
 _AROUND: Final = 0.15
 """Share of its sides around a body that it explains, too: shadow, swinging arms, the inexactness of the box."""
 _WHOLE_SHARE: Final = 0.5
@@ -51,13 +55,14 @@ class Attention:
         self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
         body = self._inside(grown(explained, _AROUND), weak.shape)
         waiting = ((difference > _STRONG_LEVELS) | (self._weak_looks >= _WEAK_LOOKS)) & ~body
-        tiles = self._motion.tiles(_without_specks(waiting) | self._inside(also, weak.shape))
-        seen = body | self._motion.squares(tiles, weak.shape)
+        there = _without_specks(waiting) | self._inside(also, weak.shape)
+        around = np.asarray(cv2.dilate(there.astype(np.uint8), _AROUND_SQUARE), np.uint8)
+        seen = body | (around > 0)
         self._reference[seen] = small[seen]
         self._weak_looks[seen] = 0
-        if tiles.mean() > _WHOLE_SHARE:
+        if around.mean() > _WHOLE_SHARE:
             return [(0, 0, self._width, self._height)]
-        return self._rectangles(tiles)
+        return self._rectangles(around)
 
     def _inside(self, boxes: BoxesXyxy, shape: tuple[int, ...]) -> Changed:
         mask = np.zeros(shape, np.bool_)
@@ -68,16 +73,26 @@ class Attention:
             mask[y1:y2, x1:x2] = True
         return mask
 
-    def _rectangles(self, tiles: Changed) -> list[Area]:
-        """Bounding boxes of connected tiles, grown by half a tile so that a face at their edge is whole."""
-        count, _, stats, _ = cv2.connectedComponentsWithStats(tiles.astype(np.uint8), connectivity=8)
-        side, margin = self._motion.tile_px, self._motion.tile_px // 2
+    def _rectangles(self, waiting: NDArray[np.uint8]) -> list[Area]:
+        """Bounding boxes of connected squares; those that meet join. A margin keeps a face at their edge whole."""
+        side = self._motion.step_px
+        margin = max(0, _MARGIN_PX - side)
+        boxes = np.zeros_like(waiting)
+        for x, y, w, h in _bounds(waiting):
+            boxes[y : y + h, x : x + w] = 1
         found = []
-        for x, y, w, h in stats[1:count, :4].tolist():
+        for x, y, w, h in _bounds(boxes):
             x1, y1 = max(0, x * side - margin), max(0, y * side - margin)
             x2, y2 = min(self._width, (x + w) * side + margin), min(self._height, (y + h) * side + margin)
             found.append((x1 // 2 * 2, y1 // 2 * 2, x2, y2))
         return found
+
+
+def _bounds(squares: NDArray[np.uint8]) -> list[list[int]]:
+    """Bounding boxes of connected squares: left, top, width, height."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(squares, connectivity=8)
+    bounds: list[list[int]] = stats[1:count, :4].tolist()
+    return bounds
 
 
 def _without_specks(waiting: Changed) -> Changed:

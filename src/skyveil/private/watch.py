@@ -38,6 +38,10 @@ _LARGE: Final = 0.2
 """Share of the picture's height from which on a person is near enough for a face to be looked for in any case."""
 _STOCKY: Final = 0.5
 """Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
+_CUT_OFF: Final = 0.7
+"""Width to height up to which a box shows legs, too."""
+_SURE: Final = 0.3
+"""A face of this score counts wherever it is."""
 _UPPER: Final = 0.6
 """Share of a near person's box in which the face is looked for."""
 
@@ -204,7 +208,7 @@ class VideoWatch:
         seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)
         self._hold(Kind.FACE, raw, areas)
         self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(small_enough)))
-        return _found(raw, seen, Kind.FACE)
+        return _found(raw, seen.only(~_on_a_body(seen, sure)), Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), also=no_boxes())
@@ -276,6 +280,16 @@ def _by_size(persons: BoxesXyxy, picture_height: int) -> tuple[BoxesXyxy, BoxesX
     upper = persons[near].copy()
     upper[:, 3] = upper[:, 1] + _UPPER * height[near]
     return persons[~near], upper
+
+
+def _on_a_body(faces: Scored, persons: BoxesXyxy) -> NDArray[np.bool_]:
+    """Which weak faces lie on the trunk or legs of a sure, upright person: folds and bags, not faces."""
+    if not len(persons):
+        return np.zeros(len(faces.score), np.bool_)
+    width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
+    trunk = persons.copy()
+    trunk[:, 1] = persons[:, 1] + _UPPER * height
+    return _inside_any(faces.xyxy, trunk[width <= _CUT_OFF * height]) & (faces.score < _SURE)
 
 
 def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from skyveil.private.detect.boxes import Scored, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
-from skyveil.private.detect.packing import CANVAS_WH, LARGEST_PX, Piece, packed
+from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, LARGEST_PX, Piece, packed
 from skyveil.private.detect.pyramid import AnySize, Area, FewSizes, Level, Sizes, Window
 from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
@@ -124,9 +124,14 @@ class Finder:
 
 
 def _of_piece(boxes: Scored, piece: Piece) -> Scored:
-    """The boxes whose centre lies on this piece of a canvas, in picture pixels."""
+    """The boxes whose centre lies well inside this piece of a canvas, in picture pixels.
+
+    At the edge of a piece the grey beside it makes shapes that are not there.
+    """
     x, y = (boxes.xyxy[:, 0] + boxes.xyxy[:, 2]) / 2 - piece.left, (boxes.xyxy[:, 1] + boxes.xyxy[:, 3]) / 2 - piece.top
-    here = boxes.only((x >= 0) & (x < piece.width) & (y >= 0) & (y < piece.height))
+    edge_px = EDGE_PX
+    inside_x = (x >= edge_px) & (x < piece.width - edge_px)
+    here = boxes.only(inside_x & (y >= edge_px) & (y < piece.height - edge_px))
     x1, y1, x2, y2 = piece.area
     factor = (x2 - x1) / piece.width, (y2 - y1) / piece.height
     return here.moved(scale_xy=factor, offset_xy=(x1 - piece.left * factor[0], y1 - piece.top * factor[1]))

@@ -8,6 +8,8 @@ from skyveil.private.detect.pyramid import Area
 CANVAS_WH: Final = (320, 192)
 LARGEST_PX: Final = 160
 """A part with a longer side than this, in network pixels, is looked at by itself."""
+EDGE_PX: Final = 10
+"""What is found nearer to a part's edge than this is not believed; parts reach further than what moved in them."""
 _GAP_PX: Final = 8
 """Grey between two parts: the network must not take two halves for one face."""
 

@@ -204,7 +204,12 @@ def _path(track: _Track, frames: NDArray[np.int_], holding: Holding) -> tuple[Bo
 
 def _positions(times: NDArray[np.int_], boxes: BoxesXyxy, at: NDArray[np.int_]) -> NDArray[np.float64]:
     """Boxes at the frames `at`: linear between two finds, at the nearest finds' velocity before and after them."""
-    between = np.stack([np.interp(at, times, boxes[:, side]) for side in range(4)], axis=1)
+    right = np.clip(np.searchsorted(times, at), 1, max(1, len(times) - 1))
+    if len(times) > 1:
+        share = np.clip((at - times[right - 1]) / (times[right] - times[right - 1]), 0, 1)[:, None]
+        between = np.asarray(boxes[right - 1] * (1 - share) + boxes[right] * share, np.float64)
+    else:
+        between = np.repeat(boxes.astype(np.float64), len(at), axis=0)
     if len(times) < 2:
         return between
     span = min(2, len(times) - 1)
