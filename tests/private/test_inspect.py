@@ -25,7 +25,7 @@ from skyveil.private.inspect import (
     SURE_EVIDENCE,
     Inspector,
     Suspicion,
-    _beside_fill,
+    _enclosed,
     _fill,
     _places,
     _Turn,
@@ -101,7 +101,7 @@ def test_no_turn_shows_the_view_itself() -> None:
 def test_a_square_of_a_fill_is_fill_and_a_line_is_not(colour: tuple[int, int, int]) -> None:
     view = np.full((60, 60, 3), 200, np.uint8)
     view[10:30, 10:30] = np.add(colour, 3)
-    view[50, :] = colour
+    view[50:52, :] = colour
     fill = _fill(view)
     assert fill[10:30, 10:30].all()
     assert fill.sum() == 400
@@ -111,12 +111,29 @@ def test_the_fill_that_the_gate_paints_is_known() -> None:
     assert _INDIGO_RGB in FILLS_RGB
 
 
-def test_a_place_surrounded_by_fill_weighs_more() -> None:
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((30, 30, 50, 50), 1.0),  # a hole in a cover
+        ((70, 70, 90, 90), 0.0),  # nowhere near one
+        ((30, 60, 50, 80), 0.0),  # below one, as a neck is: no fill on three sides
+        ((20, 30, 40, 50), 0.0),  # its left side is bare
+        ((30, 30, 58, 50), 0.2),  # 2 of the 11 columns on its right are fill, of rows that all are
+    ],
+)
+def test_the_barest_side_says_how_much_fill_encloses_a_place(
+    box: tuple[float, float, float, float], expected: float
+) -> None:
     fill = np.zeros((100, 100), np.bool_)
     fill[20:60, 20:60] = True
-    inside, outside, at_the_edge = _beside_fill(at((30, 30, 50, 50), (70, 70, 90, 90), (0, 0, 20, 20)).xyxy, fill)
-    assert (inside, outside) == (1.0, 0.0)
-    assert at_the_edge == pytest.approx(0.2)  # 10 x 10 of fill in a ring of 30 x 30 less 20 x 20: cut by the picture
+    assert _enclosed(at(box).xyxy, fill)[0] == pytest.approx(expected, abs=0.03)
+
+
+def test_a_side_that_the_picture_cuts_off_does_not_count() -> None:
+    fill = np.zeros((100, 100), np.bool_)
+    fill[:40, :40] = True
+    assert _enclosed(at((0, 0, 20, 20)).xyxy, fill)[0] == 1.0
+    assert _enclosed(at((0, 0, 100, 100)).xyxy, fill)[0] == 0.0
 
 
 def test_evidence_in_a_still_has_to_reach_the_limit() -> None:

@@ -40,10 +40,13 @@ FILLS_RGB: Final = ((64, 56, 160), (0, 0, 0))
 """Colours of solid fills: what the gate paints, and the black of other programs."""
 _FILL_REACH: Final = (14, 6)
 """Levels in each channel that coding may move a fill of that colour."""
-_FILL_PX: Final = 7
-"""Side of the smallest square that may be a fill."""
-_RING: Final = 0.5
-"""Share of a box's sides that the ring around it reaches."""
+_FILL_PX: Final = (3, 7)
+"""Side of the smallest square of that colour that may be a fill: scenes hold specks of black, and hardly of ours."""
+_ASIDE: Final = 0.4
+"""How far beside a box a fill is looked for, as a share of the box's sides; 3 px at least."""
+_HOLE: Final = 2.0
+"""What fill on all four sides adds to the evidence, in evidences: a face in a hole of a cover is what covers are for.
+Measured: at one false suspect in 437 redacted pictures it finds 79 of 100 faces put back, without it 69."""
 
 
 @final
@@ -102,12 +105,12 @@ class Inspector:
         return next(network.precision for network in self._networks.values())
 
     def suspicious(self, raw: RawFrame) -> Scored:
-        """Places in one frame with the evidence for a face there, 0 to 2, in picture pixels."""
+        """Places in one frame with the evidence for a face there, 0 to 3, in picture pixels."""
         places = _places([self._look(look, raw) for look in self._looks], [look.use for look in self._looks])
         if not len(places.xyxy):
             return places
         whole = rgb_view(raw, (0, 0, raw.width, raw.height), (raw.width, raw.height))
-        return Scored(places.xyxy, places.score * (1 + _beside_fill(places.xyxy, _fill(whole))))
+        return Scored(places.xyxy, places.score * (1 + _HOLE * _enclosed(places.xyxy, _fill(whole))))
 
     def _look(self, look: Look, raw: RawFrame) -> Scored:
         scale = min(look.scale, max(1.0, sqrt(_NETWORK_PX / (raw.width * raw.height))))
@@ -212,23 +215,30 @@ def _agreement(scores: NDArray[np.float32], uses: list[Use]) -> NDArray[np.float
 def _fill(view: Rgb) -> NDArray[np.bool_]:
     """Where the picture may be a solid fill: of its colour, and not only a speck."""
     fill = np.zeros(view.shape[:2], np.uint8)
-    for colour, reach in zip(FILLS_RGB, _FILL_REACH, strict=True):
+    for colour, reach, side in zip(FILLS_RGB, _FILL_REACH, _FILL_PX, strict=True):
         low, high = ([max(0, level + step) for level in colour] for step in (-reach, reach))
         alike = cv2.inRange(view, np.array(low, np.uint8), np.array(high, np.uint8))
-        fill |= np.asarray(cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((_FILL_PX, _FILL_PX), np.uint8)), np.uint8)
+        fill |= np.asarray(cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.uint8)
     return np.asarray(fill > 0, np.bool_)
 
 
-def _beside_fill(xyxy: NDArray[np.float32], fill: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """For each box the share of the ring around it that is fill: where fill is, there is somebody."""
-    shares = []
+def _enclosed(xyxy: NDArray[np.float32], fill: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """For each box how much of what lies beside it is fill, on the side that has least; sides out of the picture aside.
+
+    Where fill is on one or two sides there are necks, hands and shoulders of people whose heads are covered.
+    """
+    least = []
     for x1, y1, x2, y2 in xyxy.tolist():
-        pad_x, pad_y = (x2 - x1) * _RING, (y2 - y1) * _RING
-        outer = _part(fill, (x1 - pad_x, y1 - pad_y, x2 + pad_x, y2 + pad_y))
-        inner = _part(fill, (x1, y1, x2, y2))
-        ring = outer.size - inner.size
-        shares.append((int(outer.sum()) - int(inner.sum())) / ring if ring else 0.0)
-    return np.array(shares, np.float32)
+        pad_x, pad_y = max(3.0, (x2 - x1) * _ASIDE), max(3.0, (y2 - y1) * _ASIDE)
+        beside = (
+            (x1 - pad_x, y1, x1, y2),
+            (x2, y1, x2 + pad_x, y2),
+            (x1, y1 - pad_y, x2, y1),
+            (x1, y2, x2, y2 + pad_y),
+        )
+        parts = [_part(fill, side) for side in beside]
+        least.append(min((float(part.mean()) for part in parts if part.size), default=0.0))
+    return np.array(least, np.float32)
 
 
 def _part(mask: NDArray[np.bool_], xyxy: tuple[float, float, float, float]) -> NDArray[np.bool_]:
@@ -236,13 +246,13 @@ def _part(mask: NDArray[np.bool_], xyxy: tuple[float, float, float, float]) -> N
     return mask[y1:y2, x1:x2]
 
 
-STILL_EVIDENCE: Final = 0.62
+STILL_EVIDENCE: Final = 0.545
 """Evidence from which on a place in a still is a suspect."""
-SURE_EVIDENCE: Final = 0.75
+SURE_EVIDENCE: Final = 0.62
 """The same for a place in a single frame of a video."""
-AGREED_EVIDENCE: Final = 0.58
+AGREED_EVIDENCE: Final = 0.5
 """The same for the mean of the two best frames of a place in a video."""
-_FOLLOWED_EVIDENCE: Final = 0.4
+_FOLLOWED_EVIDENCE: Final = 0.35
 """Below it a place is not followed at all."""
 _PATIENCE: Final = 2
 """Inspected frames after which a place that is not seen any more ends."""
