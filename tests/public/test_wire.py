@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from skyveil.core import errors
 from skyveil.core.errors import InputRefused, SkyveilError, WorkerFailed
 from skyveil.core.kinds import Kind
-from skyveil.public import wire
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
@@ -25,6 +24,8 @@ from skyveil.public.wire import (
     WireReader,
     WireWriter,
 )
+from skyveil.public.wire.bodies import PACKET_LIMIT, STILL_LIMIT, TEXT_LIMIT
+from skyveil.public.wire.pipe import VERSION
 
 HEADER = StreamHeader(
     "h264", 96, 64, Fraction(1, 90_000), Fraction(30_000, 1001), Fraction(4, 3), 8, False, (1, 1, 1), b"\x00\x01\xff"
@@ -68,7 +69,7 @@ def read(data: bytes) -> list[Message]:
     return list(WireReader(io.BytesIO(data)))
 
 
-def framed(number: int, body: bytes, version: int = wire.VERSION) -> bytes:
+def framed(number: int, body: bytes, version: int = VERSION) -> bytes:
     return struct.pack("!IBB", len(body) + 2, version, number) + body
 
 
@@ -175,9 +176,9 @@ def test_flipped_bytes_are_a_failed_worker_or_valid_messages(data: st.DataObject
     [
         (framed(6, b"{}", version=2), "version 2"),
         (framed(99, b"{}"), "unknown type 99"),
-        (struct.pack("!IBB", 2 + wire.PACKET_LIMIT + 1, 1, 2), "over the limit"),
-        (struct.pack("!IBB", 2 + wire.STILL_LIMIT + 1, 1, 3), "over the limit"),
-        (struct.pack("!IBB", 2 + wire.TEXT_LIMIT + 1, 1, 8), "over the limit"),
+        (struct.pack("!IBB", 2 + PACKET_LIMIT + 1, 1, 2), "over the limit"),
+        (struct.pack("!IBB", 2 + STILL_LIMIT + 1, 1, 3), "over the limit"),
+        (struct.pack("!IBB", 2 + TEXT_LIMIT + 1, 1, 8), "over the limit"),
         (struct.pack("!IBB", 1, 1, 6), "over the limit"),
         (framed(6, b"[" * 100_000), "not JSON"),
         (framed(6, b'{"frames":1' + b"0" * 5000 + b"}"), "not JSON"),
@@ -212,7 +213,7 @@ def test_what_is_no_message_is_refused_with_its_reason(data: bytes, complaint: s
         Suspects((Suspect(0.0, 0.5, (5, 0, 1, 1), Kind.FACE),)),
         Failed("KeyError", "x"),
         RedactedPacket(b"", 2**63, 0, 0, Fraction(1), False),
-        RedactedPacket(bytes(wire.PACKET_LIMIT + 1), 0, 0, 0, Fraction(1), False),
+        RedactedPacket(bytes(PACKET_LIMIT + 1), 0, 0, 0, Fraction(1), False),
         AudioHeader("opus", 1, 2, b""),
     ],
 )
