@@ -1,9 +1,11 @@
 """Boxes of one look: chosen, moved, joined, and suppressed where they say the same."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import iou
 from skyveil.private.detect.boxes import Scored, nothing, suppressed, together
 from tests.private.made import Box, steady
@@ -45,6 +47,14 @@ def test_thresholds_take_in_what_scores_exactly_that_much() -> None:
 
 def test_boxes_are_scaled_first_and_then_shifted() -> None:
     assert boxes((HERE, 1.0)).moved(scale_xy=(2, 0.5), offset_xy=(100, -3)).xyxy.tolist() == [[120, 2, 160, 17]]
+
+
+@pytest.mark.parametrize(
+    ("boxes_shape", "scores_shape"), [((2, 4), (1,)), ((1, 5), (1,)), ((0,), (0,)), ((1, 4), (1, 1))]
+)
+def test_arrays_that_do_not_agree_are_no_answer(boxes_shape: tuple[int, ...], scores_shape: tuple[int, ...]) -> None:
+    with pytest.raises(DetectorFailed, match="expected boxes"):
+        Scored(np.zeros(boxes_shape, np.float32), np.zeros(scores_shape, np.float32))
 
 
 def test_parts_are_joined_in_order() -> None:

@@ -204,6 +204,16 @@ def test_a_track_that_is_not_held_is_lost() -> None:
     assert count_at(tracks, HOLDING.before + 1) == 0
 
 
+def test_a_track_held_after_it_was_missed_is_covered_where_it_stood_and_where_it_went() -> None:
+    tracks = tracks_of((0, [HERE]), (5, [(120, 100, 160, 150)]), (10, []))
+    tracks.hold(Kind.FACE, np.array([True]), frame=15)
+    tracks.update(none_found(FrameId(SOURCE, 15)), frame=15)
+    for frame in range(5, 5 + HOLDING.before + 1):
+        assert inside((120, 100, 160, 150), at(tracks, frame).xyxy)
+        assert inside((100 + 4 * frame, 100, 140 + 4 * frame, 150), at(tracks, frame).xyxy)
+    assert inside((120, 100, 160, 150), at(tracks, 15).xyxy)
+
+
 def test_only_tracks_of_the_kind_that_is_named_are_held_or_ended() -> None:
     tracks = Tracks(BARE)
     tracks.update(found(0, HERE, kind=Kind.PERSON), frame=0)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import BoxesXyxy, no_boxes
 
 
@@ -17,6 +18,11 @@ class Scored:
 
     xyxy: BoxesXyxy
     score: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Raise DetectorFailed unless there is one score for each box."""
+        if self.xyxy.shape != (len(self.xyxy), 4) or self.score.shape != (len(self.xyxy),):
+            raise DetectorFailed(f"expected boxes (N, 4) and scores (N,), got {self.xyxy.shape} and {self.score.shape}")
 
     def above(self, threshold: float) -> "Scored":
         """Those that score at least `threshold`."""

@@ -62,6 +62,9 @@ class _Track:
     def predicted(self, frame: int) -> Box:
         return np.asarray(self.boxes[-1] + self.velocity * (frame - self.frames[-1]), np.float32)
 
+    def copy(self) -> "_Track":
+        return _Track(self.kind, list(self.frames), list(self.boxes), list(self.scores), self.velocity)
+
     def add(self, frame: int, box: Box, score: float) -> None:
         centre = (box[:2] + box[2:] - self.boxes[-1][:2] - self.boxes[-1][2:]) / (2 * (frame - self.frames[-1]))
         moved = np.concatenate([centre, centre]).astype(np.float32)
@@ -89,6 +92,7 @@ class Tracks:
         self._holding = holding
         self._alive: list[_Track] = []
         self._ended: list[_Track] = []
+        self._updated = -1
 
     def update(self, found: Detections, *, frame: int) -> None:
         """Take the boxes found in `frame`, which is later than the frames before.
@@ -97,6 +101,7 @@ class Tracks:
         """
         for kind in Kind:
             self._update_kind(found.of_kind(kind), int(kind), frame)
+        self._updated = frame
         stay = [frame - track.frames[-1] < self._patience(track) for track in self._alive]
         self._ended += [track for track, stays in zip(self._alive, stay, strict=True) if not stays]
         self._alive = [track for track, stays in zip(self._alive, stay, strict=True) if stays]
@@ -107,9 +112,14 @@ class Tracks:
         return np.stack(boxes) if boxes else no_boxes()
 
     def hold(self, kind: Kind, still: NDArray[np.bool_], *, frame: int) -> None:
-        """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there."""
+        """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there.
+
+        One that was missed before may stand there still, or may have gone on as it went: both are covered.
+        """
         for track, stays in zip(self._of(kind), still, strict=True):
             if stays and track.frames[-1] < frame:
+                if track.frames[-1] < self._updated:
+                    self._ended.append(track.copy())
                 track.add(frame, track.boxes[-1], track.scores[-1])
 
     def end(self, kind: Kind, gone: NDArray[np.bool_]) -> None:
