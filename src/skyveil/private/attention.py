@@ -41,10 +41,10 @@ class Attention:
         """Forget the reference: the next look is at everything."""
         self._reference = None
 
-    def areas(self, small: Small, *, explained: BoxesXyxy, also: BoxesXyxy) -> list[Area]:
-        """The parts to look at now, with even corners: together they hold all unexplained change and all of `also`.
+    def areas(self, small: Small, *, explained: BoxesXyxy) -> list[Area]:
+        """The parts to look at now, with even corners: together they hold all change that nothing explains.
 
-        explained: boxes in which change is known to be a body whose head is covered. also: boxes to look at anyway.
+        explained: boxes in which change is known to be a body whose head is covered.
         """
         if self._reference is None:
             self._reference = small.copy()
@@ -55,8 +55,7 @@ class Attention:
         self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
         body = self._inside(grown(explained, _AROUND), weak.shape)
         waiting = ((difference > _STRONG_LEVELS) | (self._weak_looks >= _WEAK_LOOKS)) & ~body
-        there = _without_specks(waiting) | self._inside(also, weak.shape)
-        around = np.asarray(cv2.dilate(there.astype(np.uint8), _AROUND_SQUARE), np.uint8)
+        around = np.asarray(cv2.dilate(_without_specks(waiting).astype(np.uint8), _AROUND_SQUARE), np.uint8)
         seen = body | (around > 0)
         self._reference[seen] = small[seen]
         self._weak_looks[seen] = 0

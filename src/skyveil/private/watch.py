@@ -35,7 +35,7 @@ Decided = tuple[RawFrame, Regions]
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
 _LARGE: Final = 0.2
-"""Share of the picture's height from which on a person is near enough for a face to be looked for in any case."""
+"""Share of the picture's height up to which a person is far away. Nearer faces have a network of their own."""
 _STOCKY: Final = 0.5
 """Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
 _CUT_OFF: Final = 0.7
@@ -43,7 +43,7 @@ _CUT_OFF: Final = 0.7
 _SURE: Final = 0.3
 """A face of this score counts wherever it is."""
 _UPPER: Final = 0.6
-"""Share of a near person's box in which the face is looked for."""
+"""Share of an upright person's box in which a face may lie."""
 
 
 class Watch(Protocol):
@@ -134,7 +134,7 @@ class VideoWatch:
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
-        self._persons_before = no_boxes()
+        self._bodies_before = no_boxes()
         self._busy = False
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
@@ -162,7 +162,7 @@ class VideoWatch:
         self._attention.reset()
         self._plate_attention.reset()
         self._looks.clear()
-        self._persons_before = no_boxes()
+        self._bodies_before = no_boxes()
 
     def _close(self) -> None:
         if not self._looks or self._looks[-1].index != self._ring[-1].raw.id.index:
@@ -199,19 +199,19 @@ class VideoWatch:
     def _faces(self, raw: RawFrame, small: Small, found: list[Detections]) -> Detections:
         persons = joined(raw.id, found)
         sure = persons.xyxy[persons.score >= _EXPLAINS]
-        small_enough, near = _by_size(sure, self._height)
-        explained = np.concatenate([small_enough, self._persons_before])
-        self._persons_before = small_enough
-        areas = self._attention.areas(small, explained=explained, also=near)
+        bodies = _far_bodies(sure, self._height)
+        explained = np.concatenate([bodies, self._bodies_before])
+        self._bodies_before = bodies
+        areas = self._attention.areas(small, explained=explained)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)
         self._hold(Kind.FACE, raw, areas)
-        self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(small_enough)))
+        self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
         return _found(raw, seen.only(~_on_a_body(seen, sure)), Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
-        areas = self._plate_attention.areas(small, explained=no_boxes(), also=no_boxes())
+        areas = self._plate_attention.areas(small, explained=no_boxes())
         seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
         self._hold(Kind.PLATE, raw, areas)
         return joined(raw.id, [_found(raw, boxes, Kind.PLATE) for boxes in seen])
@@ -273,13 +273,10 @@ class VideoWatch:
         )
 
 
-def _by_size(persons: BoxesXyxy, picture_height: int) -> tuple[BoxesXyxy, BoxesXyxy]:
-    """Persons far enough that their head's zone covers them, and the upper parts of those too near for that."""
+def _far_bodies(persons: BoxesXyxy, picture_height: int) -> BoxesXyxy:
+    """Whole bodies far enough away that the zone of their head holds the face; what moves in others is looked at."""
     width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
-    near = (height > _LARGE * picture_height) | (width > _STOCKY * height)
-    upper = persons[near].copy()
-    upper[:, 3] = upper[:, 1] + _UPPER * height[near]
-    return persons[~near], upper
+    return persons[(height <= _LARGE * picture_height) & (width <= _STOCKY * height)]
 
 
 def _on_a_body(faces: Scored, persons: BoxesXyxy) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ LARGEST_PX: Final = 160
 """A part with a longer side than this, in network pixels, is looked at by itself."""
 EDGE_PX: Final = 10
 """What is found nearer to a part's edge than this is not believed; parts reach further than what moved in them."""
+_ENLARGEMENTS: Final = (2.0, 1.5)
 _GAP_PX: Final = 8
 """Grey between two parts: the network must not take two halves for one face."""
 
@@ -24,6 +25,17 @@ class Piece:
     top: int
     width: int
     height: int
+
+
+def enlarged(areas: list[Area], scale: float) -> list[list[Piece]]:
+    """Canvases for all `areas`, as few as `scale` needs, with the parts as large as fits: room costs nothing."""
+    least = packed(areas, scale)
+    for more in _ENLARGEMENTS:
+        if all(max(a[2] - a[0], a[3] - a[1]) * scale * more <= LARGEST_PX for a in areas):
+            larger = packed(areas, scale * more)
+            if len(larger) <= len(least):
+                return larger
+    return least
 
 
 def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
