@@ -14,7 +14,7 @@ from skyveil.private.detect.boxes import Scored, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
-from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, LARGEST_PX, Piece, enlarged
+from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, Piece, enlarged, fits
 from skyveil.private.detect.pyramid import AnySize, Area, FewSizes, Level, Sizes, Window
 from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
@@ -75,7 +75,7 @@ class Finder:
     def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
         """Faces in several parts of a frame: small parts share a canvas, a large one is looked at by itself."""
         scale = pyramid[0].scale
-        small = [a for a in areas if max(a[2] - a[0], a[3] - a[1]) * scale <= LARGEST_PX]
+        small = [area for area in areas if fits(area, scale)]
         found = [self._faces_on(raw, pieces, threshold) for pieces in enlarged(small, scale)]
         found += [self.faces(raw, area, pyramid, threshold=threshold) for area in areas if area not in small]
         return suppressed(together(found), iou=centerface.OVERLAP)

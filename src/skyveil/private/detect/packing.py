@@ -6,8 +6,6 @@ from typing import Final, final
 from skyveil.private.detect.pyramid import Area
 
 CANVAS_WH: Final = (320, 192)
-LARGEST_PX: Final = 160
-"""A part with a longer side than this, in network pixels, is looked at by itself."""
 EDGE_PX: Final = 10
 """What is found nearer to a part's edge than this is not believed; parts reach further than what moved in them."""
 _ENLARGEMENTS: Final = (2.0, 1.5)
@@ -28,14 +26,20 @@ class Piece:
 
 
 def enlarged(areas: list[Area], scale: float) -> list[list[Piece]]:
-    """Canvases for all `areas`, as few as `scale` needs, with the parts as large as fits: room costs nothing."""
-    least = packed(areas, scale)
+    """Canvases for all `areas`, at most one more than `scale` needs, with the parts as large as fits on them."""
+    most = len(packed(areas, scale)) + 1
     for more in _ENLARGEMENTS:
-        if all(max(a[2] - a[0], a[3] - a[1]) * scale * more <= LARGEST_PX for a in areas):
+        if all(fits(area, scale * more) for area in areas):
             larger = packed(areas, scale * more)
-            if len(larger) <= len(least):
+            if len(larger) <= most:
                 return larger
-    return least
+    return packed(areas, scale)
+
+
+def fits(area: Area, scale: float) -> bool:
+    """Whether a part, at this scale, fits on a canvas."""
+    x1, y1, x2, y2 = area
+    return _length(x1, x2, scale) <= CANVAS_WH[0] and _length(y1, y2, scale) <= CANVAS_WH[1]
 
 
 def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
