@@ -1,7 +1,6 @@
 """Attention: what changed and nothing explains is looked at, flicker is not, and nothing that lasts is forgotten."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,9 +25,9 @@ class Looking:
         if begun:
             self(plain())
 
-    def __call__(self, luma: Luma, *, explained: list[Box] | None = None, also: list[Box] | None = None) -> list[Area]:
+    def __call__(self, luma: Luma, *, explained: list[Box] | None = None) -> list[Area]:
         small = self._motion.small(frame_of(luma))
-        return self.attention.areas(small, explained=boxes(explained), also=boxes(also))
+        return self.attention.areas(small, explained=boxes(explained))
 
 
 def boxes(some: list[Box] | None) -> BoxesXyxy:
@@ -108,22 +107,10 @@ def test_what_moves_beside_a_known_body_is_looked_at() -> None:
     assert not holds(areas, SPOT)
 
 
-def test_what_is_asked_for_is_looked_at_though_it_did_not_change_or_is_explained() -> None:
-    looking = Looking()
-    for _ in range(3):
-        assert holds(looking(plain(), also=[SPOT]), SPOT)
-        assert holds(looking(plain(), also=[SPOT], explained=[SPOT]), SPOT)
-
-
-@pytest.mark.parametrize("box", [(-50, -50, 30, 30), (300, 220, 400, 300), (-10, -10, 400, 300)])
-def test_boxes_that_reach_over_the_edge_are_looked_at_as_far_as_the_picture_goes(box: Box) -> None:
-    assert holds(Looking()(plain(), also=[box]), box)
-
-
-def test_boxes_outside_of_the_picture_are_no_reason_to_look() -> None:
-    looking = Looking()
-    assert looking(plain(), also=[(-80, -80, -10, -10)]) == []
-    assert looking(plain(), also=[(WIDTH + 8, 0, WIDTH + 80, 40)]) == []
+def test_a_body_that_reaches_over_the_edge_explains_as_far_as_the_picture_goes() -> None:
+    corner: Box = (0, 0, 32, 32)
+    assert Looking()(painted([corner]), explained=[(-50, -50, 40, 40)]) == []
+    assert holds(Looking()(painted([corner]), explained=[(-90, -90, -10, -10)]), corner)
 
 
 @steady

@@ -308,6 +308,16 @@ def test_a_cut_ends_the_scene_and_nothing_is_joined_over_it() -> None:
         assert bool(reaching) == (index >= cut), index
 
 
+def test_no_track_has_sights_on_both_sides_of_a_cut() -> None:
+    cut, standing = 33, (100.0, 100.0, 124.0, 124.0)
+    watch = video_watch(ScriptedFinder(lambda _: [standing]))
+    for index in range(60):
+        luma = painted([standing], background=60 if index < cut else 140, level=220)
+        list(watch.see(frame_of(luma, index)))
+        for track in (*watch._tracks._alive, *watch._tracks._ended):
+            assert (track.frames[0] < cut) == (track.frames[-1] < cut)
+
+
 def test_a_cut_at_damaged_frames_hides_them_and_goes_on() -> None:
     frames = [frame_of(plain(60 if index < 30 else 200), index, damaged=index in range(28, 32)) for index in range(60)]
     finder = ScriptedFinder()
@@ -404,6 +414,48 @@ def test_a_still_is_evidence_of_itself() -> None:
     assert regions.of == raw.id
     assert reasons(regions) == {Why.LOOKED}
     assert list(watch.end()) == []
+
+
+def strolling(index: int) -> Sequence[Box]:
+    """Someone far away who walks a pixel to the right in each frame."""
+    return [(40.0 + index, 100, 54.0 + index, 140)]
+
+
+def test_someone_whose_head_is_covered_explains_what_moves_and_no_face_is_looked_for() -> None:
+    finder = ScriptedFinder(standing=strolling)
+    regions = decided(video_watch(finder, HEADS_ONLY), scene(60, strolling))
+    assert [index for index, areas in finder.asked.items() if areas] == [0]
+    for one in regions:
+        x1, y1, x2, _ = strolling(one.of.index)[0]
+        assert covered((x1 + 2, y1, x2 - 2, y1 + 8), one.boxes), one.of.index
+
+
+def test_someone_near_explains_nothing_and_a_face_is_looked_for_where_they_move() -> None:
+    def near(index: int) -> Sequence[Box]:
+        return [(40.0 + 2 * index, 30, 100.0 + 2 * index, 230)]
+
+    finder = ScriptedFinder(standing=near)
+    decided(video_watch(finder, HEADS_ONLY), scene(60, near))
+    assert len(finder.asked) > 5
+    assert all(finder.asked[index] for index in finder.looked_at[:-1])
+
+
+def test_a_face_that_became_the_head_of_a_person_is_not_held_where_it_was() -> None:
+    first = strolling(0)[0]
+    face: Box = (first[0] + 3, first[1] + 1, first[2] - 3, first[1] + 9)
+    finder = ScriptedFinder(lambda index: [face] if index == 0 else (), standing=strolling)
+    regions = decided(video_watch(finder, HEADS_ONLY), scene(80, strolling))
+    assert covered(face, regions[0].boxes)
+    assert not any(box[0] < face[2] for box in regions[-1].boxes.tolist())
+
+
+def test_memory_does_not_grow_with_the_length() -> None:
+    watch, sights = video_watch(ScriptedFinder(walker)), []
+    for raw in scene(1200, lambda index: walker(index % 100)):
+        list(watch.see(raw))
+        tracks = (*watch._tracks._alive, *watch._tracks._ended)
+        sights.append(sum(len(track.frames) for track in tracks) + len(watch._looks))
+    assert max(sights) <= 2 * max(sights[:300])
 
 
 def test_two_watches_share_nothing() -> None:

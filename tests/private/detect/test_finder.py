@@ -72,7 +72,8 @@ def test_small_parts_share_one_look_and_what_is_in_them_is_said_of_the_right_pla
     blobs = Blobs()
     found = blobs.finder.faces_in(showing(640, 480, *faces), areas, [Level(scale, 0.0, float("inf"))], threshold=0.1)
     assert agrees(found, *faces, least_iou=0.75)
-    assert blobs.face.shown_wh == [CANVAS_WH]
+    assert set(blobs.face.shown_wh) == {CANVAS_WH}
+    assert len(blobs.face.shown_wh) < len(areas)
 
 
 def test_a_large_part_is_looked_at_by_itself() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.detect.finder import _of_piece
-from skyveil.private.detect.packing import CANVAS_WH, LARGEST_PX, Piece, packed
+from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, Piece, enlarged, packed
 from skyveil.private.detect.pyramid import Area
 from tests.private.made import steady
 
@@ -15,7 +15,7 @@ SCALES = st.sampled_from([0.5, 1.0, 1.37, 2.0])
 
 @st.composite
 def _areas(draw: st.DrawFn, scale: float) -> list[Area]:
-    most = int(LARGEST_PX / scale)
+    most = int(min(CANVAS_WH) / scale)
     found: list[Area] = []
     for _ in range(draw(st.integers(0, 25))):
         x, y = 2 * draw(st.integers(0, 900)), 2 * draw(st.integers(0, 500))
@@ -75,18 +75,35 @@ def on_canvas(piece: Piece, xyxy: tuple[float, float, float, float]) -> Scored:
 
 
 @steady
-@given(PLANS, st.floats(0.05, 0.9), st.floats(0.05, 0.9))
-def test_a_box_found_on_a_piece_is_where_it_was_in_the_picture_and_on_no_other_piece(
+@given(PLANS, st.floats(0, 1), st.floats(0, 1))
+def test_a_box_found_well_inside_a_piece_is_where_it_was_in_the_picture_and_on_no_other_piece(
     plan: tuple[list[Area], float], across: float, down: float
 ) -> None:
     for canvas in packed(*plan):
-        for piece in canvas:
+        for piece in (one for one in canvas if min(one.width, one.height) > 2 * EDGE_PX + 1):
             x1, y1, x2, y2 = piece.area
-            x, y = x1 + across * (x2 - x1), y1 + down * (y2 - y1)
+            wide, high = piece.width / (x2 - x1), piece.height / (y2 - y1)
+            x = x1 + (EDGE_PX + 0.5 + across * (piece.width - 2 * EDGE_PX - 1)) / wide
+            y = y1 + (EDGE_PX + 0.5 + down * (piece.height - 2 * EDGE_PX - 1)) / high
             box = (x - 3, y - 4, x + 3, y + 4)
             found = on_canvas(piece, box)
             assert np.allclose(_of_piece(found, piece).xyxy, [box], atol=0.02)
             assert not any(len(_of_piece(found, other).xyxy) for other in canvas if other is not piece)
+
+
+@steady
+@given(PLANS)
+def test_enlarged_or_not_every_area_is_on_one_canvas_and_none_is_shrunk(plan: tuple[list[Area], float]) -> None:
+    areas, scale = plan
+    canvases = enlarged(areas, scale)
+    assert sorted(piece.area for canvas in canvases for piece in canvas) == sorted(areas)
+    assert len(canvases) <= len(packed(areas, scale)) + 1
+    for piece in (piece for canvas in canvases for piece in canvas):
+        x1, y1, x2, y2 = piece.area
+        assert piece.left + piece.width <= CANVAS_WH[0]
+        assert piece.top + piece.height <= CANVAS_WH[1]
+        assert piece.width >= (x2 - x1) * scale - 1
+        assert piece.height >= (y2 - y1) * scale - 1
 
 
 def test_what_is_found_in_the_grey_between_pieces_is_dropped() -> None:
