@@ -56,7 +56,9 @@ def test_the_shortest_streams_have_decoding_times_too(codec: Codec, preset: str,
 @pytest.mark.parametrize("codec", EVERY)
 def test_two_runs_give_equal_bytes(codec: Codec) -> None:
     settings = EncodeSettings(codec=codec, preset="veryfast")
-    assert encoded(UNEVEN_MS, info(), settings) == encoded(UNEVEN_MS, info(), settings)
+    # not the smallest size: x265 reads memory that it never wrote when a picture is one row of its blocks high
+    runs = [encoded(UNEVEN_MS, info(320, 192), settings) for _ in range(4)]
+    assert runs == [runs[0]] * 4
 
 
 @pytest.mark.parametrize("codec", EVERY)
@@ -101,7 +103,7 @@ def test_full_range_samples_pass_unsqueezed(pixel_format: str) -> None:
     shown = _decoded("h264", encoder.header.extradata, packets[0].data)
     assert shown.color_range == 2
     assert abs(int(plane_array(shown, 0)[60, 90]) - 250) <= 1
-    assert int(plane_array(shown, 0)[16, 16]) <= 1  # the covered box: black of the full range
+    assert abs(int(plane_array(shown, 0)[16, 16]) - 70) <= 1  # the covered box: indigo of the full range
 
 
 def test_no_sei_and_no_banner_of_the_encoder_leave() -> None:
