@@ -76,6 +76,15 @@ def test_small_parts_share_one_look_and_what_is_in_them_is_said_of_the_right_pla
     assert len(blobs.face.shown_wh) < len(areas)
 
 
+@pytest.mark.parametrize("face", [(100, 0, 110, 12), (0, 100, 10, 112), (630, 100, 640, 112), (100, 468, 110, 480)])
+def test_a_small_face_at_the_edge_of_the_picture_is_believed(face: Box) -> None:
+    x, y = int(face[0]) // 2 * 2, int(face[1]) // 2 * 2
+    around = (max(0, x - 30), max(0, y - 30), min(640, x + 40), min(480, y + 42))
+    # So many parts that none of them is enlarged.
+    areas: list[Area] = [around, *((100 + 70 * i, 200, 160 + 70 * i, 260) for i in range(6))]
+    assert agrees(Blobs().finder.faces_in(showing(640, 480, face), areas, ONE, threshold=0.1), face)
+
+
 def test_a_large_part_is_looked_at_by_itself() -> None:
     faces: list[Box] = [(104, 108, 120, 128), (404, 40, 434, 78)]
     areas: list[Area] = [(90, 90, 140, 140), (300, 0, 600, 300)]

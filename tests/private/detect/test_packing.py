@@ -10,6 +10,7 @@ from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, Piece, enlarged, 
 from skyveil.private.detect.pyramid import Area
 from tests.private.made import steady
 
+PICTURE_WH = (4000, 3000)
 SCALES = st.sampled_from([0.5, 1.0, 1.37, 2.0])
 
 
@@ -87,8 +88,8 @@ def test_a_box_found_well_inside_a_piece_is_where_it_was_in_the_picture_and_on_n
             y = y1 + (EDGE_PX + 0.5 + down * (piece.height - 2 * EDGE_PX - 1)) / high
             box = (x - 3, y - 4, x + 3, y + 4)
             found = on_canvas(piece, box)
-            assert np.allclose(_of_piece(found, piece).xyxy, [box], atol=0.02)
-            assert not any(len(_of_piece(found, other).xyxy) for other in canvas if other is not piece)
+            assert np.allclose(_of_piece(found, piece, PICTURE_WH).xyxy, [box], atol=0.02)
+            assert not any(len(_of_piece(found, other, PICTURE_WH).xyxy) for other in canvas if other is not piece)
 
 
 @steady
@@ -109,4 +110,4 @@ def test_enlarged_or_not_every_area_is_on_one_canvas_and_none_is_shrunk(plan: tu
 def test_what_is_found_in_the_grey_between_pieces_is_dropped() -> None:
     (canvas,) = packed([(0, 0, 40, 40), (100, 0, 140, 40)], 1.0)
     grey = Scored(np.array([[41, 10, 47, 20], [10, 60, 30, 80]], np.float32), np.ones(2, np.float32))
-    assert not any(len(_of_piece(grey, piece).xyxy) for piece in canvas)
+    assert not any(len(_of_piece(grey, piece, PICTURE_WH).xyxy) for piece in canvas)

@@ -86,7 +86,7 @@ class Finder:
             view = rgb_view(raw, piece.area, (piece.width, piece.height))
             canvas[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = view
         boxes = centerface.decode(self._network(FACES).infer(canvas), threshold=threshold)[0]
-        return together([_of_piece(boxes, piece) for piece in pieces])
+        return together([_of_piece(boxes, piece, (raw.width, raw.height)) for piece in pieces])
 
     def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
         """Persons and vehicles in one part of a frame, in picture pixels."""
@@ -123,15 +123,17 @@ class Finder:
         return letterboxed(rgb_view(raw, window.xyxy, size), window.size_wh)
 
 
-def _of_piece(boxes: Scored, piece: Piece) -> Scored:
+def _of_piece(boxes: Scored, piece: Piece, picture_wh: tuple[int, int]) -> Scored:
     """The boxes whose centre lies well inside this piece of a canvas, in picture pixels.
 
-    At the edge of a piece the grey beside it makes shapes that are not there.
+    At the edge of a piece the grey beside it makes shapes that are not there. The picture's own edge is no such edge:
+    what is there is seen whole by no other piece.
     """
     x, y = (boxes.xyxy[:, 0] + boxes.xyxy[:, 2]) / 2 - piece.left, (boxes.xyxy[:, 1] + boxes.xyxy[:, 3]) / 2 - piece.top
-    edge_px = EDGE_PX
-    inside_x = (x >= edge_px) & (x < piece.width - edge_px)
-    here = boxes.only(inside_x & (y >= edge_px) & (y < piece.height - edge_px))
+    left, top = (EDGE_PX if start > 0 else 0 for start in piece.area[:2])
+    right, bottom = (EDGE_PX if end < side else 0 for end, side in zip(piece.area[2:], picture_wh, strict=True))
+    inside_x = (x >= left) & (x < piece.width - right)
+    here = boxes.only(inside_x & (y >= top) & (y < piece.height - bottom))
     x1, y1, x2, y2 = piece.area
     factor = (x2 - x1) / piece.width, (y2 - y1) / piece.height
     return here.moved(scale_xy=factor, offset_xy=(x1 - piece.left * factor[0], y1 - piece.top * factor[1]))
