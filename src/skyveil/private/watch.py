@@ -134,7 +134,6 @@ class VideoWatch:
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
-        self._bodies_before = no_boxes()
         self._busy = False
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
@@ -162,7 +161,6 @@ class VideoWatch:
         self._attention.reset()
         self._plate_attention.reset()
         self._looks.clear()
-        self._bodies_before = no_boxes()
 
     def _close(self) -> None:
         if not self._looks or self._looks[-1].index != self._ring[-1].raw.id.index:
@@ -200,9 +198,8 @@ class VideoWatch:
         persons = joined(raw.id, found)
         sure = persons.xyxy[persons.score >= _EXPLAINS]
         bodies = _far_bodies(sure, self._height)
-        explained = np.concatenate([bodies, self._bodies_before])
-        self._bodies_before = bodies
-        areas = self._attention.areas(small, explained=explained)
+        known = self._tracks.known(Kind.PERSON, least=_EXPLAINS, frame=raw.id.index)
+        areas = self._attention.areas(small, explained=np.concatenate([bodies, _far_bodies(known, self._height)]))
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)

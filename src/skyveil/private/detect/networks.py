@@ -66,10 +66,15 @@ class Use:
                 yield name, None if is_whole(present / name) else engine.export(shape)
 
 
-FACES: Final = Use(CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (416, 416)))
+FACES: Final = Use(CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (192, 320), (192, 192)))
 """Heat map (B, 1, H/4, W/4), log size (B, 2, ...) as height, width, offset (B, 2, ...) as y, x."""
 
-PERSONS: Final = Use(YOLOX_NANO, Preprocess("bgr"), (0,), ((256, 416), (416, 416)))
+PERSONS: Final = Use(
+    YOLOX_NANO,
+    Preprocess("bgr"),
+    (0,),
+    ((320, 416), (256, 416), (416, 416), (288, 480), (480, 640), (384, 640), (416, 736)),
+)
 """(1, cells, 85): centre, log size, objectness, 80 classes, for strides 8, 16, 32. One picture at a time."""
 
 TEXT: Final = Use(PPOCR_DETECTOR, Preprocess("bgr", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)), (0,))

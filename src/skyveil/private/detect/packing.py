@@ -26,8 +26,8 @@ class Piece:
 
 
 def enlarged(areas: list[Area], scale: float) -> list[list[Piece]]:
-    """Canvases for all `areas`, at most one more than `scale` needs, with the parts as large as fits on them."""
-    most = len(packed(areas, scale)) + 1
+    """Canvases for all `areas`, no more than `scale` needs, with the parts as large as fits: room costs nothing."""
+    most = len(packed(areas, scale))
     for more in _ENLARGEMENTS:
         if all(fits(area, scale * more) for area in areas):
             larger = packed(areas, scale * more)

@@ -111,6 +111,12 @@ class Tracks:
         boxes = [track.boxes[-1] for track in self._alive if track.kind == kind]
         return np.stack(boxes) if boxes else no_boxes()
 
+    def known(self, kind: Kind, *, least: float, frame: int) -> BoxesXyxy:
+        """Where the tracks of one kind that once scored `least` were last found, and should be in `frame`."""
+        tracks = [track for track in self._of(kind) if track.best >= least]
+        boxes = [box for track in tracks for box in (track.boxes[-1], track.predicted(frame))]
+        return np.stack(boxes) if boxes else no_boxes()
+
     def hold(self, kind: Kind, still: NDArray[np.bool_], *, frame: int) -> None:
         """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there.
 
