@@ -129,6 +129,10 @@ def test_a_playlist_that_names_other_files_is_refused(make_clip: ClipMaker, tmp_
     (tmp_path / "b.mp4").write_text(f"ffconcat version 1.0\nfile '{secret.name}'\n")
     for name in ("a.m3u8", "b.mp4"):
         refused(run("redact", tmp_path / name), tmp_path, name)
+        ran = run("redact", tmp_path / name, "--keep-audio")
+        assert ran.code == 1, ran.err
+        assert "name the media itself" in ran.err
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.m3u8", "b.mp4", "secret.ts"]
 
 
 # ---- done -----------------------------------------------------------------------------------------------------------

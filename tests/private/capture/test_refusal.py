@@ -7,6 +7,7 @@ import av.error
 import pytest
 
 from skyveil.core.errors import InputRefused
+from skyveil.private.capture.audio import decoded_audio
 from skyveil.private.capture.containers import CONTAINERS
 from skyveil.private.capture.refusal import shown, translated
 from skyveil.private.capture.source import open_media
@@ -90,6 +91,21 @@ def test_what_refers_to_other_files_is_refused(tmp_path: Path, name: str, text: 
     Clip(tmp_path / "secret.mkv").write()
     (tmp_path / name).write_text(text)
     assert name in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "text"), REFERRING)
+def test_the_sound_of_other_files_is_refused_too(tmp_path: Path, name: str, text: str) -> None:
+    """With --keep-audio the file is opened a second time; it must go through the same door."""
+    with av.open(str(tmp_path / "secret.ts"), "w", format="mpegts") as output:
+        sound = output.add_stream("mp2", rate=48_000)
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=4608)
+        frame.rate, frame.pts = 48_000, 0
+        output.mux([*sound.encode(frame), *sound.encode(None)])
+    (tmp_path / "secret.mkv").write_bytes((tmp_path / "secret.ts").read_bytes())
+    assert list(decoded_audio(tmp_path / "secret.ts"))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputRefused, match=r"name the media itself|check that the file plays"):
+        list(decoded_audio(tmp_path / name))
 
 
 def test_no_container_refers_to_other_files() -> None:

@@ -8,26 +8,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
+from av.packet import Packet
 
-from skyveil.core.errors import InputRefused
+from skyveil.private.capture.containers import open_container
 
 
 def decoded_audio(path: Path) -> Iterator[av.AudioFrame]:
     """The frames of the first audio stream in order; nothing when there is none.
 
-    Packets that do not decode are left out, which leaves a gap of silence. Raises InputRefused when the file can not
-    be opened.
+    Packets that do not decode are left out, which leaves a gap of silence; where the file can not be read any further
+    the sound ends (the pictures of the same file tell of that damage). Raises InputRefused when the file is no
+    container that is read.
     """
-    try:
-        container = av.open(path, "r")
-    except (FFmpegError, OSError) as error:
-        raise InputRefused(f"{path.name}: can not be opened for its sound: {error.strerror or error}") from error
-    with container:
+    with open_container(path, doing="reading the sound") as container:
         for stream in container.streams.audio[:1]:
-            for packet in container.demux(stream):
+            for packet in _readable(container.demux(stream)):
                 try:
                     frames = stream.decode(packet)
                 except FFmpegError:
                     continue
                 yield from (frame for frame in frames if frame.pts is not None)
+
+
+def _readable(packets: "Iterator[Packet[AudioStream]]") -> "Iterator[Packet[AudioStream]]":
+    """The packets up to where reading fails."""
+    try:
+        yield from packets
+    except FFmpegError:
+        return

@@ -1,11 +1,20 @@
-"""The containers that are read. Private side.
+"""The containers that are read, and how a file is opened as one of them. Private side.
 
 An allow-list: FFmpeg reads none but these. Each holds its media itself. Left out are what names other files or hosts
 (hls, dash, concat, sdp, rtsp, rtp, imf, image2 sequences, vobsub, mlv, webm_dash_manifest), devices and generators
 (lavfi, v4l2, alsa, fbdev, kmsgrab, x11grab), what has no header to tell it by (rawvideo), sound and subtitles.
 """
 
+from pathlib import Path
 from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import ArgumentError
+
+from skyveil.core.errors import InputRefused
+from skyveil.private.capture.refusal import shown, translated
+from skyveil.private.capture.sniff import named_container_of
 
 CONTAINERS: Final = (
     # phones, cameras, editors, the web
@@ -24,3 +33,20 @@ CONTAINERS: Final = (
     *("tmv", "usm", "vividas", "vivo", "vmd", "wc3movie", "wsvqa", "xmv", "yop"),
 )
 """Names of FFmpeg's demuxers."""
+
+
+def open_container(path: Path, *, doing: str) -> InputContainer:
+    """The file at `path`, open; raises InputRefused for every other kind of file. `doing` says what for.
+
+    The only door to FFmpeg's demuxers: pictures and sound of one file go through it alike.
+    """
+    options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
+    name = named_container_of(path)
+    with translated(path, doing=doing):
+        try:
+            # The prefix makes a name with a colon a name, not a protocol.
+            return av.open(f"file:{path}", "r", name, container_options=options, metadata_errors="replace")
+        except ArgumentError as error:
+            raise InputRefused(
+                f"{shown(path)} is a playlist, a link or another kind of file that is not read: name the media itself"
+            ) from error

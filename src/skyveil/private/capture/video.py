@@ -11,20 +11,19 @@ from typing import Final, final
 
 import av
 from av.container import InputContainer
-from av.error import ArgumentError, FFmpegError
+from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.time import MediaTime
-from skyveil.private.capture.containers import CONTAINERS
+from skyveil.private.capture.containers import open_container
 from skyveil.private.capture.decoding import Decoded, Decoding
 from skyveil.private.capture.interlace import deinterlaced
 from skyveil.private.capture.orientation import orientation_of
 from skyveil.private.capture.refusal import refuse_unless_file, shown, translated
 from skyveil.private.capture.shape import Shaper
-from skyveil.private.capture.sniff import named_container_of
 from skyveil.private.capture.source import Gap, SourceInfo
 from skyveil.private.capture.timeline import Timeline
 from skyveil.private.frame import RawFrame
@@ -37,25 +36,12 @@ _GAP_STEPS: Final = 1.5
 def open_video(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> "VideoSource":
     """Open the first video stream of the file at `path`; raises InputRefused."""
     refuse_unless_file(path)
-    container = _opened(path)
+    container = open_container(path, doing="reading the video")
     try:
         return VideoSource(path, source_id, container, ten_bit=ten_bit)
     except BaseException:
         container.close()
         raise
-
-
-def _opened(path: Path) -> InputContainer:
-    options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
-    container = named_container_of(path)
-    with translated(path, doing="reading the video"):
-        try:
-            # The prefix makes a name with a colon a name, not a protocol.
-            return av.open(f"file:{path}", "r", container, container_options=options, metadata_errors="replace")
-        except ArgumentError as error:
-            raise InputRefused(
-                f"{shown(path)} is a playlist, a link or another kind of file that is not read: name the media itself"
-            ) from error
 
 
 @final
