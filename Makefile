@@ -4,6 +4,7 @@
 #   make test                      all tests
 #   make check                     formatting, lint, types, import rules and all tests
 #   make bench                     the figures of docs/reference/benchmarks.md
+#   make mutation                  changes the gate step by step and names each change that no test notices
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ ifneq ($(wildcard ../shared/data/.),)
 export SKYVEIL_EVAL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo test check format lint types imports bench picture clean
+.PHONY: help install demo test check format lint types imports bench mutation picture clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -102,6 +103,9 @@ test: $(VENV)/.dev $(VENV)/.models
 
 bench: $(VENV)/.dev $(VENV)/.models
 	$(BIN)/python -m bench
+
+mutation: $(VENV)/.dev
+	$(BIN)/python bench/mutate_gate.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,9 +3,9 @@
     python bench/mutate_gate.py [--jobs N] [--only MODULE]
 
 Each change is made in the syntax tree and run in a forked child that has all libraries loaded, so a run of all of
-them takes minutes. Exit code 1 when a change survives that docs/design/gate.md does not list. Maintained tools were
-tried: mutmut 3 leaves out functions with decorators, which are half of what matters here (properties of frozen
-values), and runs a copy of the tree; cosmic-ray starts an interpreter for each change.
+them takes minutes. Exit code 1 when a change survives that docs/design/gate.md does not list. One maintained tool was
+tried: mutmut 3.8 leaves out functions with decorators, which are half of what matters here (properties of frozen
+values), and runs a copy of the tree. cosmic-ray was not tried.
 """
 
 import argparse

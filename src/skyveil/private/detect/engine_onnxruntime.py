@@ -1,6 +1,7 @@
 """A network in ONNX Runtime, with CUDA or TensorRT where they are. Private side; needs the extra `gpu`.
 
-On a CPU it is a comparison, not a choice: CenterFace takes 2 to 4 times as long as in OpenVINO.
+On a CPU it is a comparison, not a choice: CenterFace takes twice as long as in OpenVINO with bf16, and as long as
+without (docs/adr/0002-openvino.md).
 """
 
 from types import ModuleType
