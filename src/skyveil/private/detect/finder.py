@@ -23,6 +23,8 @@ STILL_MULTIPLE_PX: Final = 64
 """Sides of what pictures are shown at: coarse, because every new size costs a compilation."""
 
 
+STILL_PERSON_SIZES_WH: Final = ((416, 416), (640, 640), (1280, 1280))
+"""What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
 VIDEO_SIZES_WH: Final = ((192, 192), (320, 192), (640, 384))
 """What parts of a video are shown at."""
 
@@ -45,6 +47,7 @@ class Finder:
         self._precision: Precision = precision
         self._shapes: Shapes = shapes
         self._sizes: Sizes = AnySize(STILL_MULTIPLE_PX) if shapes == "any" else FewSizes(VIDEO_SIZES_WH)
+        self._person_sizes: Sizes = FewSizes(STILL_PERSON_SIZES_WH) if shapes == "any" else AnySize(yolox.MULTIPLE_PX)
         self._open: dict[str, Network] = {}
 
     @property
@@ -92,7 +95,7 @@ class Finder:
         """Persons and vehicles in one part of a frame, in picture pixels."""
         persons: list[Scored] = []
         vehicles: list[Scored] = []
-        for window in AnySize(yolox.MULTIPLE_PX).windows(area, scale):
+        for window in self._person_sizes.windows(area, scale):
             answer = self._network(PERSONS).infer(self._view(raw, window, scale))
             input_hw = (window.size_wh[1], window.size_wh[0])
             for into, classes in ((persons, yolox.PERSON), (vehicles, yolox.VEHICLES)):

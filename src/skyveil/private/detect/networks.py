@@ -73,7 +73,7 @@ PERSONS: Final = Use(
     YOLOX_NANO,
     Preprocess("bgr"),
     (0,),
-    ((320, 416), (256, 416), (416, 416), (288, 480), (480, 640), (384, 640), (416, 736)),
+    ((320, 416), (256, 416), (416, 416), (288, 480), (480, 640), (384, 640), (640, 640), (416, 736)),
 )
 """(1, cells, 85): centre, log size, objectness, 80 classes, for strides 8, 16, 32. One picture at a time."""
 
