@@ -5,16 +5,18 @@ fetch anything. Suspects are listed by time and box, never shown.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, final
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from skyveil.core.errors import OutputRefused
 from skyveil.public.record.output import OutputFile
@@ -24,10 +26,13 @@ from skyveil.public.wire import Suspect
 SHEET_FILES: Final = 60
 """Files of a run that get pictures; the others are listed. 60 files with 6 pictures are about 5 MB."""
 SHEET_PICTURES: Final = 6
+_FEW_PICTURES: Final = 3
+"""Fewer key frames than this show too little of a video: it is shorter than half a minute then."""
 _PICTURE_WIDTH_PX: Final = 320
 _CURVE_POINTS: Final = 600
 _CURVE_WIDTH: Final = 600.0
 _CURVE_HEIGHT: Final = 80.0
+_CURVE_TOPS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 @final
@@ -71,44 +76,82 @@ def render(entries: Sequence[Entry]) -> str:
 
 
 def contact_sheet(output: Path) -> tuple[Picture, ...]:
-    """Small pictures of a redacted file, spread over its length, from its key frames; empty when none decodes."""
+    """Small pictures of a redacted file, spread over its length; empty when none decodes.
+
+    Key frames are nearly free, but they lie ten seconds apart: a short file is decoded from its beginning to its end.
+    """
     try:
         with av.open(str(output)) as container:
             stream = container.streams.video[0]
-            stream.codec_context.skip_frame = "NONKEY"
-            duration = container.duration or 0
-            pictures: dict[float, Picture] = {}
-            for index in range(SHEET_PICTURES if duration > 0 else 1):
-                if index:
-                    container.seek((container.start_time or 0) + duration * index // SHEET_PICTURES)
-                frame = next(container.decode(stream), None)
-                if frame is not None:
-                    time_s = float(frame.time or 0.0)
-                    pictures.setdefault(time_s, Picture(time_s, _jpeg_address(frame)))
+            pictures = _at_key_frames(container, stream)
+            if len(pictures) < _FEW_PICTURES and (container.duration or 0) > 0:
+                pictures = _on_the_way(container, stream)
             return tuple(pictures[time_s] for time_s in sorted(pictures))
     except (FFmpegError, IndexError, ValueError):
         return ()
 
 
-def curve_points(shares: Sequence[float]) -> str:
+def _wanted(container: InputContainer) -> Iterator[int]:
+    """Where the pictures of the sheet should be, in microseconds of media time."""
+    for index in range(SHEET_PICTURES):
+        yield (container.start_time or 0) + (container.duration or 0) * index // SHEET_PICTURES
+
+
+def _at_key_frames(container: InputContainer, stream: VideoStream) -> dict[float, Picture]:
+    """The key frames before the times wanted, by their own time."""
+    stream.codec_context.skip_frame = "NONKEY"
+    pictures: dict[float, Picture] = {}
+    for index, time in enumerate(_wanted(container) if container.duration else (0,)):
+        if index:
+            container.seek(time)
+        frame = next(container.decode(stream), None)
+        if frame is not None and (frame.time or 0.0) not in pictures:
+            pictures[frame.time or 0.0] = _picture(frame)
+    return pictures
+
+
+def _on_the_way(container: InputContainer, stream: VideoStream) -> dict[float, Picture]:
+    """The first frame at or after each time wanted on which others build: half of the decoding leaves out the rest."""
+    container.seek(container.start_time or 0)
+    stream.codec_context.skip_frame = "NONREF"
+    wanted = list(_wanted(container))
+    pictures: dict[float, Picture] = {}
+    for frame in container.decode(stream):
+        time_s = frame.time or 0.0
+        if time_s * av.time_base >= wanted[0]:
+            pictures[time_s] = _picture(frame)
+            wanted = [time for time in wanted if time > time_s * av.time_base]
+            if not wanted:
+                break
+    return pictures
+
+
+def curve_top(shares: Sequence[float]) -> float:
+    """The covered share at the top of the curve, so that a video of little cover does not look like one of none."""
+    return next(top for top in _CURVE_TOPS if top >= max(shares, default=0.0))
+
+
+def curve_points(shares: Sequence[float], *, top: float) -> str:
     """The points of an SVG polyline of the covered share over time: at most 600, each the highest of its part."""
     step = max(1, -(-len(shares) // _CURVE_POINTS))
     peaks = [max(shares[start : start + step]) for start in range(0, len(shares), step)]
     peaks = peaks * 2 if len(peaks) == 1 else peaks
     width = _CURVE_WIDTH / max(1, len(peaks) - 1)
-    return " ".join(f"{index * width:.1f},{_CURVE_HEIGHT * (1 - peak):.1f}" for index, peak in enumerate(peaks))
+    return " ".join(f"{index * width:.1f},{_CURVE_HEIGHT * (1 - peak / top):.1f}" for index, peak in enumerate(peaks))
 
 
 def _shown(entry: Entry, *, with_pictures: bool) -> dict[str, object]:
     """What the template reads of one file."""
     result = entry.result
     pictures = contact_sheet(entry.output) if with_pictures and entry.output is not None else ()
-    points = curve_points(result.finished.covered_share_per_s) if result is not None else ""
+    shares = () if result is None else result.finished.covered_share_per_s
+    top = curve_top(shares)
     return {
         "name": _printable(entry.name),
         "note": entry.note,
         "pictures": pictures,
-        "points": points,
+        "points": curve_points(shares, top=top) if shares else "",
+        "top": top,
         "fields": None if result is None else result.as_json(),
         "suspects": entry.suspects,
     }
@@ -116,6 +159,10 @@ def _shown(entry: Entry, *, with_pictures: bool) -> dict[str, object]:
 
 def _printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in name)
+
+
+def _picture(frame: VideoFrame) -> Picture:
+    return Picture(frame.time or 0.0, _jpeg_address(frame))
 
 
 def _jpeg_address(frame: VideoFrame) -> str:
