@@ -191,6 +191,14 @@ def test_an_output_that_is_a_folder_or_lies_below_a_file_is_refused(tmp_path: Pa
         writable(job, overwrite=True)
 
 
+def test_a_file_that_is_named_is_never_skipped_for_lying_in_the_output_folder(tmp_path: Path) -> None:
+    made(tmp_path, "a.avi", "b.mp4")
+    plan_ = planned(tmp_path / "a.avi", tmp_path / "b.mp4", output=f"{tmp_path}/")
+    assert [job.output for job in plan_.jobs] == [tmp_path / "a.avi.mp4"]
+    assert [left.path for left in plan_.refused] == [tmp_path / "b.mp4"]
+    assert plan_.skipped == ()
+
+
 def test_the_kind_is_read_from_the_first_bytes(tmp_path: Path) -> None:
     heads = {
         "jpeg": JPEG,

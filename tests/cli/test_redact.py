@@ -87,6 +87,26 @@ def test_a_changed_output_or_input_is_not_taken_for_done(clip: Path, make_clip: 
     assert run("redact", clip).code == 1
 
 
+def test_verify_reads_outputs_in_folders_that_are_made_on_the_way(clip: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "x.mp4").write_bytes(clip.read_bytes())
+    ran = run("redact", tmp_path / "in", "-o", tmp_path / "out", "--verify", "--jobs", "1")
+    assert ran.code == 0, ran.err
+
+
+def test_suspects_that_are_left_count_in_every_run_and_for_files_of_one_name(clip: Path, tmp_path: Path) -> None:
+    sources = [tmp_path / name / "suspect.mp4" for name in ("a", "b")]
+    for source in sources:
+        source.parent.mkdir()
+        source.write_bytes(clip.read_bytes())
+    first = run("redact", *sources, "--verify", "--json")
+    assert first.code == 1
+    assert len(json.loads(first.out)["suspects"]["suspect.mp4"]) == len(sources)
+    assert run("redact", *sources, "--verify").code == 1
+    assert run("redact", *sources).code == 0
+
+
 def test_json_is_one_object_on_stdout(clip: Path) -> None:
     ran = run("redact", clip, clip.parent / "gone.mp4", "--json")
     said = json.loads(ran.out)

@@ -36,13 +36,12 @@ _SUSPECT_AROUND_S: Final = 0.5
 @final
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes about its files, beside what is covered in them. `masks` are by the input's name."""
+    """How a run goes about its files, beside what is covered in them."""
 
     overwrite: bool = False
     slots: int = 1
     input_hash: bool = True
     verify: bool = False
-    masks: Mapping[str, tuple[Mask, ...]] = field(default_factory=dict)
     models: Mapping[str, Path] = field(default_factory=dict)
     command: Sequence[str] = COMMAND
     silent_s: float = SILENT_S
@@ -178,17 +177,17 @@ class Batch:
 
     def _one(self, job: Job, slot: "_Slot") -> None:
         """Do one job."""
-        settings = with_masks(self._settings, self._options.masks.get(job.source.name, ()))
-        earlier = self._already(job, settings)
+        earlier = self._already(job)
         if earlier is not None:
             self._events.put(earlier)
             return
         writable(job, overwrite=self._options.overwrite)
         _make_folder(job.output.parent)
-        self._events.put(self._redacted(job, settings, self._ready(slot)))
+        self._events.put(self._redacted(job, self._ready(slot)))
 
-    def _redacted(self, job: Job, settings: RedactSettings, worker: Worker) -> Done:
+    def _redacted(self, job: Job, worker: Worker) -> Done:
         """Redact, and with `verify` look again, cover what was found and look once more."""
+        settings = self._settings
         size, sha256 = job.source.stat().st_size, sha256_of(job.source) if self._options.input_hash else None
         recorded = self._recorded(job, settings, worker, overwrite=self._options.overwrite)
         verified: Verified | None = None
@@ -228,14 +227,14 @@ class Batch:
     def _teller(self, job: Job) -> Callable[[Progress], None]:
         return lambda progress: self._events.put(Advanced(job, progress.frames, progress.expected))
 
-    def _already(self, job: Job, settings: RedactSettings) -> Already | None:
+    def _already(self, job: Job) -> Already | None:
         """Whether the output is there, unchanged, made of this input with these settings."""
         if self._options.overwrite or not job.output.is_file():
             return None
         fields = read_result(job.result)
-        if fields is None or fields.get("settings") != settings_json(settings):
+        if fields is None or fields.get("settings") != settings_json(self._settings):
             return None
-        if self._options.verify and fields.get("verified") is None:
+        if self._options.verify and not _found_clean(fields.get("verified")):
             return None
         made, of = (_told_hash(fields.get(side)) for side in ("output", "input"))
         if made is None or of is None or made != sha256_of(job.output) or of != sha256_of(job.source):
@@ -259,7 +258,8 @@ class Batch:
         jobs = self._plan.jobs
         readable = {job.source.resolve().parent for job in jobs} if len(jobs) > 1 else {jobs[0].source.resolve()}
         if self._options.verify:
-            readable |= {job.output.resolve().parent for job in jobs}
+            # A folder that a later file will need is not there yet, and the kernel takes none that is not.
+            readable |= {_nearest_folder(job.output.resolve()) for job in jobs}
         return Begin(tuple(sorted(readable)), self._options.models)
 
     def _release(self, slot: "_Slot") -> None:
@@ -311,6 +311,11 @@ def _make_folder(folder: Path) -> None:
         raise OutputRefused(f"{shown(folder)}: can not be made: {error.strerror}") from error
 
 
+def _nearest_folder(path: Path) -> Path:
+    """The folder that a file lies in or, where that is still to be made, the first one above it that is there."""
+    return next(parent for parent in path.parents if parent.is_dir())
+
+
 def _sound(output: Path) -> Sound:
     """The codec that the output's container takes for sound."""
     container = CONTAINERS.get(output.suffix.lower())
@@ -321,6 +326,11 @@ def _told_hash(side: object) -> str | None:
     """The hash in one side of a result that was read back."""
     sha256 = side.get("sha256") if isinstance(side, dict) else None
     return sha256 if isinstance(sha256, str) else None
+
+
+def _found_clean(verified: object) -> bool:
+    """Whether the second look of a result that was read back left no suspect."""
+    return isinstance(verified, dict) and verified.get("suspects_left") == 0
 
 
 def _independent(redacted: Finished, verified: Finished) -> bool:

@@ -303,7 +303,7 @@ def _redact(
         )
         for left in (*planned.refused, *planned.skipped):
             raise InputRefused(f"{left.path}: {left.why}")
-        for event in Batch(planned, settings, replace(options, verify=False, masks={})).run():
+        for event in Batch(planned, settings, replace(options, verify=False)).run():
             heard(event)
             if isinstance(event, Done):
                 run.done.append(event)

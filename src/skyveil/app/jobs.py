@@ -134,8 +134,8 @@ def plan(paths: Iterable[str], *, output: str | None, codec: Codec) -> Plan:
     target = _target(output, found, named)
     if target.folder is not None:
         inside = target.folder.resolve()
-        skipped += [Left(item.source, "lies in the output folder") for item in found if _below(item.source, inside)]
-        found = [item for item in found if not _below(item.source, inside)]
+        skipped += [Left(item.source, "lies in the output folder") for item in found if _met_below(item, inside)]
+        found = [item for item in found if not _met_below(item, inside)]
     jobs: list[Job] = []
     for item in found:
         _plan_one(item, target, codec, jobs, skipped, refused)
@@ -298,9 +298,9 @@ def _unique(found: list[_Found]) -> list[_Found]:
     return list(seen.values())
 
 
-def _below(path: Path, folder: Path) -> bool:
+def _met_below(item: _Found, folder: Path) -> bool:
     """Whether a file that nobody named lies in the output folder."""
-    return path.resolve().is_relative_to(folder)
+    return not item.named and item.source.resolve().is_relative_to(folder)
 
 
 def _plan_one(

@@ -13,6 +13,7 @@ from skyveil.app.batch import Advanced, Already, Done, Event, Lost, Stopped
 from skyveil.app.jobs import Job, Plan, shown, writable
 from skyveil.core.errors import SkyveilError
 from skyveil.public.record.report import Entry, write_report
+from skyveil.public.wire import Suspect
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _LINE_EVERY_S: Final = 10.0
@@ -27,7 +28,7 @@ class Tally:
     def __init__(self, plan: Plan, *, as_json: bool) -> None:
         self._plan = plan
         self._as_json = as_json
-        self._done: dict[str, Done] = {}
+        self._done: dict[Job, Done] = {}  # by job: two files of one run may have one name
         self._already: list[Already] = []
         self._failed: dict[str, str] = {shown(left.path): left.why for left in plan.refused}
         self._signal: int | None = None
@@ -52,7 +53,7 @@ class Tally:
     def note(self, event: Event) -> None:
         """Take one event; a failure is told at once."""
         if isinstance(event, Done):
-            self._done[event.job.within] = event
+            self._done[event.job] = event
         elif isinstance(event, Already):
             self._already.append(event)
         elif isinstance(event, Lost):
@@ -86,7 +87,7 @@ class Tally:
         return shown(self._plan.report)
 
     def _entry(self, job: Job) -> Entry:
-        done = self._done.get(job.within)
+        done = self._done.get(job)
         if done is not None:
             return Entry(job.within, done.result, job.output, done.suspects)
         if any(one.job is job for one in self._already):
@@ -94,14 +95,11 @@ class Tally:
         return Entry(job.within, None, note="not done")
 
     def _json(self, report: str | None) -> Json:
-        suspects: dict[str, Json] = {
-            name: [
-                {"start_s": s.start_s, "end_s": s.end_s, "xyxy": list(s.xyxy), "kind": s.kind.name.lower()}
-                for s in done.suspects
-            ]
-            for name, done in self._done.items()
-            if done.suspects
-        }
+        left: dict[str, list[Json]] = {}
+        for job, done in self._done.items():
+            if done.suspects:
+                left.setdefault(job.within, []).extend(_suspect(one) for one in done.suspects)
+        suspects: dict[str, Json] = dict(left)
         return {
             "schema": "skyveil.run/1",
             "exit_code": self.exit_code,
@@ -112,6 +110,10 @@ class Tally:
             "failed": [{"path": path, "why": why} for path, why in self._failed.items()],
             "skipped": [{"path": shown(left.path), "why": left.why} for left in self._plan.skipped],
         }
+
+
+def _suspect(one: Suspect) -> Json:
+    return {"start_s": one.start_s, "end_s": one.end_s, "xyxy": list(one.xyxy), "kind": one.kind.name.lower()}
 
 
 @contextmanager
