@@ -140,3 +140,15 @@ def test_a_slow_drift_of_light_is_seen_though_no_step_of_it_is() -> None:
     looking = Looking()
     drifted = [bool(looking(painted([SPOT], level=100 + step))) for step in range(60)]
     assert sum(drifted) >= 3
+
+
+def test_what_moves_at_the_edge_is_looked_at_up_to_the_edge() -> None:
+    width, height = 1646, 1006  # neither is a multiple of a square's side
+    motion = MotionTest(width=width, height=height)
+    attention = Attention(motion, width=width, height=height)
+    small = np.full((height // motion.step_px, width // motion.step_px), 100, np.uint8)
+    attention.areas(small, explained=no_boxes())
+    moved = small.copy()
+    moved[-2:, -2:] = 200
+    (area,) = attention.areas(moved, explained=no_boxes())
+    assert area[2:] == (width, height)

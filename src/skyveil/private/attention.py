@@ -76,13 +76,16 @@ class Attention:
         """Bounding boxes of connected squares; those that meet join. A margin keeps a face at their edge whole."""
         side = self._motion.step_px
         margin = max(0, _MARGIN_PX - side)
+        rows, columns = waiting.shape
         boxes = np.zeros_like(waiting)
         for x, y, w, h in _bounds(waiting):
             boxes[y : y + h, x : x + w] = 1
         found = []
         for x, y, w, h in _bounds(boxes):
             x1, y1 = max(0, x * side - margin), max(0, y * side - margin)
-            x2, y2 = min(self._width, (x + w) * side + margin), min(self._height, (y + h) * side + margin)
+            # The last squares stand for what is left of the picture beyond them, too.
+            x2 = self._width if x + w == columns else min(self._width, (x + w) * side + margin)
+            y2 = self._height if y + h == rows else min(self._height, (y + h) * side + margin)
             found.append((x1 // 2 * 2, y1 // 2 * 2, x2, y2))
         return found
 

@@ -57,7 +57,7 @@ class Zones:
         persons = xyxy[kind == Kind.PERSON]
         if Kind.PERSON in self._targets:
             parts.append(_grown(persons, left=0.06, above=0.05, right=0.06, below=0.04, least_px=2))
-        elif Kind.HEAD in self._targets:
+        if Kind.HEAD in self._targets:  # beside the body as well: it reaches higher above the box
             parts.append(self.heads(persons))
         if Kind.PLATE in self._targets:
             parts.append(_grown(xyxy[kind == Kind.PLATE], left=0.12, above=0.2, right=0.12, below=0.2, least_px=2))
