@@ -27,7 +27,7 @@ class Looking:
 
     def __call__(self, luma: Luma, *, explained: list[Box] | None = None) -> list[Area]:
         small = self._motion.small(frame_of(luma))
-        return self.attention.areas(small, explained=boxes(explained))
+        return self.attention.areas(small, explained=boxes(explained), seconds=0.0)
 
 
 def boxes(some: list[Box] | None) -> BoxesXyxy:
@@ -147,8 +147,17 @@ def test_what_moves_at_the_edge_is_looked_at_up_to_the_edge() -> None:
     motion = MotionTest(width=width, height=height)
     attention = Attention(motion, width=width, height=height)
     small = np.full((height // motion.step_px, width // motion.step_px), 100, np.uint8)
-    attention.areas(small, explained=no_boxes())
+    attention.areas(small, explained=no_boxes(), seconds=0.0)
     moved = small.copy()
     moved[-2:, -2:] = 200
-    (area,) = attention.areas(moved, explained=no_boxes())
+    (area,) = attention.areas(moved, explained=no_boxes(), seconds=0.0)
     assert area[2:] == (width, height)
+
+
+def test_everything_is_looked_at_again_at_the_greatest_age_where_no_other_network_does() -> None:
+    motion = MotionTest(width=WIDTH, height=HEIGHT)
+    attention = Attention(motion, width=WIDTH, height=HEIGHT, every_s=0.7)
+    small = motion.small(frame_of(plain()))
+    everything = [(0, 0, WIDTH, HEIGHT)]
+    looked = [attention.areas(small, explained=boxes(None), seconds=seconds) for seconds in (0.0, 0.4, 0.8, 1.2, 1.6)]
+    assert looked == [everything, [], everything, [], everything]

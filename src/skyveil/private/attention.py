@@ -29,9 +29,15 @@ _WHOLE_SHARE: Final = 0.5
 
 @final
 class Attention:
-    """The parts of one source that wait for a look, against a reference of what was seen at the last look at each."""
+    """The parts of one source that wait for a look, against a reference of what was seen at the last look at each.
 
-    def __init__(self, motion: MotionTest, *, width: int, height: int) -> None:
+    every_s: seconds of media time after which everything is looked at again though nothing moved; None where another
+    network looks at everything anyway.
+    """
+
+    def __init__(self, motion: MotionTest, *, width: int, height: int, every_s: float | None = None) -> None:
+        self._every_s = every_s
+        self._everything_s = 0.0
         self._motion = motion
         self._width, self._height = width, height
         self._reference: Small | None = None
@@ -41,13 +47,14 @@ class Attention:
         """Forget the reference: the next look is at everything."""
         self._reference = None
 
-    def areas(self, small: Small, *, explained: BoxesXyxy) -> list[Area]:
+    def areas(self, small: Small, *, explained: BoxesXyxy, seconds: float) -> list[Area]:
         """The parts to look at now, with even corners: together they hold all change that nothing explains.
 
-        explained: boxes in which change is known to be a body whose head is covered.
+        explained: boxes in which change is known to be a body whose head is covered. seconds: media time of the frame.
         """
-        if self._reference is None:
+        if self._reference is None or (self._every_s is not None and seconds - self._everything_s >= self._every_s):
             self._reference = small.copy()
+            self._everything_s = seconds
             self._weak_looks = np.zeros(small.shape, np.uint8)
             return [(0, 0, self._width, self._height)]
         difference = cv2.absdiff(small, self._reference)

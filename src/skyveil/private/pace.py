@@ -11,7 +11,7 @@ from typing import Final, final
 from skyveil.core.settings import Mode
 from skyveil.private.track.tracks import Holding
 
-_USUAL_FPS: Final = 25.0
+USUAL_FPS: Final = 25.0
 _RING_BYTES: Final = 200_000_000
 """Raw frames that wait for hindsight may take this much memory: 64 frames of 1080p, 16 of 4K, 4 of 8K."""
 _USUAL_PX: Final = 1440 * 1080
@@ -44,8 +44,8 @@ class Pace:
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:
     """The plan for a video of this size and rate. Frame counts grow with rates above 25 fps; looks never lie further
     apart than `max_look_age_s`, whatever the rate."""
-    rate = fps or _USUAL_FPS
-    faster = max(1.0, rate / _USUAL_FPS)
+    rate = fps or USUAL_FPS
+    faster = max(1.0, rate / USUAL_FPS)
     strict = mode == "strict"
     room = max(1, _RING_BYTES // (width * height * 3 // 2))
     most = max(1, min(int(rate * max_look_age_s), room // 2))

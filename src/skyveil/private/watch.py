@@ -24,7 +24,7 @@ from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
-from skyveil.private.pace import Pace, pace_for
+from skyveil.private.pace import USUAL_FPS, Pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.tracks import Tracks
 from skyveil.private.zones import MOVING, STILL, Zones
@@ -132,8 +132,11 @@ class VideoWatch:
             settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s
         )
         self._motion = MotionTest(width=width, height=height)
-        self._attention = Attention(self._motion, width=width, height=height)
-        self._plate_attention = Attention(self._motion, width=width, height=height)
+        # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
+        again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
+        alone = not settings.targets & {Kind.HEAD, Kind.PERSON}
+        self._attention = Attention(self._motion, width=width, height=height, every_s=again_s if alone else None)
+        self._plate_attention = Attention(self._motion, width=width, height=height, every_s=again_s)
         self._tracks = Tracks(self._pace.holding)
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
@@ -203,7 +206,9 @@ class VideoWatch:
         sure = persons.xyxy[persons.score >= _EXPLAINS]
         bodies = _far_bodies(sure, self._height)
         known = self._tracks.known(Kind.PERSON, least=_EXPLAINS, frame=raw.id.index)
-        areas = self._attention.areas(small, explained=np.concatenate([bodies, _far_bodies(known, self._height)]))
+        areas = self._attention.areas(
+            small, explained=np.concatenate([bodies, _far_bodies(known, self._height)]), seconds=raw.time.seconds
+        )
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)
@@ -212,7 +217,7 @@ class VideoWatch:
         return _found(raw, seen.only(~_on_a_body(seen, sure)), Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
-        areas = self._plate_attention.areas(small, explained=no_boxes())
+        areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
         seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
         self._hold(Kind.PLATE, raw, areas)
         plates = [boxes.only(_plate_like(boxes.xyxy, self._height)) for boxes in seen]

@@ -112,8 +112,12 @@ class Tracks:
         return np.stack(boxes) if boxes else no_boxes()
 
     def known(self, kind: Kind, *, least: float, frame: int) -> BoxesXyxy:
-        """Where the tracks of one kind that once scored `least` were last found, and should be in `frame`."""
-        tracks = [track for track in self._of(kind) if track.best >= least]
+        """Where the tracks of one kind that once scored `least` were last found, and should be in `frame`.
+
+        Only tracks that still cover: one that was missed for longer than `Holding.before` explains nothing any more.
+        """
+        reach = self._holding.before
+        tracks = [t for t in self._of(kind) if t.best >= least and frame - t.frames[-1] <= reach]
         boxes = [box for track in tracks for box in (track.boxes[-1], track.predicted(frame))]
         return np.stack(boxes) if boxes else no_boxes()
 
