@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from skyveil.core.errors import InputRefused
@@ -99,6 +100,27 @@ def test_a_stream_that_begins_between_key_frames_is_flagged_until_the_first_one(
     damaged = [frame.id.index for frame in frames if frame.damaged]
     assert damaged == list(range(len(damaged)))
     assert 0 < len(frames) - len(damaged) <= 30
+
+
+# Decoders of these say nothing when what a picture was predicted from is not there; they draw it on grey.
+@pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "avi"), ("flv", "flv"), ("mpeg2video", "ts"), ("wmv2", "avi")])
+def test_a_stream_without_its_first_key_frame_is_flagged_whatever_its_decoder_says(
+    tmp_path: Path, codec: str, suffix: str
+) -> None:
+    pictures = [scene(index, 96, 64, "yuv420p") for index in range(30)]
+    whole = Clip(
+        tmp_path / f"whole.{suffix}", codec, pictures, options={"g": "10", "bf": "0"}, time_base=Fraction(1, 25)
+    ).write()
+    headless = tmp_path / f"headless.{suffix}"
+    with av.open(whole) as reader, av.open(headless, "w") as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        for number, packet in enumerate(reader.demux(reader.streams.video[0])):
+            if number and packet.size:
+                packet.stream = stream
+                writer.mux(packet)
+    _, frames = frames_of(headless)
+    assert [frame.damaged for frame in frames] == [True] * 9 + [False] * (len(frames) - 9)
+    assert len(frames) == 29
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libvpx-vp9", "ffv1", "mjpeg"])

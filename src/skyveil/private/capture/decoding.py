@@ -60,7 +60,7 @@ class Decoding:
         self._last_dts: int | None = None
         self._suspect_from: int | None = None  # number of the first packet that may be damaged
         self._lost_from = 0  # packets from here on were on their way when the damage was noticed
-        self._last_fault = 0
+        self._last_fault = -1
         self._size: tuple[int, int] | None = None
         self._cut_tail = False
         container.flags &= ~_GUESS_TIMES
@@ -129,6 +129,8 @@ class Decoding:
         out of the decoder, which leaves a hole for every packet that fails, in the place of that packet.
         """
         self.packets += 1
+        if number == 0 and not packet.is_keyframe:
+            self._suspect_from = 0  # what it was predicted from lies before the beginning of the file
         self._cut_tail = packet.is_corrupt
         packet.opaque = number
         if packet.dts is not None:
@@ -145,6 +147,8 @@ class Decoding:
         clock, _ = self._waiting.pop(number, (self._clock, 0))
         if picture.is_corrupt:
             self._fault(number)
+        elif number == 0 and not picture.key_frame and self._suspect_from is None:
+            self._suspect_from = 0  # the container called it a key frame, the decoder knows better
         resized = self._size not in (None, (picture.width, picture.height))
         self._size = (picture.width, picture.height)
         if pts is not None:
