@@ -98,6 +98,16 @@ def test_a_full_target_is_refused_and_left_clean(make_clip: ClipMaker, tmp_path:
     assert source.stat().st_size > 512
 
 
+def test_an_output_whose_result_can_not_be_written_does_not_stay(make_clip: ClipMaker, tmp_path: Path) -> None:
+    """With `.json` behind it the name is longer than a file system takes; without, it is not."""
+    source = make_clip(pictures(3))
+    named = tmp_path / f"{'n' * 243}.mp4"
+    source.rename(named)
+    ran = run("redact", named, "-o", tmp_path / "out" / named.name)
+    assert ran.code == 1, ran.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_two_inputs_to_one_output_are_refused(make_clip: ClipMaker, tmp_path: Path) -> None:
     first = make_clip(pictures(3))
     (tmp_path / "b").mkdir()

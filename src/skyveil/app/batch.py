@@ -186,10 +186,19 @@ class Batch:
         self._events.put(self._redacted(job, self._ready(slot)))
 
     def _redacted(self, job: Job, worker: Worker) -> Done:
-        """Redact, and with `verify` look again, cover what was found and look once more."""
+        """Redact; an output whose second look or result fails is deleted, for nothing tells what it is."""
         settings = self._settings
         size, sha256 = job.source.stat().st_size, sha256_of(job.source) if self._options.input_hash else None
         recorded = self._recorded(job, settings, worker, overwrite=self._options.overwrite)
+        try:
+            return self._told(job, worker, recorded, FileSide(job.source.name, sha256, size if sha256 else None))
+        except BaseException:
+            job.output.unlink(missing_ok=True)
+            raise
+
+    def _told(self, job: Job, worker: Worker, recorded: Recorded, source: FileSide) -> Done:
+        """With `verify` look again, cover what was found and look once more; then write the result."""
+        settings = self._settings
         verified: Verified | None = None
         left: tuple[Suspect, ...] = ()
         if self._options.verify:
@@ -202,9 +211,8 @@ class Batch:
             verified = Verified(_independent(recorded.finished, looked), len(found), len(left))
         if worker.wall is None:
             raise WorkerFailed("the worker never told of its wall")
-        told = size if self._options.input_hash else None
         result = Result(
-            input=FileSide(job.source.name, sha256, told),
+            input=source,
             output=FileSide(job.output.name, recorded.written.sha256, recorded.written.size),
             settings=settings_json(settings),
             finished=recorded.finished,
