@@ -16,7 +16,6 @@ from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
 from skyveil.private.detect.boxes import Scored
-from skyveil.private.detect.finder import Persons
 from skyveil.private.detect.pyramid import Area, Level
 from skyveil.private.frame import RawFrame
 
@@ -106,10 +105,10 @@ class ScriptedFinder:
             return self.answers[index]
         return scored([box for box in self.there(index) if _in_any(box, areas)], self.score).above(threshold)
 
-    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
+    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         index = self._note(raw)
         self.persons_asked.append(index)
-        return Persons(scored(self.standing(index), self.score).above(threshold), scored(()))
+        return scored(self.standing(index), self.score).above(threshold)
 
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         index = self._note(raw)

@@ -18,7 +18,6 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored
-from skyveil.private.detect.finder import Persons
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
@@ -78,8 +77,8 @@ class Finds(Protocol):
         """Faces in several parts of a frame."""
         ...
 
-    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
-        """Persons and vehicles in one part of a frame."""
+    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
+        """Persons in one part of a frame."""
         ...
 
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
@@ -199,7 +198,7 @@ class VideoWatch:
     def _persons(self, raw: RawFrame) -> Detections:
         scale = self._pace.person_long_px / max(self._width, self._height)
         seen = self._finder.persons(raw, self._everything, scale=scale, threshold=self._pace.person_least)
-        return _found(raw, seen.persons, Kind.PERSON)
+        return _found(raw, seen, Kind.PERSON)
 
     def _faces(self, raw: RawFrame, small: Small, found: list[Detections]) -> Detections:
         persons = joined(raw.id, found)
@@ -371,7 +370,7 @@ class StillWatch:
             long_px, least = max(640, min(1280, max(width, height))), 0.1 if strict else 0.2
         else:
             long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
-        seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least).persons
+        seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least)
         if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
             seen = seen.only(~_shows_face(self._zones.heads(seen.xyxy), faces))
         return _found(raw, seen, Kind.PERSON)

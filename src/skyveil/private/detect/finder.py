@@ -1,7 +1,6 @@
 """The networks of one worker, asked about parts of frames. Private side; answers with boxes of the four kinds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
@@ -27,15 +26,6 @@ STILL_PERSON_SIZES_WH: Final = ((416, 416), (640, 640), (1280, 1280))
 """What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
 VIDEO_SIZES_WH: Final = ((192, 192), (320, 192), (640, 384))
 """What parts of a video are shown at."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Persons:
-    """Persons and, from the same look, vehicles."""
-
-    persons: Scored
-    vehicles: Scored
 
 
 @final
@@ -91,19 +81,15 @@ class Finder:
         boxes = centerface.decode(self._network(FACES).infer(canvas), threshold=threshold)[0]
         return together([_of_piece(boxes, piece, (raw.width, raw.height)) for piece in pieces])
 
-    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Persons:
-        """Persons and vehicles in one part of a frame, in picture pixels."""
-        persons: list[Scored] = []
-        vehicles: list[Scored] = []
+    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
+        """Persons in one part of a frame, in picture pixels."""
+        found = []
         for window in self._person_sizes.windows(area, scale):
             answer = self._network(PERSONS).infer(self._view(raw, window, scale))
             input_hw = (window.size_wh[1], window.size_wh[0])
-            for into, classes in ((persons, yolox.PERSON), (vehicles, yolox.VEHICLES)):
-                boxes = yolox.decode(answer, input_hw=input_hw, classes=classes, threshold=threshold)
-                into.append(_in_picture(boxes, window, scale))
-        return Persons(
-            suppressed(together(persons), iou=yolox.OVERLAP), suppressed(together(vehicles), iou=yolox.OVERLAP)
-        )
+            boxes = yolox.decode(answer, input_hw=input_hw, threshold=threshold)
+            found.append(_in_picture(boxes, window, scale))
+        return suppressed(together(found), iou=yolox.OVERLAP)
 
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         """What may be a number plate in one part of a frame: text of a plate's shape, in picture pixels."""

@@ -1,4 +1,4 @@
-"""YOLOX: from the network's cells to boxes of persons and vehicles. Private side.
+"""YOLOX: from the network's cells to boxes of persons. Private side.
 
 Ge, Liu, Wang, Li, Sun: YOLOX (2021), arXiv 2107.08430, section 2.1: anchor-free cells of strides 8, 16 and 32, each
 with centre, log size, objectness and the 80 classes of COCO; the score is objectness times class.
@@ -17,20 +17,18 @@ STRIDES_PX: Final = (8, 16, 32)
 MULTIPLE_PX: Final = 32
 OVERLAP: Final = 0.65
 """IoU above which the weaker of two boxes goes; YOLOX's own test setting. In a crowd people overlap: keep more."""
-PERSON: Final = (0,)
-VEHICLES: Final = (2, 3, 5, 7)
-"""COCO classes: car, motorcycle, bus, truck."""
+PERSON: Final = 0
+"""The class of COCO that is decoded; the other 79 are left."""
 _CLASSES_FROM: Final = 5
 
 
-def decode(outputs: Outputs, *, input_hw: tuple[int, int], classes: tuple[int, ...], threshold: float) -> Scored:
-    """Boxes of the best of `classes` in each cell, in pixels of the network's input.
+def decode(outputs: Outputs, *, input_hw: tuple[int, int], threshold: float) -> Scored:
+    """Boxes of persons, in pixels of the network's input.
 
     outputs: one array (1, cells, 85). Raises nothing; an input that is no multiple of 32 was refused before.
     """
     cells = outputs[0][0]
-    wanted = cells[:, [_CLASSES_FROM + c for c in classes]].max(axis=1)
-    score = cells[:, 4] * wanted
+    score = cells[:, 4] * cells[:, _CLASSES_FROM + PERSON]
     keep = score >= threshold
     origin, stride = _grid(input_hw)
     centre = (cells[keep, :2] + origin[keep]) * stride[keep]
