@@ -38,7 +38,7 @@ _WITHOUT_MBTREE: Final = ("ultrafast", "superfast")
 _CV_CPU_AVX512: Final = 10
 """CV_CPU_AVX_512F. With AVX-512, x264's macroblock tree gives other bytes from run to run for the same frames (13 of 24
 runs at 320x192, `veryfast`, one thread; none of 24 with AVX2, or without the tree), which would break that equal
-frames make equal packets. AVX2 costs 15 to 18 % of the encoder's CPU there, and the bytes are those of most runs."""
+frames make equal packets. AVX2 costs 15 to 18 % more of the encoder's CPU (`veryfast`, `fast`, 768x432)."""
 
 _TOO_FEW_FOR_X265: Final = 2
 """x265 learns from the third frame how far decoding runs ahead; with fewer its decoding times are memory that nobody
