@@ -89,12 +89,14 @@ class VideoEncoder:
         return packets
 
     def _plain(self, frame: RedactedFrame) -> av.VideoFrame:
-        """The picture in the encoder's pixel format, checked to be one of this stream and to carry no side data."""
+        """The picture in the encoder's pixel format, checked to be one of this stream.
+
+        Its side data is not asked for: PyAV then ties frame and container together, and a picture stays in memory until
+        the collector comes by (seen: 800 MB at 1080p). The gate makes frames without any, and tests say so.
+        """
         picture, header = frame.picture, self.header
         if (frame.width, frame.height) != (header.width, header.height) or frame.time.time_base != header.time_base:
             raise BoundaryViolated(f"frame {frame.id.index} is not of this stream: {frame.width}x{frame.height}")
-        if len(picture.side_data) > 0:
-            raise BoundaryViolated(f"frame {frame.id.index} carries side data past the gate")
         if picture.format.name == self._pixel_format:
             return picture
         if picture.format.name == "yuvj420p":
