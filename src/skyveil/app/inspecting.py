@@ -1,6 +1,6 @@
 """What a worker does with one file of `verify`: opens it, inspects frames, answers with suspects. App, walled."""
 
-import resource
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +34,7 @@ class Inspecting:
 
         Where no target shows faces there is nothing to look for: the answer names no network.
         """
-        began_s = _cpu_s()
+        began_s = time.process_time()
         with closing(open_media(task.source, SourceId("file"))) as source:
             inspector = self._inspector(source, task) if task.settings.targets & _WITH_FACES else None
             walk = _Walk(source, inspector)
@@ -42,7 +42,7 @@ class Inspecting:
                 yield Progress(frames, source.info.expected_frames)
             found = tuple(Suspect(spot.start_s, spot.end_s, spot.xyxy, spot.kind) for spot in walk.spots)
             yield Suspects(found)
-            yield walk.finished(_cpu_s() - began_s)
+            yield walk.finished(time.process_time() - began_s)
 
     def _inspector(self, source: Source, task: Task) -> Inspector:
         key = source.info.kind, task.settings.precision
@@ -101,8 +101,3 @@ class _Walk:
             dropped=info.dropped,
             timings_s=(("cpu", round(cpu_s, 3)),),
         )
-
-
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime

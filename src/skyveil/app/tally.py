@@ -1,6 +1,6 @@
 """What a worker counts about one file: numbers about the media, none about people in it. App."""
 
-import resource
+import time
 from typing import final
 
 from skyveil.core.manifest import ModelEntry
@@ -21,7 +21,7 @@ class FileTally:
         self._last_s = 0.0
         self._covered: list[float] = []
         self._counted: list[int] = []
-        self._began_s = _cpu_s()
+        self._began_s = time.process_time()
 
     def count(self, frame: RedactedFrame, *, damaged: bool) -> None:
         """Take a frame that passed the gate."""
@@ -54,7 +54,7 @@ class FileTally:
             models=tuple(ModelUsed(entry.name, entry.sha256) for entry in models),
             precision=precision,
             dropped=info.dropped,
-            timings_s=(("cpu", round(_cpu_s() - self._began_s, 3)),),
+            timings_s=(("cpu", round(time.process_time() - self._began_s, 3)),),
         )
 
     def _shares(self) -> tuple[float, ...]:
@@ -62,8 +62,3 @@ class FileTally:
         for covered, counted in zip(self._covered, self._counted, strict=True):
             shares.append(covered / counted if counted else shares[-1])
         return tuple(shares)
-
-
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime

@@ -108,8 +108,7 @@ class Tracks:
 
     def last(self, kind: Kind) -> BoxesXyxy:
         """The last boxes of the tracks of one kind, (N, 4)."""
-        boxes = [track.boxes[-1] for track in self._alive if track.kind == kind]
-        return np.stack(boxes) if boxes else no_boxes()
+        return _stacked([track.boxes[-1] for track in self._of(kind)])
 
     def known(self, kind: Kind, *, least: float, frame: int) -> BoxesXyxy:
         """Where the tracks of one kind that once scored `least` were last found, and should be in `frame`.
@@ -118,8 +117,7 @@ class Tracks:
         """
         reach = self._holding.before
         tracks = [t for t in self._of(kind) if t.best >= least and frame - t.frames[-1] <= reach]
-        boxes = [box for track in tracks for box in (track.boxes[-1], track.predicted(frame))]
-        return np.stack(boxes) if boxes else no_boxes()
+        return _stacked([box for track in tracks for box in (track.boxes[-1], track.predicted(frame))])
 
     def hold(self, kind: Kind, still: NDArray[np.bool_], *, frame: int) -> None:
         """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there.
@@ -152,7 +150,7 @@ class Tracks:
             here = [(boxes[index], track) for boxes, there, track in rows if there[index]]
             placed.append(
                 Placed(
-                    np.stack([box for box, _ in here]) if here else no_boxes(),
+                    _stacked([box for box, _ in here]),
                     np.array([track.best for _, track in here], np.float32),
                     np.array([track.kind for _, track in here], np.uint8),
                 )
@@ -175,7 +173,7 @@ class Tracks:
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
         tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
-        predicted = np.stack([track.predicted(frame) for track in tracks]) if tracks else no_boxes()
+        predicted = _stacked([track.predicted(frame) for track in tracks])
         near = iou(grown(predicted, REACH), grown(found.xyxy, REACH))
         free = np.ones(len(found), np.bool_)
         waiting = np.ones(len(tracks), np.bool_)
@@ -185,6 +183,11 @@ class Tracks:
                 waiting[row] = free[column] = False
         for column in np.flatnonzero(free).tolist():
             self._alive.append(_Track(kind, [frame], [found.xyxy[column]], [float(found.score[column])]))
+
+
+def _stacked(boxes: list[Box]) -> BoxesXyxy:
+    """The boxes as one array, (N, 4); N may be 0."""
+    return np.stack(boxes) if boxes else no_boxes()
 
 
 def _pairs(near: NDArray[np.float32]) -> list[tuple[int, int]]:
