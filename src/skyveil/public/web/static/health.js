@@ -1,0 +1,31 @@
+// Health of cameras and server.
+import { byId, causeWord, dateTime, duration, every, make, showState, t } from "./page.js";
+import { attempt, get } from "./api.js";
+
+const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
+
+function row(health) {
+  const badge = make("span", { className: "badge" });
+  showState(badge, health);
+  const cells = [
+    make("a", { href: `/cameras/${encodeURIComponent(health.camera)}` }, health.name ?? health.camera), badge, causeWord(health.cause),
+    dateTime(health.since_s), health.fps.toFixed(1), duration(health.age_s), health.dropped, health.whole, health.restarts,
+    megabytes(health.rss_bytes), health.clock_offset_s === null ? "" : `${health.clock_offset_s.toFixed(1)} s`,
+  ];
+  return make("tr", {}, ...cells.map((cell) => make("td", {}, cell instanceof Node ? cell : String(cell))));
+}
+
+every(2, () => attempt(async () => {
+  const { cameras, server } = await get("health");
+  byId("cameras").tBodies[0].replaceChildren(...cameras.map(row));
+  const bad = cameras.filter((one) => !["live", "starting", "stopped"].includes(one.state));
+  const lines = bad.map((one) => `${one.name ?? one.camera}: ${causeWord(one.cause)}`).concat(server.problems ?? []);
+  if (byId("alarms").dataset.shown !== lines.join("\n")) {
+    byId("alarms").dataset.shown = lines.join("\n");
+    byId("alarms").replaceChildren(...lines.map((line) => make("p", {}, line)));
+  }
+  const facts = [["server.version", server.version], ["server.since", dateTime(server.started_s)], ["server.time", dateTime(server.now_s)],
+    ["server.timezone", server.timezone], ["server.offset", `${(Date.now() / 1000 - server.now_s).toFixed(1)} s`],
+    ["server.disk", server.disk_free_bytes === undefined ? "" : megabytes(server.disk_free_bytes)]];
+  byId("server").replaceChildren(...facts.flatMap(([key, value]) => (value ? [make("dt", {}, t(key)), make("dd", {}, value)] : [])));
+}));

@@ -1,0 +1,78 @@
+// What every page needs: its context, its words, and small ways to build elements without markup in strings.
+export const context = JSON.parse(document.getElementById("context").textContent);
+const words = JSON.parse(document.getElementById("words").textContent);
+
+/** The text of a key in the reader's language, with {name} filled in. An unknown key shows itself. */
+export function t(key, values = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** An element with properties and children; text is always text, never markup. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "dataset") Object.assign(element.dataset, value);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || name === "role") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Say something to the reader (and the screen reader) for some seconds. */
+export function notify(text, bad = false) {
+  const line = make("p", { className: bad ? "bad" : "" }, text);
+  byId("notices").append(line);
+  setTimeout(() => line.remove(), bad ? 12000 : 5000);
+}
+
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
+
+/** Unix seconds as local date and time; nothing for nothing. */
+export const dateTime = (seconds) => (seconds === null || seconds === undefined ? "" : clock.format(seconds * 1000));
+export const timeOfDay = (seconds) => hour.format(seconds * 1000);
+
+/** A duration in seconds in the reader's words. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 60) return t("time.seconds", { n: seconds < 10 ? seconds.toFixed(1) : Math.round(seconds) });
+  if (seconds < 5400) return t("time.minutes", { n: Math.round(seconds / 60) });
+  if (seconds < 172800) return t("time.hours", { n: Math.round(seconds / 3600) });
+  return t("time.days", { n: Math.round(seconds / 86400) });
+}
+
+export const stateWord = (state) => t(`state.${state}`);
+export const causeWord = (cause) => t(`cause.${cause}`);
+
+/** Show a camera's state in a badge. */
+export function showState(badge, health) {
+  badge.dataset.state = health.state;
+  badge.textContent = stateWord(health.state);
+  badge.title = causeWord(health.cause);
+}
+
+/** What stands in place of a picture. */
+export function slateText(health) {
+  if (health.state === "starting") return t("slate.starting");
+  return `${stateWord(health.state)}\n${causeWord(health.cause)}\n${t("slate.since", { time: timeOfDay(health.since_s) })}`;
+}
+
+/** Run `task` now and every `seconds`, never twice at once, and not while the page is hidden. */
+export function every(seconds, task) {
+  let busy = false;
+  const run = async () => {
+    if (busy || document.hidden) return;
+    busy = true;
+    try {
+      await task();
+    } finally {
+      busy = false;
+    }
+  };
+  run();
+  return setInterval(run, seconds * 1000);
+}

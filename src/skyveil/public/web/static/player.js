@@ -1,0 +1,142 @@
+// Live pictures of one camera: fragmented MP4 over a WebSocket into MediaSource (ManagedMediaSource on Safari).
+const TARGET_LAG_S = 0.15;
+const JUMP_LAG_S = 1.0;
+const KEEP_S = 12;
+const BACK_OFF_MS = [500, 1000, 1000, 2000, 5000];
+const Source = window.ManagedMediaSource ?? window.MediaSource;
+
+export class LivePlayer {
+  /** `onstate` gets the camera's health whenever it changes; null while the server can not be reached. */
+  constructor(video, camera, onstate) {
+    this.video = video;
+    this.camera = camera;
+    this.onstate = onstate;
+    this.failures = 0;
+    this.running = false;
+    this.video.disableRemotePlayback = true; // asked for by ManagedMediaSource
+    this.video.addEventListener("error", () => this.again());
+  }
+
+  start() {
+    if (this.running) return;
+    this.running = true;
+    this.connect();
+  }
+
+  stop() {
+    this.running = false;
+    clearTimeout(this.timer);
+    this.close();
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/cameras/${encodeURIComponent(this.camera)}/live`);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.said(JSON.parse(data)) : this.got(data));
+    socket.onclose = () => {
+      if (this.socket === socket) {
+        this.onstate(null);
+        this.again();
+      }
+    };
+    this.socket = socket;
+    this.pace = setInterval(() => this.keepUp(), 200);
+  }
+
+  close() {
+    clearInterval(this.pace);
+    const socket = this.socket;
+    this.socket = null;
+    if (socket) socket.close();
+    this.closeMedia();
+  }
+
+  closeMedia() {
+    this.buffer = null;
+    this.waiting = [];
+    if (this.url) {
+      URL.revokeObjectURL(this.url);
+      this.url = null;
+      this.video.removeAttribute("src");
+      this.video.load();
+    }
+  }
+
+  again() {
+    if (!this.running) return;
+    clearTimeout(this.timer);
+    this.close();
+    const wait = BACK_OFF_MS[Math.min(this.failures++, BACK_OFF_MS.length - 1)];
+    this.timer = setTimeout(() => this.running && this.connect(), wait * (0.75 + Math.random() / 2));
+  }
+
+  said(message) {
+    if (message.health) this.onstate(message.health);
+    if (message.mime) this.open(message.mime);
+  }
+
+  open(mime) {
+    this.closeMedia();
+    if (!Source?.isTypeSupported(mime)) {
+      this.onstate({ state: "unsupported", cause: "browser", since_s: Date.now() / 1000 });
+      return;
+    }
+    const media = new Source();
+    this.url = URL.createObjectURL(media);
+    this.video.src = this.url;
+    media.addEventListener("sourceopen", () => {
+      if (this.video.src !== this.url || media.readyState !== "open") return;
+      this.buffer = media.addSourceBuffer(mime);
+      this.buffer.mode = "segments";
+      this.buffer.addEventListener("updateend", () => this.feed());
+      this.feed();
+    }, { once: true });
+    this.video.play().catch(() => {}); // muted video may start by itself; a browser that forbids it shows its own button
+  }
+
+  got(data) {
+    this.failures = 0;
+    this.waiting.push(data);
+    this.feed();
+  }
+
+  feed() {
+    const buffer = this.buffer;
+    if (!buffer || buffer.updating || !this.waiting.length) return;
+    try {
+      const ranges = buffer.buffered;
+      if (ranges.length && ranges.end(ranges.length - 1) - ranges.start(0) > 2 * KEEP_S) {
+        buffer.remove(0, ranges.end(ranges.length - 1) - KEEP_S);
+        return;
+      }
+      buffer.appendBuffer(joined(this.waiting.splice(0)));
+    } catch {
+      this.again();
+    }
+  }
+
+  /** Stay close to now: a little faster when behind, a jump when far behind or before what is there. */
+  keepUp() {
+    const ranges = this.video.buffered;
+    if (!ranges.length) return;
+    const end = ranges.end(ranges.length - 1);
+    const lag = end - this.video.currentTime;
+    if (lag > JUMP_LAG_S || lag < -0.05 || this.video.currentTime < ranges.start(0)) {
+      this.video.currentTime = Math.max(ranges.start(ranges.length - 1), end - TARGET_LAG_S);
+    }
+    this.video.playbackRate = lag > TARGET_LAG_S + 0.15 ? 1.1 : 1;
+    if (this.video.paused && !document.hidden) this.video.play().catch(() => {});
+  }
+}
+
+function joined(parts) {
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(new Uint8Array(part), at);
+    at += part.byteLength;
+  }
+  return whole;
+}

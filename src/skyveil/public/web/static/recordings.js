@@ -1,0 +1,252 @@
+// Recordings of one camera: a day as a strip, playing from a moment on, exports and holds.
+import { byId, context, dateTime, make, notify, t, timeOfDay } from "./page.js";
+import { attempt, get, send } from "./api.js";
+
+const DAY_S = 86400;
+const AHEAD_S = 12;
+const KEEP_S = 60;
+const SVG = "http://www.w3.org/2000/svg";
+const REASONS = ["accident", "crime", "complaint", "authority", "insurance", "technical"];
+const Source = window.ManagedMediaSource ?? window.MediaSource;
+const base = `cameras/${encodeURIComponent(context.camera.id)}`;
+const video = byId("video");
+
+let day = null; // { start_s, segments, gaps, holds }
+let session = null;
+
+const startOf = (name) => new Date(`${name}T00:00:00`).getTime() / 1000;
+const local = (seconds) => {
+  const time = new Date(seconds * 1000);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+};
+
+async function loadDay(name) {
+  const start_s = startOf(name);
+  const found = await get(`${base}/recordings`, { from: start_s, to: start_s + DAY_S });
+  day = { start_s, segments: found.segments, gaps: found.gaps, holds: found.holds ?? [] };
+  drawStrip();
+}
+
+function bar(className, from_s, to_s, text) {
+  const rect = document.createElementNS(SVG, "rect");
+  const x = Math.max(0, from_s - day.start_s);
+  const attributes = { x, y: className === "held" ? 0 : 8, height: className === "held" ? 6 : 32, width: Math.max(30, Math.min(DAY_S, to_s - day.start_s) - x), class: className };
+  for (const [key, value] of Object.entries(attributes)) rect.setAttribute(key, value);
+  if (text) {
+    const title = document.createElementNS(SVG, "title");
+    title.textContent = text;
+    rect.append(title);
+  }
+  return rect;
+}
+
+/** Segments that follow each other at once are drawn as one. */
+function runs(segments) {
+  const joined = [];
+  for (const segment of segments) {
+    const last = joined.at(-1);
+    if (last && segment.start_s - last.end_s < 1) last.end_s = segment.end_s;
+    else joined.push({ start_s: segment.start_s, end_s: segment.end_s });
+  }
+  return joined;
+}
+
+function drawStrip() {
+  const strip = byId("strip");
+  strip.replaceChildren(
+    ...day.gaps.map((gap) => bar("gap", gap.start_s, gap.end_s, `${t(`cause.${gap.cause}`)} ${timeOfDay(gap.start_s)}`)),
+    ...runs(day.segments).map((run) => bar("segment", run.start_s, run.end_s, `${timeOfDay(run.start_s)} – ${timeOfDay(run.end_s)}`)),
+    ...day.holds.map((hold) => bar("held", hold.start_s, hold.end_s, t("hold.title"))),
+  );
+  if (session) showNow(session.now_s ?? session.from_s);
+}
+
+function showNow(seconds) {
+  const strip = byId("strip");
+  strip.querySelector(".now")?.remove();
+  if (!day || seconds < day.start_s || seconds > day.start_s + DAY_S) return;
+  const line = document.createElementNS(SVG, "line");
+  const x = seconds - day.start_s;
+  for (const [key, value] of Object.entries({ x1: x, x2: x, y1: 0, y2: 40, class: "now" })) line.setAttribute(key, value);
+  strip.append(line);
+  byId("clock").textContent = dateTime(seconds);
+}
+
+/** Plays segments one after another; a new init segment or a gap starts a new stretch of the media's clock. */
+class Playback {
+  constructor(from_s) {
+    this.from_s = from_s;
+    this.list = day.segments.filter((segment) => segment.end_s > from_s);
+    this.next = 0;
+    this.placed = []; // [media time, wall time] of each segment appended
+    this.at_s = 0;
+    this.init = null;
+    this.chain = Promise.resolve();
+    this.media = new Source();
+    video.disableRemotePlayback = true;
+    this.url = URL.createObjectURL(this.media);
+    video.src = this.url;
+    this.media.addEventListener("sourceopen", () => this.fill(), { once: true });
+    this.timer = setInterval(() => this.tick(), 500);
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.closed = true;
+    URL.revokeObjectURL(this.url);
+  }
+
+  tick() {
+    const found = this.placed.findLast(([media_s]) => media_s <= video.currentTime + 0.01);
+    if (found) {
+      this.now_s = found[1] + video.currentTime - found[0];
+      showNow(this.now_s);
+    }
+    this.fill();
+  }
+
+  fill() {
+    if (this.busy || this.closed || this.next >= this.list.length || this.at_s - video.currentTime > AHEAD_S) return;
+    this.busy = true;
+    this.one(this.list[this.next++]).catch((error) => notify(error.message, true)).finally(() => {
+      this.busy = false;
+      if (!this.closed) this.fill();
+    });
+  }
+
+  async one(segment) {
+    if (segment.init !== this.init) {
+      const init = await bytes(segment.init);
+      const mime = mimeOf(init);
+      if (!this.buffer) {
+        this.buffer = this.media.addSourceBuffer(mime);
+        this.buffer.mode = "segments";
+      } else if (mime !== this.mime) this.buffer.changeType(mime);
+      this.mime = mime;
+      await this.append(init);
+      this.init = segment.init;
+    }
+    const data = await bytes(segment.url);
+    this.buffer.timestampOffset = this.at_s - segment.media_s;
+    await this.append(data);
+    this.placed.push([this.at_s, segment.start_s]);
+    const first = this.placed.length === 1;
+    const ranges = this.buffer.buffered;
+    this.at_s = ranges.length ? ranges.end(ranges.length - 1) : this.at_s + segment.end_s - segment.start_s;
+    if (first) {
+      video.currentTime = Math.max(0, Math.min(this.from_s - segment.start_s, this.at_s - 0.1));
+      await video.play().catch(() => {});
+    }
+    if (video.currentTime > 2 * KEEP_S) {
+      this.buffer.remove(0, video.currentTime - KEEP_S);
+      await updated(this.buffer);
+    }
+  }
+
+  async append(data) {
+    this.buffer.appendBuffer(data);
+    await updated(this.buffer);
+  }
+}
+
+const updated = (buffer) => new Promise((done) => buffer.addEventListener("updateend", done, { once: true }));
+
+async function bytes(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(t("error.status", { status: response.status }));
+  return response.arrayBuffer();
+}
+
+/** The codec string out of the avcC box of an init segment: profile, constraints and level follow its version byte. */
+function mimeOf(init) {
+  const view = new Uint8Array(init);
+  for (let at = 0; at + 8 < view.length; at++) {
+    if (view[at] === 0x61 && view[at + 1] === 0x76 && view[at + 2] === 0x63 && view[at + 3] === 0x43) {
+      return `video/mp4; codecs="avc1.${[5, 6, 7].map((n) => view[at + n].toString(16).padStart(2, "0")).join("")}"`;
+    }
+  }
+  throw new Error(t("rec.unplayable"));
+}
+
+function playFrom(seconds) {
+  const segment = day?.segments.find((one) => one.end_s > seconds);
+  if (!segment) {
+    notify(t("rec.nothing"), true);
+    return;
+  }
+  session?.close();
+  session = new Playback(Math.max(seconds, segment.start_s));
+  byId("time").value = local(session.from_s).slice(11);
+  for (const form of [byId("export"), byId("hold")]) {
+    form.elements.from.value = local(session.from_s);
+    form.elements.to.value = local(session.from_s + 60);
+  }
+  showNow(session.from_s);
+}
+
+byId("strip").addEventListener("click", (event) => {
+  const box = byId("strip").getBoundingClientRect();
+  playFrom(day.start_s + ((event.clientX - box.left) / box.width) * DAY_S);
+});
+byId("strip").addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 60, ArrowLeft: -60, PageUp: 3600, PageDown: -3600 }[event.key];
+  if (step && day) {
+    event.preventDefault();
+    playFrom((session?.now_s ?? session?.from_s ?? day.start_s) + step);
+  }
+});
+byId("play").addEventListener("click", () => {
+  const [hours, minutes, seconds] = (byId("time").value || "0:0:0").split(":").map(Number);
+  if (day) playFrom(day.start_s + hours * 3600 + minutes * 60 + (seconds || 0));
+});
+byId("day").addEventListener("change", (event) => attempt(() => loadDay(event.target.value)));
+
+const span = (form) => ({ from_s: new Date(form.elements.from.value).getTime() / 1000, to_s: new Date(form.elements.to.value).getTime() / 1000 });
+
+byId("export").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const button = form.querySelector("button");
+  button.disabled = true;
+  byId("export-status").textContent = t("rec.export-busy");
+  await attempt(async () => {
+    const made = await send("POST", `${base}/exports`, { ...span(form), reason: form.elements.reason.value });
+    const link = make("a", { href: made.url, download: made.name }, made.name);
+    byId("export-status").replaceChildren(link);
+    link.click();
+  });
+  button.disabled = false;
+});
+
+async function showHolds() {
+  const holds = await get(`${base}/holds`);
+  byId("holds").replaceChildren(...holds.map((hold) => make("li", {},
+    make("span", { className: "badge", dataset: { state: hold.state === "active" ? "ok" : "starting" } }, t(`hold.state.${hold.state}`)),
+    make("span", { className: "grow" }, `${dateTime(hold.from_s)} – ${dateTime(hold.to_s)} · ${t(`hold.reason.${hold.reason}`)} · ${t("hold.until", { time: dateTime(hold.expires_s) })}`),
+    context.may.holds && hold.state === "requested" ? make("button", { type: "button", onclick: () => decide(hold, "approve") }, t("hold.approve")) : null,
+    context.may.holds && hold.state !== "released" ? make("button", { type: "button", onclick: () => decide(hold, "release") }, t("hold.release")) : null)));
+}
+
+const decide = (hold, what) => attempt(async () => {
+  await send("POST", `${base}/holds/${encodeURIComponent(hold.id)}/${what}`);
+  await showHolds();
+});
+
+byId("hold").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  await attempt(async () => {
+    await send("POST", `${base}/holds`, { ...span(form), reason: form.elements.reason.value, days: Number(form.elements.days.value) });
+    await showHolds();
+  }, t("hold.asked"));
+});
+
+byId("hold-reason").append(...REASONS.map((reason) => make("option", { value: reason }, t(`hold.reason.${reason}`))));
+await attempt(async () => {
+  const { days } = await get(`${base}/recordings`);
+  byId("day").replaceChildren(...[...days].reverse().map((name) => make("option", { value: name }, name)));
+  byId("slate").hidden = days.length > 0;
+  byId("slate").firstChild.textContent = t("rec.nothing");
+  if (days.length) await loadDay(days.at(-1));
+  await showHolds();
+});
