@@ -9,15 +9,20 @@ from hypothesis import strategies as st
 
 from skyveil.core import errors
 from skyveil.core.errors import InputRefused, SkyveilError, WorkerFailed
+from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
+    Dial,
+    DialPorts,
+    Epoch,
     Failed,
     Finished,
     Message,
     ModelUsed,
     Progress,
+    Pulse,
     Suspect,
     Suspects,
     Walled,
@@ -54,6 +59,10 @@ MESSAGES: tuple[Message, ...] = (
     FINISHED,
     Failed("InputRefused", "clip.mp4: no video stream"),
     Walled(("no files",), ("landlock: kernel 5.10",)),
+    Dial(3, "udp"),
+    DialPorts(3, 5004, 5005),
+    Pulse(CameraState.COVERED, Cause.DETECTOR_LATE, 9.5, 0.25, 1000, 3, 7, 400_000_000, 21, -1.5),
+    Epoch(-90_000, 1_790_000_000.25),
 )
 
 

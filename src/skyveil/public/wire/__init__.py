@@ -8,15 +8,32 @@ have a packed body, everything else one JSON object with a closed schema. Nothin
 The reader trusts nobody: the worker has parsed a file from a stranger. Whatever is not a message raises WorkerFailed.
 """
 
-from skyveil.public.wire.messages import Failed, Finished, Message, ModelUsed, Progress, Suspect, Suspects, Walled
+from skyveil.public.wire.messages import (
+    Dial,
+    DialPorts,
+    Epoch,
+    Failed,
+    Finished,
+    Message,
+    ModelUsed,
+    Progress,
+    Pulse,
+    Suspect,
+    Suspects,
+    Walled,
+)
 from skyveil.public.wire.pipe import WireReader, WireWriter
 
 __all__ = [
+    "Dial",
+    "DialPorts",
+    "Epoch",
     "Failed",
     "Finished",
     "Message",
     "ModelUsed",
     "Progress",
+    "Pulse",
     "Suspect",
     "Suspects",
     "Walled",

@@ -12,22 +12,41 @@ from skyveil.public.encode.header import AudioHeader, AudioPacket, StillFormat, 
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
     audio_header_json,
+    dial_json,
+    dial_ports_json,
+    epoch_json,
     failed_json,
     finished_json,
     header_json,
     progress_json,
+    pulse_json,
     read_audio_header,
+    read_dial,
+    read_dial_ports,
+    read_epoch,
     read_failed,
     read_finished,
     read_header,
     read_progress,
+    read_pulse,
     read_suspects,
     read_walled,
     suspects_json,
     walled_json,
 )
 from skyveil.public.wire.fields import Json
-from skyveil.public.wire.messages import Failed, Finished, Message, Progress, Suspects, Walled
+from skyveil.public.wire.messages import (
+    Dial,
+    DialPorts,
+    Epoch,
+    Failed,
+    Finished,
+    Message,
+    Progress,
+    Pulse,
+    Suspects,
+    Walled,
+)
 
 PACKET_LIMIT: Final = 64 << 20
 """Bytes of the largest packet: one 8K key frame at the best quality has under 40 MiB."""
@@ -68,6 +87,14 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 9, _checked(failed_json(message), read_failed), b""
         case Walled():
             return 10, _checked(walled_json(message), read_walled), b""
+        case Dial():
+            return 11, _checked(dial_json(message), read_dial), b""
+        case DialPorts():
+            return 12, _checked(dial_ports_json(message), read_dial_ports), b""
+        case Pulse():
+            return 13, _checked(pulse_json(message), read_pulse), b""
+        case Epoch():
+            return 14, _checked(epoch_json(message), read_epoch), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -140,5 +167,9 @@ TYPES: Final = {
     8: _Type("Finished", TEXT_LIMIT, read_finished),
     9: _Type("Failed", TEXT_LIMIT, read_failed),
     10: _Type("Walled", TEXT_LIMIT, read_walled),
+    11: _Type("Dial", TEXT_LIMIT, read_dial),
+    12: _Type("DialPorts", TEXT_LIMIT, read_dial_ports),
+    13: _Type("Pulse", TEXT_LIMIT, read_pulse),
+    14: _Type("Epoch", TEXT_LIMIT, read_epoch),
 }
 """Message types by their number, with the largest body of each."""

@@ -2,8 +2,9 @@
 
 import re
 from fractions import Fraction
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
+from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec
 from skyveil.public.encode.header import SIZE_LIMIT_PX, AudioCodec, AudioHeader, StreamHeader
@@ -11,10 +12,14 @@ from skyveil.public.wire.fields import Fields, Json, impossible, integer, number
 from skyveil.public.wire.messages import (
     ERRORS,
     MESSAGE_LIMIT,
+    Dial,
+    DialPorts,
+    Epoch,
     Failed,
     Finished,
     ModelUsed,
     Progress,
+    Pulse,
     Suspect,
     Suspects,
     Walled,
@@ -28,6 +33,10 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){0,65536}")
 _SENTENCE = re.compile(rf"[^\x00-\x1f\x7f]{{0,{MESSAGE_LIMIT}}}")
 _CODECS: Final[dict[str, Codec]] = {name: name for name in get_args(Codec)}
 _AUDIO_CODECS: Final[dict[str, AudioCodec]] = {name: name for name in get_args(AudioCodec)}
+_TRANSPORTS: Final[dict[str, Literal["tcp", "udp"]]] = {"tcp": "tcp", "udp": "udp"}
+_STATES: Final = {state.value: state for state in CameraState}
+_CAUSES: Final = {cause.value: cause for cause in Cause}
+_CLOCK_S: Final = 1e11
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 
 
@@ -237,3 +246,85 @@ def read_failed(body: bytes) -> Failed:
     if error not in ERRORS:
         raise impossible("error")
     return Failed(error, message)
+
+
+def dial_json(message: Dial) -> dict[str, Json]:
+    """The wish for a connection, as JSON."""
+    return {"number": message.number, "transport": message.transport}
+
+
+def read_dial(body: bytes) -> Dial:
+    """The wish for a connection, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    transport = _TRANSPORTS.get(str(fields.take("transport")))
+    if transport is None:
+        raise impossible("transport")
+    message = Dial(fields.integer("number", 0, _COUNT), transport)
+    fields.end()
+    return message
+
+
+def dial_ports_json(message: DialPorts) -> dict[str, Json]:
+    """The camera's UDP ports, as JSON."""
+    return {"number": message.number, "rtp_port": message.rtp_port, "rtcp_port": message.rtcp_port}
+
+
+def read_dial_ports(body: bytes) -> DialPorts:
+    """The camera's UDP ports, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    ports = (fields.integer("rtp_port", 1, 65535), fields.integer("rtcp_port", 1, 65535))
+    message = DialPorts(fields.integer("number", 0, _COUNT), *ports)
+    fields.end()
+    return message
+
+
+def pulse_json(message: Pulse) -> dict[str, Json]:
+    """A sign of life, as JSON."""
+    return {
+        "state": message.state.value,
+        "cause": message.cause.value,
+        "fps": message.fps,
+        "behind_s": message.behind_s,
+        "frames": message.frames,
+        "dropped": message.dropped,
+        "whole": message.whole,
+        "rss_bytes": message.rss_bytes,
+        "descriptors": message.descriptors,
+        "clock_offset_s": message.clock_offset_s,
+    }
+
+
+def read_pulse(body: bytes) -> Pulse:
+    """A sign of life, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    state, cause = _STATES.get(str(fields.take("state"))), _CAUSES.get(str(fields.take("cause")))
+    if state is None or cause is None:
+        raise impossible("state or cause")
+    offset = fields.take("clock_offset_s")
+    message = Pulse(
+        state=state,
+        cause=cause,
+        fps=fields.number("fps", 0, 10_000),
+        behind_s=fields.number("behind_s", 0, _DAYS_S),
+        frames=fields.integer("frames", 0, _COUNT),
+        dropped=fields.integer("dropped", 0, _COUNT),
+        whole=fields.integer("whole", 0, _COUNT),
+        rss_bytes=fields.integer("rss_bytes", 0, _COUNT),
+        descriptors=fields.integer("descriptors", 0, _COUNT),
+        clock_offset_s=None if offset is None else number(offset, "clock_offset_s", -_CLOCK_S, _CLOCK_S),
+    )
+    fields.end()
+    return message
+
+
+def epoch_json(message: Epoch) -> dict[str, Json]:
+    """The wall time of a presentation time, as JSON."""
+    return {"pts": message.pts, "wall_s": message.wall_s}
+
+
+def read_epoch(body: bytes) -> Epoch:
+    """The wall time of a presentation time, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    message = Epoch(fields.integer("pts", -_COUNT, _COUNT), fields.number("wall_s", 0, _CLOCK_S))
+    fields.end()
+    return message

@@ -6,10 +6,11 @@ job sends about media that is redacted already, holds boxes.
 
 import re
 from dataclasses import dataclass
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
 from skyveil.core import errors
 from skyveil.core.errors import SkyveilError
+from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
@@ -114,6 +115,57 @@ class Failed:
         return ERRORS[self.error](self.message)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A camera process asks for connection `number` to its camera; it can not make one itself.
+
+    The parent answers on the control socket, with one connected TCP socket, or two UDP sockets for RTP and RTCP.
+    """
+
+    number: int
+    transport: Literal["tcp", "udp"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DialPorts:
+    """The ports that the camera told for the UDP sockets of `number`, so that the parent can bind them to it."""
+
+    number: int
+    rtp_port: int
+    rtcp_port: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A camera process is alive, and how it does; at least once a second. Fields as in `core.health.CameraHealth`.
+
+    behind_s: seconds from a picture's arrival to the moment it left, the newest one.
+    """
+
+    state: CameraState
+    cause: Cause
+    fps: float
+    behind_s: float
+    frames: int
+    dropped: int
+    whole: int
+    rss_bytes: int
+    descriptors: int
+    clock_offset_s: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The wall time (unix seconds) of a presentation time of the live stream; sent again when it moves by 0.5 s."""
+
+    pts: int
+    wall_s: float
+
+
 Message: TypeAlias = (
     StreamHeader
     | RedactedPacket
@@ -125,4 +177,8 @@ Message: TypeAlias = (
     | Finished
     | Failed
     | Walled
+    | Dial
+    | DialPorts
+    | Pulse
+    | Epoch
 )  # fmt: skip

@@ -1,0 +1,53 @@
+"""What a camera process must know of its camera. Core: made from the configuration, read behind the wall."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, final
+
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import CameraId
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.core.settings import RedactSettings
+
+Transport: TypeAlias = Literal["auto", "tcp", "udp"]
+
+SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "usb")
+"""Where live pictures may come from. `file:///path` is played in a loop, `usb:/dev/video0` is a V4L2 device."""
+
+HINDSIGHT_LIMIT: Final = 25
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """One camera. `settings.masks` are in shares of the picture, 0 to 1, whatever its size.
+
+    hindsight: frames that wait so that a later look can cover them; each costs one frame of latency.
+    max_fps: pictures above this rate are dropped at the entrance; None keeps all.
+    key_every_s: longest time between key frames, which is what a new viewer waits for at most.
+    """
+
+    id: CameraId
+    source: SafeUrl
+    username: str | None = None
+    password: Secret | None = None
+    transport: Transport = "auto"
+    settings: RedactSettings = field(default_factory=RedactSettings)
+    hindsight: int = 2
+    preset: str = "superfast"
+    crf: int | None = None
+    max_fps: float | None = None
+    key_every_s: float = 2.0
+    ca_file: Path | None = None
+    verify_tls: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise SettingsRefused for a value outside what its field allows."""
+        if self.source.scheme not in SCHEMES:
+            raise SettingsRefused(f"a source starts with one of {', '.join(SCHEMES)}, got {self.source.scheme!r}")
+        if not 0 <= self.hindsight <= HINDSIGHT_LIMIT:
+            raise SettingsRefused(f"hindsight must be 0 to {HINDSIGHT_LIMIT} frames, got {self.hindsight}")
+        if self.max_fps is not None and not 0.2 <= self.max_fps <= 120:
+            raise SettingsRefused(f"max_fps must be 0.2 to 120, got {self.max_fps}")
+        if not 0.2 <= self.key_every_s <= 10:
+            raise SettingsRefused(f"key_every_s must be 0.2 to 10 seconds, got {self.key_every_s}")
