@@ -82,9 +82,10 @@ class WallReport:
         return set(self.holds) >= REQUIRED and bool({"landlock files", "seccomp"} & set(self.holds))
 
 
-def enter(readable: Iterable[Path]) -> WallReport:
+def enter(readable: Iterable[Path], *, given_sockets: bool = False) -> WallReport:
     """Raise every layer that this kernel has, allow reading `readable`, Python and its libraries, and report.
 
+    With `given_sockets` the process may use, and only use, sockets that its parent connected for it.
     Can not be undone. Call it in the main thread before another thread exists; BoundaryViolated when one does, since
     it would stay outside.
     """
@@ -100,7 +101,7 @@ def enter(readable: Iterable[Path]) -> WallReport:
         ("landlock files", lambda: landlock.restrict(libc, (*paths, *readable))),
         ("not dumpable", lambda: _prctl(libc, "not dumpable", _PR_SET_DUMPABLE, 0)),
         ("dies with parent", lambda: _prctl(libc, "dies with parent", _PR_SET_PDEATHSIG, signal.SIGKILL)),
-        ("seccomp", lambda: seccomp.restrict(libc)),
+        ("seccomp", lambda: seccomp.restrict(libc, given_sockets=given_sockets)),
     )
     holds: list[str] = []
     missing: list[str] = []

@@ -81,6 +81,8 @@ _BOTH: Final[dict[str, int]] = {
 # fmt: on
 _NOT_KNOWN: Final = ("clone3", "openat2")  # their arguments lie behind a pointer; libc falls back to the older call
 _CHECKED: Final = ("clone", "open", "openat", "tgkill", "prlimit64", "prctl", "seccomp")
+_ON_GIVEN_SOCKETS: Final = ("recvfrom", "recvmsg")
+"""What a camera process needs on the sockets it is given; it can make, connect, bind or address none."""
 
 
 @final
@@ -99,15 +101,17 @@ MACHINES: Final = {
 }
 
 
-def restrict(libc: ctypes.CDLL) -> tuple[str, ...]:
+def restrict(libc: ctypes.CDLL, *, given_sockets: bool = False) -> tuple[str, ...]:
     """Bind every thread of this process to the filter; gives the name of what holds. Needs no_new_privs.
+
+    With `given_sockets` it may receive from, and send to the peer of, sockets that its parent connected.
 
     Raises OSError where the kernel has no seccomp or the processor is not one of `MACHINES`.
     """
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise OSError(f"no table of system calls for {platform.machine()}")
-    code = program(machine, os.getpid())
+    code = program(machine, os.getpid(), given_sockets=given_sockets)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     result = libc.syscall(machine.calls["seccomp"], _SET_MODE_FILTER, _FLAG_TSYNC, header)
@@ -117,17 +121,19 @@ def restrict(libc: ctypes.CDLL) -> tuple[str, ...]:
     return ("seccomp",)
 
 
-def program(machine: Machine, pid: int) -> bytes:
+def program(machine: Machine, pid: int, *, given_sockets: bool = False) -> bytes:
     """The filter as instructions of 8 bytes; `pid` is the only process that may be sent a signal."""
     lines = [_line(_LOAD, _MACHINE_AT), _line(_EQUAL, machine.audit, yes=1), _line(_RETURN, _KILL)]
     lines += [_line(_LOAD, _NUMBER_AT)]
     if machine.has_x32:
         lines += [_line(_AT_LEAST, _X32_BIT, no=1), _line(_RETURN, _ERRNO | errno.EPERM)]
+    checked = (*_CHECKED, "sendto") if given_sockets else _CHECKED
+    allowed = _ON_GIVEN_SOCKETS if given_sockets else ()
     for name, number in machine.calls.items():
-        if name not in _CHECKED:
+        if name not in checked and name not in allowed:
             answer = errno.ENOSYS if name in _NOT_KNOWN else errno.EPERM
             lines += [_line(_EQUAL, number, no=1), _line(_RETURN, _ERRNO | answer)]
-    for name in _CHECKED:
+    for name in checked:
         if name in machine.calls:
             lines += _guarded(machine.calls[name], _check(name, pid))
     lines.append(_line(_RETURN, _ALLOW))
@@ -138,6 +144,8 @@ def _check(name: str, pid: int) -> list[bytes]:
     """Instructions that answer one call by its arguments; each list ends with a return on every way."""
     refuse, allow = _line(_RETURN, _ERRNO | errno.EPERM), _line(_RETURN, _ALLOW)
     first, second, third = (_line(_LOAD, _ARGUMENT_AT + 8 * index) for index in range(3))
+    fifth = _line(_LOAD, _ARGUMENT_AT + 8 * 4)
+    fifth_high = _line(_LOAD, _ARGUMENT_AT + 8 * 4 + 4)
     third_high = _line(_LOAD, _ARGUMENT_AT + 8 * 2 + 4)
     checks = {
         "clone": [first, _line(_ANY_BIT, _CLONE_THREAD, no=1), allow, refuse],
@@ -147,6 +155,8 @@ def _check(name: str, pid: int) -> list[bytes]:
         "prctl": [first, _line(_EQUAL, _PR_SET_DUMPABLE, no=1), refuse, allow],
         "prlimit64": [third, _line(_EQUAL, 0, no=2), third_high, _line(_EQUAL, 0, yes=1), refuse, allow],
         "seccomp": [refuse],
+        # An address would reach somebody else: only the peer that the parent chose.
+        "sendto": [fifth, _line(_EQUAL, 0, no=2), fifth_high, _line(_EQUAL, 0, yes=1), refuse, allow],
     }
     return checks[name]
 

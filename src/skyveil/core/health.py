@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, final
 
+from skyveil.core.errors import SkyveilError
 from skyveil.core.ids import CameraId
 
 
@@ -95,3 +96,11 @@ class CameraHealth:
     rss_bytes: int = 0
     descriptors: int = 0
     clock_offset_s: float | None = None
+
+
+class CameraUnavailable(SkyveilError):
+    """The camera gives no picture now. It is tried again; the cause says what a person can do."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(SENTENCES[cause])
+        self.cause = cause

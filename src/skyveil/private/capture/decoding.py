@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-_MAX_PIXELS: Final = 1 << 27
+MAX_PIXELS: Final = 1 << 27
 """Largest picture that is decoded, 134 million pixels: 16K fits, a forged header does not take all memory."""
 
 _READ_ATTEMPTS: Final = 16
@@ -187,4 +187,4 @@ def _configure(stream: VideoStream) -> None:
     context.copy_opaque = True
     # Deliver what precedes the first key frame or misses its reference: flagged, and so covered.
     context.flags |= int(Flags.output_corrupt)
-    context.options = {"max_pixels": str(_MAX_PIXELS), "err_detect": "crccheck"}
+    context.options = {"max_pixels": str(MAX_PIXELS), "err_detect": "crccheck"}

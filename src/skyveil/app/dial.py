@@ -1,0 +1,92 @@
+"""Connections to one camera, made by the parent for the process that may make none. App, parent side.
+
+This is the egress rule: a camera process gets sockets that are connected to its own camera, and the kernel refuses it
+every other.
+"""
+
+import socket
+from contextlib import suppress
+from typing import Final, Literal, TypeAlias, final
+
+from skyveil.core.secret import SafeUrl
+
+CONNECT_S: Final = 5.0
+_PORT_ATTEMPTS: Final = 32
+
+Trouble: TypeAlias = Literal["dns", "refused", "timeout", "unreachable"]
+
+
+@final
+class DialFailed(Exception):
+    """The camera can not be reached; `trouble` says how."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble)
+        self.trouble: Trouble = trouble
+
+
+@final
+class Dialer:
+    """Connects to one host and port, and nothing else. One thread at a time."""
+
+    def __init__(self, source: SafeUrl) -> None:
+        self._host, self._port = source.host, source.port
+        self._waiting: dict[int, tuple[socket.socket, socket.socket]] = {}
+
+    def tcp(self) -> socket.socket:
+        """A connected socket; raises DialFailed. Whoever gets it closes it."""
+        try:
+            return socket.create_connection((self._host, self._port), CONNECT_S)
+        except socket.gaierror as error:
+            raise DialFailed("dns") from error
+        except ConnectionRefusedError as error:
+            raise DialFailed("refused") from error
+        except TimeoutError as error:
+            raise DialFailed("timeout") from error
+        except OSError as error:
+            raise DialFailed("unreachable") from error
+
+    def udp(self, number: int) -> tuple[socket.socket, socket.socket]:
+        """Two sockets of neighbouring ports, the first even (RFC 3550, 11); they reach the camera after `bind`."""
+        family = self._address(self._port)[0]
+        for _ in range(_PORT_ATTEMPTS):
+            first = socket.socket(family, socket.SOCK_DGRAM)
+            first.bind(("", 0))
+            port = int(first.getsockname()[1])
+            second = socket.socket(family, socket.SOCK_DGRAM)
+            with suppress(OSError):
+                if port % 2 == 0:
+                    second.bind(("", port + 1))
+                    first.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+                    self.forget()
+                    self._waiting[number] = (first, second)
+                    return first, second
+            first.close()
+            second.close()
+        raise DialFailed("unreachable")
+
+    def bind(self, number: int, rtp_port: int, rtcp_port: int) -> None:
+        """Tie the two sockets to ports of the camera: from now on they hear and reach nobody else."""
+        pair = self._waiting.pop(number, None)
+        if pair is None:
+            raise DialFailed("unreachable")
+        for one, port in zip(pair, (rtp_port, rtcp_port), strict=True):
+            with one:
+                try:
+                    one.connect(self._address(port)[1])
+                except OSError as error:
+                    raise DialFailed("unreachable") from error
+
+    def forget(self) -> None:
+        """Close our ends of sockets that were never bound."""
+        for pair in self._waiting.values():
+            for one in pair:
+                one.close()
+        self._waiting.clear()
+
+    def _address(self, port: int) -> tuple[socket.AddressFamily, "tuple[str, int] | tuple[str, int, int, int]"]:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(self._host, port, type=socket.SOCK_DGRAM)[0]
+        except socket.gaierror as error:
+            raise DialFailed("dns") from error
+        return family, (str(address[0]), int(address[1]))

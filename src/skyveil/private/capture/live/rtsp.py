@@ -1,0 +1,284 @@
+"""A camera's stream over RTSP 1.0 (RFC 2326), with Basic and Digest authentication (RFC 7616). Private side.
+
+It speaks over connections that it is given and follows no redirect, so it reaches no host but the camera's.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal, final
+
+from skyveil.core.camera import CameraSpec
+from skyveil.core.health import CameraUnavailable, Cause
+from skyveil.private.capture.live.connection import Connection, DialTcp, DialUdp, UdpPair, wait
+from skyveil.private.capture.live.sdp import Offer, offer
+
+ANSWER_S: Final = 5.0
+"""Longest wait for an answer; cameras answer within milliseconds, and slow ones within 2 s."""
+_HEADER_LIMIT: Final = 65_536
+_BODY_LIMIT: Final = 1 << 20
+_BURST: Final = 1 << 20
+"""Bytes taken from a socket at once, so that a fast sender can not keep us from looking at the clock."""
+_DATAGRAM: Final = 65_536
+_DEFAULT_SESSION_S: Final = 60.0
+_HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the camera."""
+
+    status: int
+    headers: dict[str, str]
+    challenges: tuple[str, ...]
+    body: bytes
+
+
+@final
+class TransportRefused(CameraUnavailable):
+    """The camera does not send this way: TCP or UDP; try the other one."""
+
+
+@final
+class Rtsp:
+    """One session: set up by the constructor, read by `packets`, ended by `close`. One thread owns it."""
+
+    def __init__(self, spec: CameraSpec, dial: DialTcp, dial_udp: DialUdp, transport: Literal["tcp", "udp"]) -> None:
+        """Connect and ask for the pictures; raises CameraUnavailable."""
+        self._spec = spec
+        self._url = spec.source.reveal()
+        self._buffer = bytearray()
+        self._number = 0
+        self._challenge: dict[str, str] | None = None
+        self._basic = False
+        self._session = ""
+        self._alive_every_s = _DEFAULT_SESSION_S / 2
+        self._udp: UdpPair | None = None
+        self._connection = dial()
+        try:
+            self.offer: Final[Offer] = self._begin(dial_udp if transport == "udp" else None)
+        except BaseException:
+            self.close()
+            raise
+        self._alive_s = time.monotonic()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """What to wait for."""
+        return [self._connection, *([self._udp.rtp, self._udp.rtcp] if self._udp is not None else [])]
+
+    def packets(self) -> Iterator[bytes]:
+        """The RTP packets that are there now; raises CameraUnavailable when the link is gone."""
+        self._keep_alive()
+        if self._udp is not None:
+            taken = 0
+            while taken < _BURST and (data := self._udp.rtp.receive(_DATAGRAM)):
+                taken += len(data)
+                yield data
+            while self._udp.rtcp.receive(_DATAGRAM):
+                pass
+        self._fill()
+        while (packet := self._interleaved()) is not None:
+            channel, data = packet
+            if channel == 0 and self._udp is None:
+                yield data
+
+    def close(self) -> None:
+        """Say goodbye where it costs nothing, and close."""
+        if self._session:
+            with suppress(CameraUnavailable):  # it may be gone already
+                self._send("TEARDOWN", self._url)
+        self._connection.close()
+        if self._udp is not None:
+            self._udp.rtp.close()
+            self._udp.rtcp.close()
+
+    def _begin(self, dial_udp: DialUdp | None) -> Offer:
+        described = self._asked("DESCRIBE", self._url, "Accept: application/sdp")
+        found = offer(described.body)
+        base = described.headers.get("content-base") or described.headers.get("content-location") or self._url
+        if dial_udp is None:
+            transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        else:
+            self._udp = dial_udp()
+            transport = f"RTP/AVP;unicast;client_port={self._udp.ports[0]}-{self._udp.ports[1]}"
+        made = self._asked("SETUP", _resolved(base, found.control), f"Transport: {transport}")
+        session, _, parameters = made.headers.get("session", "").partition(";")
+        self._session = session.strip()
+        timeout = re.search(r"timeout=(\d{1,5})", parameters)
+        self._alive_every_s = max(1.0, (float(timeout[1]) if timeout else _DEFAULT_SESSION_S) / 2)
+        if self._udp is not None:
+            ports = re.search(r"server_port=(\d{1,5})(?:-(\d{1,5}))?", made.headers.get("transport", ""))
+            if ports is None or not 1 <= int(ports[1]) <= 65535:
+                raise CameraUnavailable(Cause.GARBAGE)
+            self._udp.bind(int(ports[1]), min(65535, int(ports[2] or int(ports[1]) + 1)))
+        self._asked("PLAY", base if base.startswith(("rtsp://", "rtsps://")) else self._url, "Range: npt=0.000-")
+        return found
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def _asked(self, method: str, url: str, *headers: str) -> Answer:
+        """Ask, and once more with the name and password when the camera wants them."""
+        answer = self._ask(method, url, *headers)
+        if answer.status == 401 and self._spec.username is not None:
+            self._accept(answer.challenges)
+            answer = self._ask(method, url, *headers)
+        if answer.status in (401, 403):
+            raise CameraUnavailable(Cause.WRONG_PASSWORD)
+        if answer.status == 404:
+            raise CameraUnavailable(Cause.NO_VIDEO)
+        if answer.status == 461:
+            raise TransportRefused(Cause.NO_VIDEO)
+        if answer.status != 200:
+            raise CameraUnavailable(Cause.NO_VIDEO)
+        return answer
+
+    def _ask(self, method: str, url: str, *headers: str) -> Answer:
+        self._send(method, url, *headers)
+        until_s = time.monotonic() + ANSWER_S
+        while True:
+            while self._buffer[:1] == b"$":
+                if self._interleaved() is None:
+                    break
+            answer = self._answer()
+            if answer is not None and answer.headers.get("cseq", "").strip() == str(self._number):
+                return answer
+            if answer is None:
+                left_s = until_s - time.monotonic()
+                if left_s <= 0:
+                    raise CameraUnavailable(Cause.FROZEN)
+                wait([self._connection], left_s)
+                self._fill()
+
+    def _send(self, method: str, url: str, *headers: str) -> None:
+        self._number += 1
+        lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._number}", "User-Agent: Skyveil", *headers]
+        if self._session:
+            lines.append(f"Session: {self._session}")
+        authorisation = self._authorisation(method, url)
+        if authorisation:
+            lines.append(f"Authorization: {authorisation}")
+        self._connection.send(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace"))
+
+    def _keep_alive(self) -> None:
+        if time.monotonic() - self._alive_s >= self._alive_every_s:
+            self._alive_s = time.monotonic()
+            self._send("GET_PARAMETER", self._url)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        taken = 0
+        while taken < _BURST:
+            data = self._connection.receive(1 << 16)
+            if data is None:
+                return
+            if not data:
+                # An end of the connection is a fault: a camera does not end.
+                raise CameraUnavailable(Cause.LINK_LOST)
+            taken += len(data)
+            self._buffer += data
+
+    def _interleaved(self) -> tuple[int, bytes] | None:
+        """The next packet of the connection (RFC 2326, 10.12); answers between packets are read and left out."""
+        while self._buffer and self._buffer[0] != 0x24:
+            if self._answer() is None:
+                return None
+        if len(self._buffer) < 4:
+            return None
+        size = int.from_bytes(self._buffer[2:4])
+        if len(self._buffer) < 4 + size:
+            return None
+        channel, data = self._buffer[1], bytes(self._buffer[4 : 4 + size])
+        del self._buffer[: 4 + size]
+        return channel, data
+
+    def _answer(self) -> Answer | None:
+        """The next answer, when all of it is there."""
+        end = self._buffer.find(b"\r\n\r\n")
+        if self._buffer and not b"RTSP/".startswith(bytes(self._buffer[:5])) and not self._asked_by_camera():
+            raise CameraUnavailable(Cause.GARBAGE)
+        if end < 0:
+            if len(self._buffer) > _HEADER_LIMIT:
+                raise CameraUnavailable(Cause.GARBAGE)
+            return None
+        start, *lines = bytes(self._buffer[:end]).decode("utf-8", "replace").split("\r\n")
+        pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        headers = dict(pairs)
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > _BODY_LIMIT:
+            raise CameraUnavailable(Cause.GARBAGE)
+        if len(self._buffer) < end + 4 + int(length):
+            return None
+        body = bytes(self._buffer[end + 4 : end + 4 + int(length)])
+        del self._buffer[: end + 4 + int(length)]
+        status = re.match(r"RTSP/\d\.\d +(\d{3})", start)
+        challenges = tuple(value for name, value in pairs if name == "www-authenticate")
+        return Answer(int(status[1]) if status else 0, headers, challenges, body)
+
+    def _asked_by_camera(self) -> bool:
+        """Whether a request of the camera stands there (some send OPTIONS or ANNOUNCE); it is read and not answered."""
+        return re.match(rb"[A-Z_]{1,20}( |$)", bytes(self._buffer[:32])) is not None
+
+    # --- who we are ---------------------------------------------------------------------------------------------------
+
+    def _accept(self, challenges: tuple[str, ...]) -> None:
+        """Choose how to prove who we are: Digest with the strongest hash, else Basic."""
+        read = [
+            dict(re.findall(r'(\w+)\s*=\s*"?([^",]*)"?', one)) for one in challenges if one.lower().startswith("digest")
+        ]
+        known = [one for one in read if one.get("algorithm", "MD5").upper() in _HASHES]
+        if known:
+            self._challenge = max(known, key=lambda one: one.get("algorithm", "MD5").upper() == "SHA-256")
+        elif any(one.lower().startswith("basic") for one in challenges):
+            self._basic = True
+        else:
+            raise CameraUnavailable(Cause.WRONG_PASSWORD)
+
+    def _authorisation(self, method: str, url: str) -> str:
+        name = self._spec.username or ""
+        password = "" if self._spec.password is None else self._spec.password.reveal()
+        if self._basic:
+            return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+        if self._challenge is None:
+            return ""
+        told = self._challenge
+        kind = told.get("algorithm", "MD5").upper()
+
+        def digest(text: str) -> str:
+            return hashlib.new(_HASHES[kind], text.encode(), usedforsecurity=False).hexdigest()
+
+        realm, nonce = told.get("realm", ""), told.get("nonce", "")
+        first, second = digest(f"{name}:{realm}:{password}"), digest(f"{method}:{url}")
+        fields = {"username": name, "realm": realm, "nonce": nonce, "uri": url}
+        if "auth" in re.split(r"[\s,]+", told.get("qop", "")):
+            client = os.urandom(8).hex()
+            fields["response"] = digest(f"{first}:{nonce}:00000001:{client}:auth:{second}")
+            extra = f', qop=auth, nc=00000001, cnonce="{client}"'
+        else:
+            fields["response"] = digest(f"{first}:{nonce}:{second}")
+            extra = ""
+        if "opaque" in told:
+            fields["opaque"] = told["opaque"]
+        if "algorithm" in told:
+            extra += f", algorithm={told['algorithm']}"
+        return "Digest " + ", ".join(f'{key}="{_quoted(value)}"' for key, value in fields.items()) + extra
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r"[\r\n]", "", text).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _resolved(base: str, control: str) -> str:
+    """The address of a stream below the session's (RFC 2326, C.1.1)."""
+    if re.match(r"rtsps?://", control):
+        return control
+    if control in ("", "*"):
+        return base
+    return base.rstrip("/") + "/" + control.lstrip("/")
