@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.app.pipeline import redacted
+from skyveil.app.pipeline import Door, redacted
 from skyveil.app.tally import FileTally
 from skyveil.core.settings import RedactSettings
 from skyveil.gate.fill import Solid
@@ -88,7 +88,7 @@ class Run:
         self.tally = FileTally()
         self.messages: list[Message] = []
         chosen = settings or RedactSettings()
-        self._run = redacted(self.source, watch, Solid(), self.encoder, self.tally, chosen)
+        self._run = redacted(self.source, watch, Door(Solid(), self.encoder, self.tally, chosen))
 
     def to_the_end(self) -> "Run":
         for message in self._run:

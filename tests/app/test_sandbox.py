@@ -135,7 +135,7 @@ def test_files_stay_unwritten_when_one_layer_is_missing(layer: str, tmp_path: Pa
 import sys, ctypes
 from pathlib import Path
 from skyveil.app import sandbox, {layer}
-def gone(*_): raise OSError("switched off")
+def gone(*_, **__): raise OSError("switched off")
 {layer}.restrict = gone
 report = sandbox.enter([Path({str(tmp_path)!r})])
 print(report.enough, [name for name in report.missing])

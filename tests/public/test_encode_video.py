@@ -10,7 +10,7 @@ from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
 from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.units import annex_b_units, without_banner
-from skyveil.public.encode.video import KEY_EVERY_S, VideoEncoder
+from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.types import RedactedFrame
 from tests.public.moving import MS, encoded, info, picture, redacted, through_the_gate
 
@@ -68,7 +68,7 @@ def test_a_key_frame_comes_at_least_every_ten_seconds_of_media_time(codec: Codec
     keys = sorted(packet.pts for packet in packets if packet.keyframe)
     assert keys[0] == 0
     assert len(keys) >= 3
-    assert all(later - sooner <= KEY_EVERY_S * 1000 for sooner, later in pairwise(keys))
+    assert all(later - sooner <= EncodeSettings().key_every_s * 1000 for sooner, later in pairwise(keys))
 
 
 @pytest.mark.parametrize(("codec", "bits"), [("h264", 8), ("h265", 10), ("av1", 10)])

@@ -1,7 +1,8 @@
 """The whole path of a frame, on one screen. App, inside the walled worker."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, final
 
 from skyveil.core.settings import RedactSettings
 from skyveil.gate.fill import Fill
@@ -32,21 +33,30 @@ class Tally(Protocol):
         ...
 
 
-def redacted(
-    source: Source, watch: Watch, fill: Fill, encoder: Encoder, tally: Tally, settings: RedactSettings
-) -> Iterator[Message]:
-    """Redact and encode every frame of the source, in order: the only way from a raw picture to the pipe."""
+@final
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way from a decided frame to the pipe: the only one there is, for files and for cameras."""
 
-    def past_the_gate(decided: Iterator[Decided]) -> Iterator[Message]:
+    fill: Fill
+    encoder: Encoder
+    tally: Tally
+    settings: RedactSettings
+
+    def passed(self, decided: Iterable[Decided]) -> Iterator[Message]:
+        """The messages of frames that are decided, in order."""
         for raw, regions in decided:
             damaged = raw.damaged
             frame = redact(
-                raw, regions, fill, max_look_age_s=settings.max_look_age_s
+                raw, regions, self.fill, max_look_age_s=self.settings.max_look_age_s
             )  # gate: raw is empty from here on
-            tally.count(frame, damaged=damaged)
-            yield from encoder.encode(frame)  # public: packets, which cross the pipe to the writer
+            self.tally.count(frame, damaged=damaged)
+            yield from self.encoder.encode(frame)  # public: packets, which cross the pipe to the writer
 
+
+def redacted(source: Source, watch: Watch, door: Door) -> Iterator[Message]:
+    """Redact and encode every frame of the source, in order: the only way from a raw picture to the pipe."""
     for raw in source.frames():  # private: decoded, and owned by the watch alone
-        yield from past_the_gate(watch.see(raw))  # private: motion, looks, tracks, hindsight; regions with evidence
-    yield from past_the_gate(watch.end())
-    yield from encoder.end()
+        yield from door.passed(watch.see(raw))  # private: motion, looks, tracks, hindsight; regions with evidence
+    yield from door.passed(watch.end())
+    yield from door.encoder.end()

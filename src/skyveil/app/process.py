@@ -46,20 +46,24 @@ _KEPT_VARIABLES: Final = (
 _LAST_WORDS: Final = 2000
 
 
+def child_environment() -> dict[str, str]:
+    """What a worker may see of our environment."""
+    return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | _ONE_THREAD
+
+
 @final
 class Worker:
     """A running worker. One thread owns it; `kill` may be called from another."""
 
     def __init__(self, begin: Begin, *, command: Sequence[str] = COMMAND, silent_s: float = SILENT_S) -> None:
         """Start the process and send it the first line. Raises WorkerFailed when it can not be started."""
-        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | _ONE_THREAD
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env=child_environment(),
                 cwd="/",
                 bufsize=0,
                 start_new_session=True,  # Ctrl-C reaches the parent, which ends its workers in order

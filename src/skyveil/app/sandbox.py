@@ -23,6 +23,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -39,6 +40,9 @@ _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _CAP_DAC_READ_SEARCH: Final = 2
+_MCL_CURRENT: Final = 1
+_MCL_FUTURE: Final = 2
+_MCL_ONFAULT: Final = 4
 
 REQUIRED: Final = frozenset({"no files", "no core", "not dumpable", "no new privileges"})
 """Without these no raw pixel is decoded; of `landlock files` and `seccomp` one must hold as well."""
@@ -111,6 +115,22 @@ def enter(readable: Iterable[Path], *, given_sockets: bool = False) -> WallRepor
         except (OSError, ValueError) as error:
             missing.append(f"{name}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
     return WallReport(tuple(holds), tuple(missing))
+
+
+def lock_memory() -> str:
+    """Keep this process's memory out of swap, as far as it is allowed; empty, or why it is not. Before `enter`.
+
+    With a limit, every library loaded after the wall would fail at the limit: so it is all or nothing.
+    """
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
+    if limit != resource.RLIM_INFINITY:
+        return f"the limit of locked memory is {limit} bytes"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(ctypes.c_int(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)) == 0:
+        return ""
+    return os.strerror(ctypes.get_errno())
 
 
 def unsupported() -> str | None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from skyveil.app.pipeline import redacted
+from skyveil.app.pipeline import Door, redacted
 from skyveil.app.tally import FileTally
 from skyveil.app.task import Task
 from skyveil.core.ids import SourceId
@@ -69,7 +69,8 @@ class Product:
         info, settings, fill = source.info, task.settings, make_fill(task.settings.fill)
         if info.kind == "still":
             still = StillWatch(finder, settings, width=info.width, height=info.height)
-            yield from redacted(source, still, fill, _StillEncoder(info.still_format or "png"), tally, settings)
+            door = Door(fill, _StillEncoder(info.still_format or "png"), tally, settings)
+            yield from redacted(source, still, door)
             return
         # Imported here: a worker that serves pictures needs no video encoder.
         from skyveil.public.encode.video import VideoEncoder
@@ -77,7 +78,7 @@ class Product:
         encoder = VideoEncoder(EncodeSettings(settings.codec, settings.preset, settings.crf), _public(info))
         fps = None if info.average_rate is None else float(info.average_rate)
         watch: Watch = VideoWatch(finder, settings, width=info.width, height=info.height, fps=fps)
-        messages = redacted(source, watch, fill, encoder, tally, settings)
+        messages = redacted(source, watch, Door(fill, encoder, tally, settings))
         yield encoder.header
         yield from _with_sound(messages, task) if settings.keep_audio else messages
 

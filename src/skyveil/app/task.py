@@ -34,12 +34,21 @@ class Begin:
 
     def line(self) -> bytes:
         """As one line of JSON."""
-        return _line({"readable": [str(path) for path in self.readable], "models": _texts(self.models)})
+        return _line(self.json())
+
+    def json(self) -> dict[str, Json]:
+        """As JSON."""
+        return {"readable": [str(path) for path in self.readable], "models": _texts(self.models)}
 
     @staticmethod
     def of(line: bytes) -> "Begin":
         """From a line; WorkerFailed when it is not one."""
-        fields = _fields(line)
+        return Begin.of_json(_fields(line))
+
+    @staticmethod
+    def of_json(value: Json) -> "Begin":
+        """From what `line` holds; WorkerFailed when it is not that."""
+        fields = _table(value)
         models = {name: Path(_text(path)) for name, path in _table(fields["models"]).items()}
         return Begin(tuple(Path(_text(path)) for path in _items(fields["readable"])), models)
 
@@ -60,7 +69,7 @@ class Task:
             "source": str(self.source),
             "sound": self.sound,
             "action": self.action,
-            "settings": {**settings_json(self.settings), "masks": [_mask_json(mask) for mask in self.settings.masks]},
+            "settings": task_settings_json(self.settings),
         }
         return _line(fields)
 
@@ -68,14 +77,14 @@ class Task:
     def of(line: bytes) -> "Task":
         """From a line; WorkerFailed when it is not one."""
         fields = _fields(line)
-        settings = _settings(_table(fields["settings"]))
+        settings = settings_from_json(fields["settings"])
         sound, action = _SOUNDS[_text(fields["sound"])], _ACTIONS[_text(fields["action"])]
         return Task(Path(_text(fields["source"])), settings, sound, action)
 
 
 def settings_json(settings: RedactSettings) -> dict[str, Json]:
     """The settings as they stand in a result: masks are counted and hashed, for they may lie where people were."""
-    masks = json.dumps([_mask_json(mask) for mask in settings.masks], sort_keys=True)
+    masks = json.dumps([mask_json(mask) for mask in settings.masks], sort_keys=True)
     return {
         "targets": [kind.name.lower() for kind in Kind if kind in settings.targets],
         "mode": settings.mode,
@@ -97,14 +106,21 @@ def with_masks(settings: RedactSettings, masks: tuple[Mask, ...]) -> RedactSetti
     return replace(settings, masks=settings.masks + masks)
 
 
-def _settings(fields: dict[str, Json]) -> RedactSettings:
+def task_settings_json(settings: RedactSettings) -> Json:
+    """The settings with their masks, for a worker."""
+    return {**settings_json(settings), "masks": [mask_json(mask) for mask in settings.masks]}
+
+
+def settings_from_json(value: Json) -> RedactSettings:
+    """The settings that a parent sent; WorkerFailed when they are none."""
+    fields = _table(value)
     preset, crf = fields["preset"], fields["crf"]
     return RedactSettings(
         targets=targets_from(_text(name) for name in _items(fields["targets"])),
         mode=_MODES[_text(fields["mode"])],
         mount=_MOUNTS[_text(fields["mount"])],
         fill=_FILLS[_text(fields["fill"])],
-        masks=tuple(_mask(value) for value in _items(fields["masks"])),
+        masks=tuple(mask_from_json(value) for value in _items(fields["masks"])),
         codec=_CODECS[_text(fields["codec"])],
         preset=None if preset is None else _text(preset),
         crf=None if crf is None else int(_number(crf)),
@@ -114,11 +130,13 @@ def _settings(fields: dict[str, Json]) -> RedactSettings:
     )
 
 
-def _mask_json(mask: Mask) -> Json:
+def mask_json(mask: Mask) -> Json:
+    """A mask, whole."""
     return {"points": [[x, y] for x, y in mask.points], "start_s": mask.start_s, "end_s": mask.end_s}
 
 
-def _mask(value: Json) -> Mask:
+def mask_from_json(value: Json) -> Mask:
+    """A mask; WorkerFailed when it is none."""
     fields = _table(value)
     pairs = [_items(point) for point in _items(fields["points"])]
     start_s, end_s = (None if fields[name] is None else _number(fields[name]) for name in ("start_s", "end_s"))

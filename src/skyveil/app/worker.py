@@ -47,13 +47,13 @@ def _plain(value: object) -> bool:
 
 def main(serving: Callable[[Mapping[str, Path]], Serve] | None = None) -> int:
     """Serve files until stdin ends. `serving` makes what serves one file; the product's own unless a test gives one."""
-    messages = _own_stdout()
+    messages = own_stdout()
     first = sys.stdin.buffer.readline()
     if not first:
         return 0
     begin = Begin.of(first)
     report = sandbox.enter((*begin.readable, *begin.models.values()))
-    _quiet_logging()
+    quiet_logging()
     wire = WireWriter(messages)
     wire.send(Walled(report.holds, report.missing))
     if not report.enough:
@@ -95,14 +95,14 @@ def _stranger(error: Exception) -> SkyveilError:
     return kind(f"unexpected {type(error).__name__} in {place}; please report it")
 
 
-def _own_stdout() -> BinaryIO:
+def own_stdout() -> BinaryIO:
     """Keep stdout for messages alone: what a library prints goes to stderr and can not break the protocol."""
     own = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(own, "wb")
 
 
-def _quiet_logging() -> None:
+def quiet_logging() -> None:
     """Warnings and worse go to stderr as plain text; no traceback, which could quote what a frame holds."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(PlainText())

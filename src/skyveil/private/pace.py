@@ -4,7 +4,7 @@ Every number was chosen by the sweeps of docs/design/engine.md, on scenes with l
 cost.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Final, final
 
@@ -39,6 +39,20 @@ class Pace:
     face_least: float
     face_scale: float
     holding: Holding
+    live: bool = False
+    """Whether frames leave one by one as soon as hindsight allows, and not in the stretch between two looks."""
+
+
+def live_pace(pace: Pace, *, hindsight: int) -> Pace:
+    """The same plan for a live camera that may wait `hindsight` frames.
+
+    A look every `hindsight` + 1 frames is the least that puts every frame between two looks before it leaves; what
+    moved after the last look and has none behind it is not decided, and would be covered tile by tile.
+    """
+    every = min(pace.look_every, hindsight + 1)
+    return replace(
+        pace, look_every=every, look_every_busy=min(every, pace.look_every_busy), hindsight=hindsight, live=True
+    )
 
 
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:

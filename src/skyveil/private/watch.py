@@ -7,7 +7,7 @@ once.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, final
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skyveil.core.geometry import BoxesXyxy, intersection, no_boxes
 from skyveil.core.kinds import Kind
-from skyveil.core.settings import RedactSettings
+from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.detect.pyramid import Area, Level, levels
@@ -23,7 +23,7 @@ from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
-from skyveil.private.pace import USUAL_FPS, Pace, pace_for
+from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.tracks import Tracks
 from skyveil.private.zones import MOVING, STILL, Zones
@@ -123,13 +123,22 @@ class _Look:
 class VideoWatch:
     """The watch of one video. One thread owns it; it forgets everything with the instance."""
 
-    def __init__(self, finder: Finds, settings: RedactSettings, *, width: int, height: int, fps: float | None) -> None:
+    def __init__(
+        self,
+        finder: Finds,
+        settings: RedactSettings,
+        *,
+        width: int,
+        height: int,
+        fps: float | None,
+        hindsight: int | None = None,
+    ) -> None:
+        """`hindsight` makes it the watch of a live camera, whose frames wait for so many others and no more."""
         self._finder = finder
         self._settings = settings
         self._width, self._height = width, height
-        self._pace: Pace = pace_for(
-            settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s
-        )
+        pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
+        self._pace: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight)
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
         again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
@@ -150,8 +159,14 @@ class VideoWatch:
         self._ring.append(waiting)
         if self._due(raw):
             self._look(waiting)
-            # Not from the last look: damaged frames are never looked at, and must not pile up.
-            yield from self._decided(raw.id.index - self._pace.hindsight)
+        elif not self._pace.live:
+            return
+        # Not from the last look: damaged frames are never looked at, and must not pile up.
+        yield from self._decided(raw.id.index - self._pace.hindsight)
+
+    def mask(self, masks: tuple[Mask, ...]) -> None:
+        """Cover these polygons from now on, also in frames that wait."""
+        self._settings = replace(self._settings, masks=masks)
 
     def end(self) -> Iterator[Decided]:
         """The frames that still wait, after a last look at the last of them."""

@@ -33,12 +33,16 @@ class EncodeSettings:
 
     `threads` = 1 costs the least CPU (x264 `ultrafast`, 768x432, ms of CPU a frame: 0.87 with 1, 0.94 with 2, 0.93 with
     its own choice of 3) and makes the output the same on every machine: x264 plans a frame differently for each number.
+    `key_every_s` is the longest media time between key frames: what a player must decode to seek, and what a new viewer
+    of a live camera waits for. `low_latency` gives every frame's packet at once.
     """
 
     codec: Codec = "h264"
     preset: str | None = None
     crf: int | None = None
     threads: int = 1
+    key_every_s: float = 10.0
+    low_latency: bool = False
 
     def __post_init__(self) -> None:
         """Raise SettingsRefused for a codec, preset, crf or thread count that does not exist."""

@@ -25,9 +25,6 @@ from skyveil.public.encode.header import AV1_PRESETS, CRF, EncodeSettings, Publi
 from skyveil.public.encode.units import without_banner
 from skyveil.public.types import RedactedFrame, RedactedPacket, sealed
 
-KEY_EVERY_S: Final = 10
-"""Longest time between key frames of media time: what a player must decode to seek."""
-
 ENCODERS: Final[dict[Codec, str]] = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}
 
 _RANGE_LIMITED, _RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
@@ -55,7 +52,7 @@ class VideoEncoder:
         self._context = _opened(settings, info, self._bit_depth)
         self._pixel_format = self._context.pix_fmt
         self._codec = settings.codec
-        self._clock = _Clock(info.time_base, _nominal_rate(info))
+        self._clock = _Clock(info.time_base, _nominal_rate(info), key_every_s=settings.key_every_s)
         self.header = StreamHeader(
             codec=settings.codec,
             width=info.width,
@@ -124,9 +121,9 @@ class VideoEncoder:
 class _Clock:
     """Times of the frames that went in: how long each is shown, and when a key frame is due."""
 
-    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
+    def __init__(self, time_base: Fraction, rate: Fraction, *, key_every_s: float) -> None:
         self._gap = max(1, round(1 / (rate * time_base)))
-        self._key_every = KEY_EVERY_S / time_base
+        self._key_every = Fraction(key_every_s) / time_base
         self.frames = 0
         self._last: int | None = None
         self._last_key: int | None = None
@@ -166,7 +163,7 @@ def _opened(settings: EncodeSettings, info: PublicStreamInfo, bit_depth: int) ->
     context.sample_aspect_ratio = info.sample_aspect
     context.color_range = _RANGE_FULL if info.full_range else _RANGE_LIMITED
     context.color_primaries, context.color_trc, context.colorspace = info.color
-    context.gop_size = max(1, int(_nominal_rate(info) * KEY_EVERY_S))
+    context.gop_size = max(1, int(_nominal_rate(info) * Fraction(settings.key_every_s)))
     context.thread_count = settings.threads
     context.flags |= Flags.global_header | Flags.bitexact
     context.options = _OPTIONS[settings.codec](settings)
@@ -182,9 +179,10 @@ def _opened(settings: EncodeSettings, info: PublicStreamInfo, bit_depth: int) ->
 
 def _h264(settings: EncodeSettings) -> dict[str, str]:
     preset = settings.preset or "fast"
-    looks_ahead = preset not in _WITHOUT_MBTREE
+    looks_ahead = preset not in _WITHOUT_MBTREE and not settings.low_latency
     return {
         "preset": preset,
+        **({"tune": "zerolatency"} if settings.low_latency else {}),
         **({"x264-params": "asm=avx2"} if looks_ahead and cv2.checkHardwareSupport(_CV_CPU_AVX512) else {}),
         "crf": str(settings.crf or CRF["h264"][0]),
         "a53cc": "0",

@@ -1,0 +1,347 @@
+"""The process of one camera: `python -m skyveil.app.camera`. App, behind the wall.
+
+stdin is one end of a socket pair on which the parent gives orders and connections; stdout takes `public.wire`
+messages; stderr takes plain text. The wall is raised before the camera is reached and before the libraries that
+compute are imported. The end of the parent ends the process.
+"""
+
+import os
+import random
+import socket
+import ssl
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+from skyveil.app import sandbox
+from skyveil.app.camera_line import masks_from, spec_from
+from skyveil.app.control import Control, Order, SocketConnection, secured
+from skyveil.app.task import Begin
+from skyveil.app.worker import own_stdout, quiet_logging
+from skyveil.core.camera import CameraSpec
+from skyveil.core.errors import SkyveilError, WorkerFailed
+from skyveil.core.health import CameraState, CameraUnavailable, Cause
+from skyveil.core.settings import Mask
+from skyveil.public.wire import Dial, DialPorts, Epoch, Failed, Message, Pulse, Walled, WireWriter
+
+if TYPE_CHECKING:
+    from skyveil.app.live import Live
+
+PULSE_S: Final = 0.5
+STALE_S: Final = 2.0
+COVERED_S: Final = 5.0
+DIAL_S: Final = 8.0
+BACK_OFF_S: Final = (1.0, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits between two attempts to reach a camera; each varies by a quarter, so that a site does not come back at once."""
+_EPOCH_S: Final = 0.5
+_TROUBLES: Final = {"dns": Cause.WRONG_ADDRESS, "refused": Cause.WRONG_ADDRESS, "unreachable": Cause.WRONG_ADDRESS}
+_STATES: Final = {
+    Cause.WRONG_PASSWORD: CameraState.REFUSED,
+    Cause.UNSUPPORTED_CODEC: CameraState.UNSUPPORTED,
+    Cause.FROZEN: CameraState.STALE,
+    Cause.NO_KEY_FRAME: CameraState.STALE,
+    Cause.GARBAGE: CameraState.STALE,
+}
+LiveFactory: TypeAlias = "Callable[[Mapping[str, Path], CameraSpec], Live]"
+
+
+@final
+class Stopped(Exception):
+    """The parent asked the process to end."""
+
+
+@final
+@dataclass(slots=True)
+class _Counts:
+    """What a pulse tells."""
+
+    frames: int = 0
+    whole: int = 0
+    dropped: int = 0
+    behind_s: float = 0.0
+
+
+@final
+class CameraProcess:
+    """Keeps one camera going until it is told to stop. One thread owns it."""
+
+    def __init__(
+        self, spec: CameraSpec, live: "Live", control: Control, wire: WireWriter, tls: ssl.SSLContext | None
+    ) -> None:
+        self._spec = spec
+        self._live = live
+        self._control = control
+        self._wire = wire
+        self._tls = tls
+        self._dials = 0
+        self._answers: deque[Order] = deque()
+        self._masks: tuple[Mask, ...] | None = None
+        self._counts = _Counts()
+        self._times: deque[float] = deque(maxlen=1000)
+        self._state, self._cause = CameraState.STARTING, Cause.CONNECTING
+        self._pulse_s = self._left_s = self._covered_s = 0.0
+        self._epoch: tuple[int, float] | None = None
+
+    def run(self) -> None:
+        """Reach the camera again and again, with patience; ends when the parent says so."""
+        failures = 0
+        try:
+            while True:
+                began_s = time.monotonic()
+                try:
+                    self._run_once()
+                except CameraUnavailable as error:
+                    # A connection that held for a while starts the patience anew.
+                    failures = 0 if time.monotonic() - began_s > 30 else failures
+                    self._say(_STATES.get(error.cause, CameraState.UNREACHABLE), error.cause)
+                wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
+                failures += 1
+                until_s = time.monotonic() + wait_s
+                while time.monotonic() < until_s:
+                    self._listen(0.1)
+                    self._pulse()
+        except Stopped:
+            return
+
+    def _run_once(self) -> None:
+        """Show the camera until it fails; raises CameraUnavailable."""
+        with closing(self._live.opened(self._dial, self._dial_udp)) as source:
+            for arrived in source.frames():
+                self._counts.dropped = self._live.dropped_before + source.dropped
+                self._listen(0.0)
+                if arrived is not None:
+                    for message in self._live.seen(arrived):
+                        self._send(message)
+                    self._note()
+                self._judge()
+                self._pulse()
+
+    def _note(self) -> None:
+        """Take over what the live chain counted since it was asked last."""
+        for left in self._live.left():
+            self._counts.frames += 1
+            self._counts.whole += left.whole
+            self._counts.behind_s = max(0.0, left.left_s - left.arrival_s)
+            self._times.append(left.left_s)
+            self._left_s = left.left_s
+            if not left.whole:
+                self._covered_s = 0.0
+            elif not self._covered_s:
+                self._covered_s = left.left_s
+            self._tell_epoch(left.pts, time.time() - (time.monotonic() - left.arrival_s))
+
+    def _judge(self) -> None:
+        """The state of a camera that is connected."""
+        now_s = time.monotonic()
+        if self._covered_s and now_s - self._covered_s > COVERED_S:
+            self._say(CameraState.COVERED, self._live.trouble or Cause.DETECTOR_LATE)
+        elif now_s - self._left_s <= STALE_S:
+            self._say(CameraState.LIVE, Cause.OK)
+        elif self._state in (CameraState.LIVE, CameraState.COVERED):
+            self._say(CameraState.STALE, Cause.FROZEN)
+
+    def _say(self, state: CameraState, cause: Cause) -> None:
+        if (state, cause) != (self._state, self._cause):
+            self._state, self._cause = state, cause
+            self._pulse_s = 0.0
+            self._pulse()
+
+    def _pulse(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._pulse_s < PULSE_S:
+            return
+        self._pulse_s = now_s
+        recent = [one for one in self._times if now_s - one <= 2.0]
+        self._wire.send(
+            Pulse(
+                state=self._state,
+                cause=self._cause,
+                fps=len(recent) / 2.0,
+                behind_s=self._counts.behind_s,
+                frames=self._counts.frames,
+                dropped=self._counts.dropped,
+                whole=self._counts.whole,
+                rss_bytes=_rss_bytes(),
+                descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 (names only)
+                clock_offset_s=None,
+            )
+        )
+
+    def _tell_epoch(self, pts: int, wall_s: float) -> None:
+        """Say which wall time a presentation time has; again when the wall clock was set."""
+        if self._epoch is not None:
+            expected_s = self._epoch[1] + (pts - self._epoch[0]) / 90_000
+            if abs(expected_s - wall_s) < _EPOCH_S:
+                return
+        self._epoch = (pts, wall_s)
+        self._wire.send(Epoch(pts, wall_s))
+
+    def _send(self, message: Message) -> None:
+        self._wire.send(message)
+
+    # --- orders -------------------------------------------------------------------------------------------------------
+
+    def _listen(self, wait_s: float) -> None:
+        """Take the orders that are there."""
+        for order in self._control.orders(wait_s):
+            if "stop" in order:
+                raise Stopped
+            if "masks" in order:
+                self._live.mask(masks_from(order["masks"]))
+            if "dialled" in order:
+                self._answers.append(order)
+
+    def _answer(self) -> Order:
+        """What the parent says to the last `Dial`."""
+        until_s = time.monotonic() + DIAL_S
+        while time.monotonic() < until_s:
+            while self._answers:
+                order = self._answers.popleft()
+                if order["dialled"] == self._dials:
+                    return order
+                for given in self._control.taken(_descriptors(order)):
+                    given.close()
+            self._listen(0.1)
+            self._pulse()
+        raise CameraUnavailable(Cause.WRONG_ADDRESS)
+
+    def _asked(self, message: Dial) -> list[socket.socket]:
+        self._wire.send(message)
+        order = self._answer()
+        if "error" in order:
+            raise CameraUnavailable(_TROUBLES.get(str(order["error"]), Cause.WRONG_ADDRESS))
+        return self._control.taken(_descriptors(order))
+
+    def _dial(self) -> SocketConnection:
+        self._dials += 1
+        (given,) = self._asked(Dial(self._dials, "tcp"))
+        if self._tls is not None:
+            given = secured(given, self._tls, self._spec.source.host)
+        return SocketConnection(given)
+
+    def _dial_udp(self) -> "_Udp":
+        self._dials += 1
+        first, second = self._asked(Dial(self._dials, "udp"))
+        return _Udp(first, second, self._bind)
+
+    def _bind(self, rtp_port: int, rtcp_port: int) -> None:
+        self._wire.send(DialPorts(self._dials, rtp_port, rtcp_port))
+        if "error" in self._answer():
+            raise CameraUnavailable(Cause.WRONG_ADDRESS)
+
+
+@final
+class _Udp:
+    """Two given UDP sockets."""
+
+    def __init__(self, first: socket.socket, second: socket.socket, bind: Callable[[int, int], None]) -> None:
+        from skyveil.private.capture.live.connection import Connection
+
+        self.ports = (int(first.getsockname()[1]), int(second.getsockname()[1]))
+        self.rtp: Connection = SocketConnection(first)
+        self.rtcp: Connection = SocketConnection(second)
+        self._bind = bind
+
+    def bind(self, rtp_port: int, rtcp_port: int) -> None:
+        """Tie the sockets to these ports of the camera."""
+        self._bind(rtp_port, rtcp_port)
+
+
+def _descriptors(order: Order) -> int:
+    number = order.get("sockets", 0)
+    return number if isinstance(number, int) else 0
+
+
+def _tls_context(spec: CameraSpec) -> ssl.SSLContext | None:
+    """How to check the camera's certificate; made before the wall, which lets no certificate be read."""
+    if spec.source.scheme not in ("rtsps", "https"):
+        return None
+    context = ssl.create_default_context(cafile=None if spec.ca_file is None else str(spec.ca_file))
+    if not spec.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _rss_bytes() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (a file of the kernel, read every half second)
+        return int(file.read().split()[1]) * 4096
+
+
+def _orders_at_start(control: Control) -> Iterator[Order]:
+    until_s = time.monotonic() + 30
+    while time.monotonic() < until_s:
+        yield from control.orders(1.0)
+    raise WorkerFailed("the parent gave no camera within 30 s")
+
+
+def main(making: "LiveFactory | None" = None) -> int:
+    """Serve one camera until told to stop. `making` makes what sees and encodes; the product's own unless a test's."""
+    wire = WireWriter(own_stdout())
+    control = Control(socket.socket(fileno=os.dup(0)))
+    begin: Begin | None = None
+    spec: CameraSpec | None = None
+    try:
+        for order in _orders_at_start(control):
+            if "begin" in order:
+                begin = Begin.of_json(order["begin"])
+            if "camera" in order:
+                spec = spec_from(order["camera"])
+            if begin is not None and spec is not None:
+                break
+        if begin is None or spec is None:
+            return 1
+        locked = sandbox.lock_memory()
+        readable = (*begin.readable, *begin.models.values())
+        if spec.source.scheme == "file":
+            readable = (*readable, Path(spec.source.path))
+        process = _walled(wire, control, spec, begin, readable, locked, making or _product)
+        if process is None:
+            return 1
+        process.run()
+    except SkyveilError as error:
+        wire.send(Failed.of(error))
+        return 1
+    return 0
+
+
+def _walled(
+    wire: WireWriter,
+    control: Control,
+    spec: CameraSpec,
+    begin: Begin,
+    readable: tuple[Path, ...],
+    locked: str,
+    making: "LiveFactory",
+) -> CameraProcess | None:
+    """Raise the wall, say so, and make what stands behind it; None when the wall has holes."""
+    tls = _tls_context(spec)  # behind the wall no certificate can be read
+    report = sandbox.enter(readable, given_sockets=True)
+    quiet_logging()
+    report = (
+        replace(report, holds=(*report.holds, "memory locked"))
+        if not locked
+        else replace(report, missing=(*report.missing, f"memory locked: {locked}"))
+    )
+    wire.send(Walled(report.holds, report.missing))
+    if not report.enough:
+        wire.send(Failed.of(WorkerFailed(f"the wall around raw pixels has holes: {'; '.join(report.missing)}")))
+        return None
+    return CameraProcess(spec, making(begin.models, spec), control, wire, tls)
+
+
+def _product(models: Mapping[str, Path], spec: CameraSpec) -> "Live":
+    """The product's own chain, imported behind the wall."""
+    from skyveil.app.live import Live
+    from skyveil.private.detect.finder import Finder
+
+    return Live(spec, Finder(models, precision=spec.settings.precision, shapes="fixed"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

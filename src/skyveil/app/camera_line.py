@@ -1,0 +1,72 @@
+"""A camera as the JSON that crosses the control socket, and back. App; both sides of the wall import it."""
+
+from pathlib import Path
+from typing import Final
+
+from skyveil.app.task import Json, mask_from_json, mask_json, settings_from_json, task_settings_json
+from skyveil.core.camera import CameraSpec, Transport
+from skyveil.core.errors import WorkerFailed
+from skyveil.core.ids import camera_id
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.core.settings import Mask
+
+_TRANSPORTS: Final[dict[str, Transport]] = {"auto": "auto", "tcp": "tcp", "udp": "udp"}
+
+
+def spec_json(spec: CameraSpec) -> dict[str, Json]:
+    """The camera with its password in clear: for the control socket, and nothing else."""
+    return {
+        "id": spec.id,
+        "source": spec.source.reveal(),
+        "username": spec.username,
+        "password": None if spec.password is None else spec.password.reveal(),
+        "transport": spec.transport,
+        "settings": task_settings_json(spec.settings),
+        "hindsight": spec.hindsight,
+        "preset": spec.preset,
+        "crf": spec.crf,
+        "max_fps": spec.max_fps,
+        "key_every_s": spec.key_every_s,
+        "ca_file": None if spec.ca_file is None else str(spec.ca_file),
+        "verify_tls": spec.verify_tls,
+    }
+
+
+def spec_from(value: Json) -> CameraSpec:
+    """The camera; WorkerFailed when it is none."""
+    if not isinstance(value, dict):
+        raise WorkerFailed("expected a camera on the control socket")
+    password, crf, max_fps, ca_file = value["password"], value["crf"], value["max_fps"], value["ca_file"]
+    return CameraSpec(
+        id=camera_id(str(value["id"])),
+        source=SafeUrl(str(value["source"])),
+        username=None if value["username"] is None else str(value["username"]),
+        password=None if password is None else Secret(str(password)),
+        transport=_TRANSPORTS[str(value["transport"])],
+        settings=settings_from_json(value["settings"]),
+        hindsight=int(_number(value["hindsight"])),
+        preset=str(value["preset"]),
+        crf=None if crf is None else int(_number(crf)),
+        max_fps=None if max_fps is None else _number(max_fps),
+        key_every_s=_number(value["key_every_s"]),
+        ca_file=None if ca_file is None else Path(str(ca_file)),
+        verify_tls=value["verify_tls"] is True,
+    )
+
+
+def masks_json(masks: tuple[Mask, ...]) -> Json:
+    """Masks, for the control socket."""
+    return [mask_json(mask) for mask in masks]
+
+
+def masks_from(value: Json) -> tuple[Mask, ...]:
+    """Masks from the control socket; WorkerFailed when they are none."""
+    if not isinstance(value, list):
+        raise WorkerFailed("expected masks on the control socket")
+    return tuple(mask_from_json(one) for one in value)
+
+
+def _number(value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WorkerFailed("expected a number on the control socket")
+    return float(value)

@@ -1,0 +1,159 @@
+"""What a camera process does with one picture after another. App, behind the wall."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final, final
+
+from skyveil.app.pipeline import Door
+from skyveil.core.camera import CameraSpec
+from skyveil.core.errors import BoundaryViolated
+from skyveil.core.health import Cause
+from skyveil.core.settings import Mask
+from skyveil.gate.fill import make_fill
+from skyveil.private.capture.live.connection import DialTcp, DialUdp
+from skyveil.private.capture.live.source import Arrived, Given, LiveSource, Shape, open_live
+from skyveil.private.capture.live.timeline import TIME_BASE
+from skyveil.private.frame import RawFrame
+from skyveil.private.regions import whole_frame
+from skyveil.private.watch import Decided, Finds, VideoWatch
+from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
+from skyveil.public.encode.video import VideoEncoder
+from skyveil.public.types import RedactedFrame
+from skyveil.public.wire import Message
+
+log: Final = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A frame that left: when its picture arrived and when it left (monotonic), and whether all of it was covered."""
+
+    pts: int
+    arrival_s: float
+    left_s: float
+    whole: bool
+
+
+@final
+class _Chain:
+    """Watch, gate and encoder for pictures of one shape."""
+
+    def __init__(self, spec: CameraSpec, finder: Finds, shape: Shape, tally: "Live") -> None:
+        settings = replace(spec.settings, masks=_scaled(spec.settings.masks, shape))
+        self.shape = shape
+        self.encoder = VideoEncoder(
+            EncodeSettings("h264", spec.preset, spec.crf, key_every_s=spec.key_every_s, low_latency=True),
+            PublicStreamInfo(
+                width=shape.width,
+                height=shape.height,
+                time_base=TIME_BASE,
+                average_rate=None if spec.max_fps is None else Fraction(spec.max_fps).limit_denominator(100),
+                sample_aspect=shape.sample_aspect,
+                bit_depth=8,
+                full_range=shape.full_range,
+                color=shape.color,
+            ),
+        )
+        self.door = Door(make_fill(settings.fill), self.encoder, tally, settings)
+        self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
+        self._masks = settings.masks
+        self.watch = self._new_watch()
+
+    def _new_watch(self) -> VideoWatch:
+        return VideoWatch(
+            self._finder,
+            replace(self.door.settings, masks=self._masks),
+            width=self.shape.width,
+            height=self.shape.height,
+            fps=self._fps,
+            hindsight=self._hindsight,
+        )
+
+    def mask(self, masks: tuple[Mask, ...]) -> None:
+        self._masks = _scaled(masks, self.shape)
+        self.watch.mask(self._masks)
+
+    def begin_anew(self) -> None:
+        """Forget everything that was seen; frames that waited never leave."""
+        self.watch = self._new_watch()
+
+
+@final
+class Live:
+    """Sees, covers and encodes the pictures of one camera. One thread owns it."""
+
+    def __init__(self, spec: CameraSpec, finder: Finds) -> None:
+        self._spec = spec
+        self._finder = finder
+        self._given = Given(spec)
+        self._chain: _Chain | None = None
+        self._source: LiveSource | None = None
+        self._arrivals: dict[int, float] = {}
+        self._left: list[Left] = []
+        self.dropped_before = 0
+        self.trouble: Cause | None = None
+        """Why whole pictures are covered, when it is not for lack of time."""
+
+    def opened(self, dial: DialTcp, dial_udp: DialUdp) -> LiveSource:
+        """Reach the camera; raises CameraUnavailable. What was seen before is forgotten: the scene may have changed."""
+        if self._source is not None:
+            self.dropped_before += self._source.dropped
+            self._source = None
+        self._source = open_live(self._spec, self._given, dial, dial_udp)
+        if self._chain is not None:
+            self._chain.begin_anew()
+            self._arrivals.clear()
+        return self._source
+
+    def mask(self, masks: tuple[Mask, ...]) -> None:
+        """Cover these polygons (shares of the picture) from the next frame on."""
+        self._spec = replace(self._spec, settings=replace(self._spec.settings, masks=masks))
+        if self._chain is not None:
+            self._chain.mask(masks)
+
+    def seen(self, arrived: Arrived) -> Iterator[Message]:
+        """Take a picture; gives the messages that are ready to leave."""
+        chain = self._chain
+        if chain is None or chain.shape != arrived.shape:
+            chain = self._chain = _Chain(self._spec, self._finder, arrived.shape, self)
+            self._arrivals.clear()
+            yield chain.encoder.header
+        self._arrivals[arrived.raw.id.index] = arrived.arrival_s
+        yield from chain.door.passed(self._decided(chain, arrived.raw))
+
+    def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
+        """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""
+        try:
+            yield from chain.watch.see(raw)
+        except BoundaryViolated:
+            raise
+        except Exception as error:
+            # A detector may fail in any way that its libraries know. It never yields a clear picture.
+            log.warning("the detector failed: %s", type(error).__name__)
+            self.trouble = Cause.DETECTOR_FAILED
+            chain.begin_anew()
+            yield raw, whole_frame(raw.id)
+        else:
+            self.trouble = None
+
+    def count(self, frame: RedactedFrame, *, damaged: bool) -> None:
+        """Take a frame that passed the gate."""
+        del damaged  # covered wholly, and counted as such
+        arrival_s = self._arrivals.pop(frame.id.index, time.monotonic())
+        self._left.append(Left(frame.time.ticks, arrival_s, time.monotonic(), frame.whole))
+
+    def left(self) -> list[Left]:
+        """The frames that left since this was asked last."""
+        left, self._left = self._left, []
+        return left
+
+
+def _scaled(masks: tuple[Mask, ...], shape: Shape) -> tuple[Mask, ...]:
+    """Masks in shares of the picture as masks in pixels."""
+    return tuple(
+        replace(mask, points=tuple((x * shape.width, y * shape.height) for x, y in mask.points)) for mask in masks
+    )

@@ -1,0 +1,366 @@
+"""Keeps one process per camera alive. App, parent side.
+
+Each camera has a thread that reads its pipe; one more thread watches the wall-clock of all. What a process sends goes
+to `on_message` on that camera's thread. A process that says nothing for 5 s is killed, one that ended is started again:
+at once the first time, then with growing waits, and after many times in ten minutes once in a while only.
+"""
+
+import io
+import json
+import logging
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Final, final
+
+from skyveil.app.camera_line import masks_json, spec_json
+from skyveil.app.dial import Dialer, DialFailed
+from skyveil.app.process import child_environment
+from skyveil.app.task import Begin, Json
+from skyveil.core.camera import CameraSpec
+from skyveil.core.errors import WorkerFailed
+from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.ids import CameraId
+from skyveil.public.wire import Dial, DialPorts, Failed, Message, Pulse, Walled, WireReader
+
+log: Final = logging.getLogger(__name__)
+
+COMMAND: Final = (sys.executable, "-P", "-m", "skyveil.app.camera")
+STALE_S: Final = 2.0
+SILENT_S: Final = 5.0
+"""A process tells a pulse every half second; the slowest single step measured, compiling a network, takes under 2 s."""
+STARTING_S: Final = 30.0
+"""A process that has not told its first pulse yet may take this long: many cameras may start at once."""
+STOP_S: Final = 4.0
+RESTART_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+BUDGET: Final = 10
+BUDGET_SPAN_S: Final = 600.0
+_FAILED_RETRY_S: Final = 120.0
+_CHECK_S: Final = 0.2
+_STAGGER_S: Final = 0.15
+"""Between the starts of two cameras: starting costs most of a second of CPU."""
+
+
+@final
+@dataclass(slots=True)
+class _Process:
+    """One run of a camera's process."""
+
+    popen: "subprocess.Popen[bytes]"
+    channel: socket.socket
+    stdout: IO[bytes]
+    started_s: float
+    heard_s: float | None = None
+
+
+@final
+class _Camera:
+    """One camera's process, restarted as needed. Its own thread reads; `stop`, `mask` and `check` come from others."""
+
+    def __init__(self, spec: CameraSpec, owner: "Supervisor", delay_s: float) -> None:
+        self.spec = spec
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._process: _Process | None = None
+        self._restarts = 0
+        self._deaths: deque[float] = deque(maxlen=BUDGET)
+        self._delay_s = delay_s
+        self._dialer = Dialer(spec.source)
+        self.health = CameraHealth(spec.id, CameraState.STARTING, Cause.CONNECTING, time.time())
+        self._frame_s: float | None = None
+        self._frames_before = 0
+        self._last_pulse: Pulse | None = None
+        self._killed_as = Cause.PROCESS_DIED
+        self._thread = threading.Thread(target=self._run, name=f"camera-{spec.id}", daemon=True)
+        self._thread.start()
+
+    # --- from other threads -------------------------------------------------------------------------------------------
+
+    def mask(self, spec: CameraSpec) -> None:
+        """Cover other masks from the next frame on."""
+        self.spec = spec
+        self._order({"masks": masks_json(spec.settings.masks)})
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to end; `join` waits for it."""
+        self._stopping.set()
+        self._order({"stop": True})
+
+    def join(self, until_s: float) -> None:
+        """Wait until process and thread are gone; after `until_s` (monotonic) the process is killed."""
+        self._thread.join(max(0.0, until_s - time.monotonic()))
+        if self._thread.is_alive():
+            self._kill(Cause.PROCESS_SILENT)
+            self._thread.join(5)
+
+    def check(self, now_s: float) -> None:
+        """Notice silence: stale after 2 s, killed after 5."""
+        process = self._process
+        if process is None or self._stopping.is_set():
+            return
+        if process.heard_s is None:
+            if now_s - process.started_s > STARTING_S:
+                self._kill(Cause.PROCESS_SILENT)
+            return
+        silent_s = now_s - process.heard_s
+        if silent_s > SILENT_S:
+            self._kill(Cause.PROCESS_SILENT)
+        elif silent_s > STALE_S and self.health.state in (CameraState.LIVE, CameraState.COVERED):
+            self._tell(CameraState.STALE, Cause.PROCESS_SILENT)
+        self.health = replace(self.health, age_s=None if self._frame_s is None else now_s - self._frame_s)
+
+    # --- this camera's thread -----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait_s = self._delay_s
+        while not self._stopping.wait(wait_s):
+            try:
+                self._one_life()
+            except (WorkerFailed, OSError) as error:
+                log.warning("camera %s: %s", self.spec.id, error)
+            if self._stopping.is_set():
+                break
+            now_s = time.monotonic()
+            self._restarts += 1
+            self._deaths.append(now_s)
+            spent = len(self._deaths) == BUDGET and now_s - self._deaths[0] < BUDGET_SPAN_S
+            recent = sum(now_s - one < 60 for one in self._deaths)
+            wait_s = RESTART_S[min(recent - 1, len(RESTART_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
+            if spent:
+                wait_s = _FAILED_RETRY_S
+            self._tell(
+                CameraState.FAILED if spent else CameraState.STARTING,
+                Cause.RESTART_BUDGET if spent else self._killed_as,
+            )
+            self._killed_as = Cause.PROCESS_DIED
+        self._tell(CameraState.STOPPED, Cause.OK)
+
+    def _one_life(self) -> None:
+        """Start the process and read it until it ends."""
+        process = self._started()
+        try:
+            self._order({"begin": Begin(self._owner.readable, self._owner.models).json()})
+            self._order({"camera": spec_json(self.spec)})
+            for message in WireReader(io.BufferedReader(_Heard(process.stdout), 1 << 18)):
+                process.heard_s = process.heard_s or (time.monotonic() if isinstance(message, Pulse) else None)
+                if process.heard_s is not None:
+                    process.heard_s = time.monotonic()
+                self._take(message)
+        finally:
+            with self._lock:
+                self._process = None
+            process.popen.kill()
+            process.popen.wait()
+            process.stdout.close()
+            process.channel.close()
+            self._dialer.forget()
+            self._frames_before += 0 if self._last_pulse is None else self._last_pulse.frames
+            self._last_pulse = None
+
+    def _started(self) -> _Process:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            popen = subprocess.Popen(  # noqa: S603 (our own module)
+                self._owner.command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=child_environment(),
+                cwd="/",
+                bufsize=0,
+                start_new_session=True,
+            )
+        assert popen.stdout is not None  # noqa: S101 (a pipe was asked for)
+        ours.settimeout(2.0)
+        process = _Process(popen, ours, popen.stdout, time.monotonic())
+        with self._lock:
+            self._process = process
+        return process
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Pulse():
+                self._last_pulse = message
+                self._pulse(message)
+            case Dial():
+                # In a thread of its own: a slow name server must not keep us from hearing the process.
+                threading.Thread(target=self._dial, args=(message,), name=f"dial-{self.spec.id}", daemon=True).start()
+            case DialPorts():
+                self._bind(message)
+            case Failed():
+                log.warning("camera %s: %s", self.spec.id, message.message)
+            case Walled():
+                self._owner.walls[self.spec.id] = message
+            case _:
+                self._owner.on_message(self.spec.id, message)
+
+    def _pulse(self, pulse: Pulse) -> None:
+        now_s = time.monotonic()
+        if pulse.fps > 0:
+            self._frame_s = now_s
+        same = (pulse.state, pulse.cause) == (self.health.state, self.health.cause)
+        self.health = CameraHealth(
+            camera=self.spec.id,
+            state=pulse.state,
+            cause=pulse.cause,
+            since_s=self.health.since_s if same else time.time(),
+            fps=pulse.fps,
+            age_s=None if self._frame_s is None else now_s - self._frame_s,
+            frames=self._frames_before + pulse.frames,
+            dropped=pulse.dropped,
+            whole=pulse.whole,
+            restarts=self._restarts,
+            rss_bytes=pulse.rss_bytes,
+            descriptors=pulse.descriptors,
+            clock_offset_s=pulse.clock_offset_s,
+        )
+        self._owner.on_health(self.health)
+
+    def _tell(self, state: CameraState, cause: Cause) -> None:
+        same = (state, cause) == (self.health.state, self.health.cause)
+        since_s = self.health.since_s if same else time.time()
+        self.health = replace(self.health, state=state, cause=cause, since_s=since_s, fps=0.0, restarts=self._restarts)
+        self._owner.on_health(self.health)
+
+    def _dial(self, wish: Dial) -> None:
+        try:
+            if wish.transport == "tcp":
+                given: tuple[socket.socket, ...] = (self._dialer.tcp(),)
+                self._hand_over(wish.number, given)
+                given[0].close()
+            else:
+                # Our ends stay open until the camera's ports are known.
+                self._hand_over(wish.number, self._dialer.udp(wish.number))
+        except DialFailed as error:
+            self._order({"dialled": wish.number, "error": error.trouble})
+
+    def _bind(self, ports: DialPorts) -> None:
+        try:
+            self._dialer.bind(ports.number, ports.rtp_port, ports.rtcp_port)
+            self._order({"dialled": ports.number})
+        except DialFailed as error:
+            self._order({"dialled": ports.number, "error": error.trouble})
+
+    def _hand_over(self, number: int, sockets: Sequence[socket.socket]) -> None:
+        line = json.dumps({"dialled": number, "sockets": len(sockets)}).encode() + b"\n"
+        with self._lock, suppress(OSError):
+            if self._process is not None:
+                socket.send_fds(self._process.channel, [line], [one.fileno() for one in sockets])
+
+    def _order(self, order: dict[str, Json]) -> None:
+        """Send an order; a process that is gone needs none."""
+        with self._lock, suppress(OSError):
+            if self._process is not None:
+                self._process.channel.sendall(json.dumps(order).encode() + b"\n")
+
+    def _kill(self, cause: Cause) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._killed_as = cause
+                # A stopped process hears nothing but this.
+                with suppress(ProcessLookupError):
+                    os.kill(self._process.popen.pid, signal.SIGKILL)
+
+
+@final
+class Supervisor:
+    """Runs the cameras that it is given. `apply`, `health` and `close` may be called from any one thread at a time."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Path],
+        *,
+        on_message: Callable[[CameraId, Message], None],
+        on_health: Callable[[CameraHealth], None],
+        command: Sequence[str] = COMMAND,
+        readable: tuple[Path, ...] = (),
+    ) -> None:
+        """Both callbacks come on the camera's own thread, and must not block for long."""
+        self.models = dict(models)
+        self.command = tuple(command)
+        self.readable = readable
+        self.on_message = on_message
+        self.on_health = on_health
+        self.walls: dict[CameraId, Walled] = {}
+        """What each camera's process said of the wall around it."""
+        self._cameras: dict[CameraId, _Camera] = {}
+        self._closed = threading.Event()
+        self._watchdog = threading.Thread(target=self._watch, name="camera-watchdog", daemon=True)
+        self._watchdog.start()
+
+    def apply(self, specs: Mapping[CameraId, CameraSpec]) -> None:
+        """Run these cameras and no others. A camera that did not change is not disturbed; new masks cover at once."""
+        leaving = [
+            camera
+            for name, camera in self._cameras.items()
+            if name not in specs or _unmasked(specs[name]) != _unmasked(camera.spec)
+        ]
+        for camera in leaving:
+            camera.ask_to_stop()
+        until_s = time.monotonic() + STOP_S
+        for camera in leaving:
+            camera.join(until_s)
+            del self._cameras[camera.spec.id]
+        delay_s = 0.0
+        for name, spec in specs.items():
+            running = self._cameras.get(name)
+            if running is None:
+                self._cameras[name] = _Camera(spec, self, delay_s)
+                delay_s += _STAGGER_S
+            elif running.spec != spec:
+                running.mask(spec)
+
+    def health(self) -> dict[CameraId, CameraHealth]:
+        """The health of every camera now."""
+        return {name: camera.health for name, camera in tuple(self._cameras.items())}
+
+    def process_id(self, camera: CameraId) -> int | None:
+        """The process of a camera, for tests and `doctor`; None while there is none."""
+        process = self._cameras[camera]._process  # noqa: SLF001 (one class in two)
+        return None if process is None else process.popen.pid
+
+    def close(self) -> None:
+        """End every camera, within 5 s."""
+        self._closed.set()
+        self.apply({})
+        self._watchdog.join(5)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_CHECK_S):
+            now_s = time.monotonic()
+            for camera in tuple(self._cameras.values()):
+                camera.check(now_s)
+
+
+def _unmasked(spec: CameraSpec) -> CameraSpec:
+    return replace(spec, settings=replace(spec.settings, masks=()))
+
+
+@final
+class _Heard(io.RawIOBase):
+    """The process's stdout, which never waits for more than is there."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
+        """Read what is there, waiting for the first byte."""
+        select.select([self._stream], [], [])
+        return os.readv(self._stream.fileno(), [buffer])
