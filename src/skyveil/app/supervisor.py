@@ -305,7 +305,7 @@ class Supervisor:
         leaving = [
             camera
             for name, camera in self._cameras.items()
-            if name not in specs or _unmasked(specs[name]) != _unmasked(camera.spec)
+            if name not in specs or _besides_masks(specs[name]) != _besides_masks(camera.spec)
         ]
         for camera in leaving:
             camera.ask_to_stop()
@@ -344,7 +344,7 @@ class Supervisor:
                 camera.check(now_s)
 
 
-def _unmasked(spec: CameraSpec) -> CameraSpec:
+def _besides_masks(spec: CameraSpec) -> CameraSpec:
     return replace(spec, settings=replace(spec.settings, masks=()))
 
 

@@ -26,7 +26,7 @@ from skyveil.private.motion import MotionTest, Small
 from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.tracks import Tracks
-from skyveil.private.zones import MOVING, STILL, Zones
+from skyveil.private.zones import MOVING, STILL, Zones, plate_like
 
 Decided = tuple[RawFrame, Regions]
 """A frame and what to cover in it."""
@@ -41,10 +41,6 @@ _CUT_OFF: Final = 0.7
 """Width to height up to which a box shows legs, too."""
 _SURE: Final = 0.3
 """A face of this score counts wherever it is."""
-_PLATE_HEIGHT: Final = 0.15
-"""Highest plate, as a share of the picture's height: a vehicle that shows a higher one fills the picture."""
-_PLATE_NARROW: Final = 0.7
-"""Least width of a plate as a share of its height: motorcycles' plates of two lines, seen at an angle."""
 _UPPER: Final = 0.6
 """Share of an upright person's box in which a face may lie."""
 
@@ -234,7 +230,7 @@ class VideoWatch:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
         seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
         self._hold(Kind.PLATE, raw, areas)
-        plates = [boxes.only(_plate_like(boxes.xyxy, self._height)) for boxes in seen]
+        plates = [boxes.only(plate_like(boxes.xyxy, self._height)) for boxes in seen]
         return joined(raw.id, [_found(raw, boxes, Kind.PLATE) for boxes in plates])
 
     def _hold(self, kind: Kind, raw: RawFrame, areas: list[Area]) -> None:
@@ -308,12 +304,6 @@ def _on_a_body(faces: Scored, persons: BoxesXyxy) -> NDArray[np.bool_]:
     trunk = persons.copy()
     trunk[:, 1] = persons[:, 1] + _UPPER * height
     return _inside_any(faces.xyxy, trunk[width <= _CUT_OFF * height]) & (faces.score < _SURE)
-
-
-def _plate_like(text: BoxesXyxy, picture_height: int) -> NDArray[np.bool_]:
-    """Which text could be a plate on a vehicle in a video: the network also takes whole vehicles for text."""
-    width, height = text[:, 2] - text[:, 0], text[:, 3] - text[:, 1]
-    return np.asarray((height <= _PLATE_HEIGHT * picture_height) & (width >= _PLATE_NARROW * height), np.bool_)
 
 
 def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:

@@ -20,6 +20,10 @@ _UPRIGHT: Final = 0.5
 _CUT: Final = 0.7
 """Width to height of a person's box: up to `_UPRIGHT` a whole body, from `_CUT` on an upper body, whose head is
 larger."""
+_PLATE_HEIGHT: Final = 0.15
+"""Highest plate, as a share of the picture's height: a vehicle that shows a higher one fills the picture."""
+_PLATE_NARROW: Final = 0.7
+"""Least width of a plate as a share of its height: motorcycles' plates of two lines, seen at an angle."""
 
 
 @final
@@ -99,3 +103,9 @@ def _grown(xyxy: BoxesXyxy, *, left: float, above: float, right: float, below: f
         np.stack([xyxy[:, 0] - grow[0], xyxy[:, 1] - grow[1], xyxy[:, 2] + grow[2], xyxy[:, 3] + grow[3]], axis=1),
         np.float32,
     )
+
+
+def plate_like(text: BoxesXyxy, picture_height: int) -> NDArray[np.bool_]:
+    """Which text could be a plate on a vehicle in a video: the network also takes whole vehicles for text."""
+    width, height = text[:, 2] - text[:, 0], text[:, 3] - text[:, 1]
+    return np.asarray((height <= _PLATE_HEIGHT * picture_height) & (width >= _PLATE_NARROW * height), np.bool_)

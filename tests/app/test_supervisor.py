@@ -1,0 +1,204 @@
+"""Cameras in real walled processes, over real RTSP, with networks that do as they are told."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from examples.rtsp_server import Camera, RtspServer, load, serving
+from skyveil.app.supervisor import Supervisor
+from skyveil.core.camera import CameraSpec
+from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.core.settings import Mask
+from skyveil.public.encode.header import StreamHeader
+from skyveil.public.types import RedactedPacket
+from skyveil.public.wire import Message
+from tests.private.capture.live.test_rtsp_source import made
+
+SCRIPT = "import sys; sys.path[:0] = {path!r}; from tests.app.live_stand_in import main; main()"
+PATIENCE_S = 60.0
+
+
+class Seen:
+    """What cameras said."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.messages: dict[CameraId, list[Message]] = {}
+        self.states: dict[CameraId, list[tuple[CameraState, Cause]]] = {}
+
+    def message(self, camera: CameraId, message: Message) -> None:
+        with self._changed:
+            self.messages.setdefault(camera, []).append(message)
+            self._changed.notify_all()
+
+    def health(self, health: CameraHealth) -> None:
+        with self._changed:
+            self.states.setdefault(health.camera, []).append((health.state, health.cause))
+            self._changed.notify_all()
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE_S), (self.states, self.counts())
+
+    def counts(self) -> dict[CameraId, int]:
+        return {
+            name: sum(isinstance(one, RedactedPacket) for one in said) for name, said in tuple(self.messages.items())
+        }
+
+    def wait_for_packets(self, camera: CameraId, number: int) -> None:
+        self.wait_for(lambda: self.counts().get(camera, 0) >= number)
+
+    def wait_for_state(self, camera: CameraId, state: CameraState, *, after: int = 0) -> None:
+        self.wait_for(lambda: any(one == state for one, _ in self.states.get(camera, [])[after:]))
+
+
+@pytest.fixture(scope="module")
+def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("clip") / "camera.mp4")
+
+
+@contextmanager
+def supervising(seen: Seen, fault: str = "") -> Iterator[Supervisor]:
+    command = [sys.executable, "-P", "-c", SCRIPT.format(path=sys.path), fault]
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=command)
+    try:
+        yield supervisor
+    finally:
+        supervisor.close()
+
+
+def spec(server: RtspServer, name: str = "one", path: str = "/1") -> CameraSpec:
+    return CameraSpec(camera_id(name), SafeUrl(f"rtsp://127.0.0.1:{server.port}{path}"))
+
+
+def test_a_camera_is_shown_and_stopped(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 5)
+        seen.wait_for_state(one, CameraState.LIVE)
+        health = supervisor.health()[one]
+        assert health.frames and health.rss_bytes and health.descriptors and not health.restarts
+        assert isinstance(seen.messages[one][0], StreamHeader)
+        wall = supervisor.walls[one]
+        assert {"no files", "no core", "seccomp"} <= set(wall.holds)
+    assert seen.states[one][-1] == (CameraState.STOPPED, Cause.OK)
+
+
+def test_a_killed_process_comes_back_and_its_neighbour_does_not_notice(clip_path: Path) -> None:
+    seen, one, two = Seen(), camera_id("one"), camera_id("two")
+    cameras = {"/1": Camera(load(clip_path)), "/2": Camera(load(clip_path))}
+    with serving(cameras) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server), two: spec(server, "two", "/2")})
+        seen.wait_for_packets(one, 3)
+        seen.wait_for_packets(two, 3)
+        before, neighbour = supervisor.process_id(one), supervisor.process_id(two)
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        seen.wait_for_packets(one, seen.counts()[one] + 3)
+        assert supervisor.process_id(one) not in (None, before)
+        assert supervisor.process_id(two) == neighbour
+        assert supervisor.health()[one].restarts == 1
+        assert (CameraState.STARTING, Cause.PROCESS_DIED) in seen.states[one]
+
+
+def test_a_stopped_process_is_killed_and_replaced(clip_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skyveil.app.supervisor.SILENT_S", 1.5)
+    monkeypatch.setattr("skyveil.app.supervisor.STALE_S", 0.9)
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_state(one, CameraState.LIVE)
+        before = supervisor.process_id(one)
+        assert before is not None
+        os.kill(before, signal.SIGSTOP)
+        seen.wait_for(lambda: (CameraState.STARTING, Cause.PROCESS_SILENT) in seen.states[one])
+        seen.wait_for(lambda: supervisor.process_id(one) not in (None, before))
+
+
+def test_adding_changing_and_removing_a_camera_disturbs_no_other(clip_path: Path) -> None:
+    seen, names = Seen(), [camera_id(name) for name in ("one", "two", "three")]
+    cameras = {f"/{n}": Camera(load(clip_path)) for n in (1, 2, 3)}
+    with serving(cameras) as server, supervising(seen) as supervisor:
+        specs = {name: spec(server, name, f"/{n + 1}") for n, name in enumerate(names)}
+        supervisor.apply({names[0]: specs[names[0]], names[1]: specs[names[1]]})
+        seen.wait_for_packets(names[0], 1)
+        seen.wait_for_packets(names[1], 1)
+        kept, changed = supervisor.process_id(names[0]), supervisor.process_id(names[1])
+        specs[names[1]] = replace(specs[names[1]], hindsight=0)
+        supervisor.apply(specs)
+        seen.wait_for_packets(names[2], 1)
+        assert supervisor.process_id(names[0]) == kept
+        assert supervisor.process_id(names[1]) != changed
+        del specs[names[2]]
+        supervisor.apply(specs)
+        assert set(supervisor.health()) == {names[0], names[1]}
+        assert supervisor.process_id(names[0]) == kept
+
+
+def test_new_masks_reach_the_running_process(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 2)
+        before = supervisor.process_id(one)
+        masked = replace(spec(server).settings, masks=(Mask(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))),))
+        supervisor.apply({one: replace(spec(server), settings=masked)})
+        seen.wait_for_packets(one, seen.counts()[one] + 3)
+        assert supervisor.process_id(one) == before
+
+
+def test_a_wrong_password_and_a_dead_address_are_told(clip_path: Path) -> None:
+    seen, one, two = Seen(), camera_id("one"), camera_id("two")
+    camera = Camera(load(clip_path))
+    with serving({"/1": camera}, user="u", password="right") as server, supervising(seen) as supervisor:  # noqa: S106
+        wrong = replace(spec(server), username="u", password=Secret("wrong"))
+        dead = CameraSpec(two, SafeUrl("rtsp://127.0.0.1:9/none"))
+        supervisor.apply({one: wrong, two: dead})
+        seen.wait_for(lambda: (CameraState.REFUSED, Cause.WRONG_PASSWORD) in seen.states.get(one, []))
+        seen.wait_for(lambda: (CameraState.UNREACHABLE, Cause.WRONG_ADDRESS) in seen.states.get(two, []))
+
+
+def test_a_camera_that_goes_away_is_told_and_comes_back(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_state(one, CameraState.LIVE)
+        process, before = supervisor.process_id(one), len(seen.states[one])
+        server.drop()
+        seen.wait_for(lambda: (CameraState.UNREACHABLE, Cause.LINK_LOST) in seen.states[one][before:])
+        seen.wait_for_state(one, CameraState.LIVE, after=before)
+        assert supervisor.process_id(one) == process
+
+
+def test_a_process_reaches_its_camera_and_nothing_else(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen, "escapes") as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 12)
+        seen.wait_for(lambda: supervisor.health()[one].frames > 0)
+        # The stand-in tries every way out at each look, and fails as a detector does when one works.
+        assert supervisor.health()[one].whole < supervisor.health()[one].frames
+
+
+@pytest.mark.parametrize("fault", ["raises", "dies"])
+def test_a_detector_that_fails_never_yields_a_clear_picture(clip_path: Path, fault: str) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen, fault) as supervisor:
+        supervisor.apply({one: spec(server)})
+        if fault == "raises":
+            seen.wait_for(lambda: (CameraState.COVERED, Cause.DETECTOR_FAILED) in seen.states.get(one, []))
+            health = supervisor.health()[one]
+            assert health.whole == health.frames > 0
+        else:
+            seen.wait_for(lambda: (CameraState.STARTING, Cause.PROCESS_DIED) in seen.states.get(one, []))
+            assert not seen.counts().get(one)
