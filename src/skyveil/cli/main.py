@@ -37,10 +37,31 @@ def _add_eval(app: typer.Typer) -> None:
     app.command("eval")(evaluate)
 
 
+def _add_run(app: typer.Typer) -> None:
+    from skyveil.cli.site import run
+
+    app.command()(run)
+
+
+def _add_check(app: typer.Typer) -> None:
+    from skyveil.cli.site import check
+
+    app.command()(check)
+
+
+def _add_user(app: typer.Typer) -> None:
+    from skyveil.cli.site import user_app
+
+    app.add_typer(user_app)
+
+
 COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
     "verify": (_add_verify, "Look again at redacted files, and list what may still be a face, by time and box."),
     "eval": (_add_eval, "Measure what stays visible on labelled data, by comparing pixels before and after."),
+    "run": (_add_run, "Run the cameras, the console and the API of a site until it is stopped."),
+    "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
+    "user": (_add_user, "Accounts of the console."),
     "models": (_add_models, "List, pull and verify the weights."),
 }
 """How each command is added, and its summary while its module is not imported."""

@@ -9,7 +9,10 @@ SkyveilError
 ├── DetectorFailed        a network raised, hung, or answered for another frame
 ├── BoundaryViolated      a rule of the wall between raw and redacted was broken (a bug, never a user's fault)
 ├── WorkerFailed          the process that holds raw pixels died, hung or broke the protocol
-└── OutputWrong           a written output did not pass its check and was deleted
+├── OutputWrong           a written output did not pass its check and was deleted
+├── RecordingMissing      a recording, export or hold is not there
+├── StoreFailed           the database can not be opened or is damaged
+└── CameraUnavailable     a live camera gives no picture now (in `core.health`, with its cause)
 
 A message says what, where, what was expected and what to do; it holds no pixels, positions or credentials.
 """
@@ -53,3 +56,11 @@ class WorkerFailed(SkyveilError):
 
 class OutputWrong(SkyveilError):
     """A written output did not pass its own check."""
+
+
+class StoreFailed(SkyveilError):
+    """The database of accounts and audit entries can not be opened or is damaged."""
+
+
+class RecordingMissing(SkyveilError):
+    """A recording, export or hold is not there: never made, past its retention, or damaged."""

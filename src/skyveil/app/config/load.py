@@ -1,0 +1,274 @@
+"""Reads `skyveil.yaml` and the secrets file; every problem at once, with line, key and nearest name. App."""
+
+import dataclasses
+import difflib
+import os
+import stat
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias, final
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from skyveil.app.config import models
+from skyveil.app.config.models import Camera, Config
+from skyveil.app.config.models import Secret as SecretRef
+from skyveil.core.camera import SCHEMES, CameraSpec
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.core.settings import Mask, RedactSettings, targets_from
+
+SIZE_LIMIT: Final = 8 << 20
+_DEPTH_LIMIT: Final = 32
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+Where: TypeAlias = tuple[str | int, ...]
+_ADAPTER: Final = TypeAdapter(Config)
+_WORDS: Final = {
+    "missing": "is required",
+    "string_pattern_mismatch": "is not allowed here: see the reference for its form",
+    "literal_error": "is not one of the choices",
+}
+
+
+_KEYS: Final = {
+    "": [one.name for one in dataclasses.fields(Config)],
+    "server": [one.name for one in dataclasses.fields(models.Server)],
+    "sites": [one.name for one in dataclasses.fields(models.Place)],
+    "groups": [one.name for one in dataclasses.fields(models.Group)],
+    "defaults": [one.name for one in dataclasses.fields(models.Defaults)],
+    "cameras": [one.name for one in dataclasses.fields(Camera)],
+    "masks": [one.name for one in dataclasses.fields(models.Mask)],
+    "retention": [one.name for one in dataclasses.fields(models.Retention)],
+    "password": [one.name for one in dataclasses.fields(SecretRef)],
+    "tls": [one.name for one in dataclasses.fields(models.Tls)],
+}
+"""The keys that may stand below each key, for nearest names."""
+
+
+@final
+class Document:
+    """A YAML file with the line of every value. Aliases and doubled keys are refused: both hide what a file says."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.text = text
+        self.lines: dict[Where, int] = {}
+        self.problems: list[tuple[int, str]] = []
+        try:
+            events = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+            self.root: yaml.Node | None = None if events else yaml.compose(text, yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if isinstance(mark, yaml.Mark) else 1
+            raise SettingsRefused(f"{path.name}:{line}: this is no YAML: {getattr(error, 'problem', None)}") from error
+        if events:
+            raise SettingsRefused(f"{path.name}: anchors and aliases are not read: write the value twice")
+        self.value: Plain = None if self.root is None else self._read(self.root, (), 0)
+
+    def line(self, where: Where) -> int:
+        """The line of a value, or of the nearest thing around it that has one."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+    def _read(self, node: yaml.Node, where: Where, depth: int) -> Plain:
+        self.lines.setdefault(where, node.start_mark.line + 1)
+        if depth > _DEPTH_LIMIT:
+            raise SettingsRefused(f"{self.path.name}:{node.start_mark.line + 1}: this is nested too deeply")
+        if isinstance(node, yaml.MappingNode):
+            table: dict[str, Plain] = {}
+            for key_node, value_node in node.value:
+                key = str(key_node.value)
+                if key in table:
+                    self.problems.append((key_node.start_mark.line + 1, f"`{key}` stands here twice"))
+                self.lines[(*where, key)] = key_node.start_mark.line + 1
+                table[key] = self._read(value_node, (*where, key), depth + 1)
+            return table
+        if isinstance(node, yaml.SequenceNode):
+            return [self._read(one, (*where, index), depth + 1) for index, one in enumerate(node.value)]
+        value: Plain = yaml.SafeLoader("").construct_object(node)
+        return value if isinstance(value, bool | int | float | str) or value is None else str(node.value)
+
+
+def read(path: Path) -> Document:
+    """The YAML file at `path`; raises SettingsRefused."""
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise SettingsRefused(f"{path.name} is larger than {SIZE_LIMIT >> 20} MB: it is no configuration")
+        return Document(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsRefused(f"{path}: the configuration can not be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsRefused(f"{path.name} is not UTF-8 text") from error
+
+
+def load(path: Path) -> Config:
+    """The configuration; SettingsRefused names every problem, one line each."""
+    document = read(path)
+    problems = list(document.problems)
+    config: Config | None = None
+    try:
+        config = _ADAPTER.validate_python(document.value or {}, strict=False)
+    except ValidationError as error:
+        problems += [_problem(document, one["loc"], one["type"], one["msg"]) for one in error.errors()]
+    if config is not None:
+        problems += [(document.line(where), text) for where, text in _checked(config)]
+    if problems or config is None:
+        raise SettingsRefused("\n".join(f"{path.name}:{line}: {text}" for line, text in sorted(set(problems))))
+    folder = path.absolute().parent
+    return _placed(config, folder)
+
+
+def _problem(document: Document, where: Where, kind: str, text: str) -> tuple[int, str]:
+    name = ".".join(str(one) for one in where)
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return document.line(where), f"`{where[-1]}` is not known here{_nearest(str(where[-1]), where)}"
+    return document.line(where), f"`{name}` {_WORDS.get(kind, text[:1].lower() + text[1:])}"
+
+
+def _nearest(name: str, where: Where) -> str:
+    keys = [one for one in where[:-1] if isinstance(one, str)]
+    close = difflib.get_close_matches(name, _KEYS.get(keys[-1] if keys else "", ()), 1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _checked(config: Config) -> Iterator[tuple[Where, str]]:
+    """What no single value shows."""
+    for kind, ids in (
+        ("sites", [one.id for one in config.sites]),
+        ("groups", [one.id for one in config.groups]),
+        ("cameras", [one.id for one in config.cameras]),
+    ):
+        for index, name in enumerate(ids):
+            if name in ids[:index]:
+                yield (kind, index, "id"), f"the id `{name}` stands here twice"
+    for index, camera in enumerate(config.cameras):
+        yield from _checked_camera(config, camera, ("cameras", index))
+    zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
+    zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]
+    for where, zone in zones:
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            yield where, f"`{zone}` is no time zone; write one like Europe/Zurich"
+    data, keys = config.server.data.absolute(), config.server.keys.absolute()
+    if keys == data or data in keys.parents:
+        yield ("server", "keys"), "the folder of keys must not lie inside `data`: a backup of both would undo deletion"
+
+
+def _checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
+    try:
+        scheme = SafeUrl(camera.source).scheme
+    except SettingsRefused as error:
+        yield (*where, "source"), str(error)
+    else:
+        if scheme not in SCHEMES:
+            yield (*where, "source"), f"a source starts with one of {', '.join(SCHEMES)}"
+    for key, name, known in (
+        ("site", camera.site, [one.id for one in config.sites]),
+        ("group", camera.group, [one.id for one in config.groups]),
+    ):
+        if name is not None and name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
+    if camera.password is not None and (camera.password.secret is None) == (camera.password.env is None):
+        yield (*where, "password"), "a password is `{secret: NAME}` or `{env: NAME}`"
+
+
+def _placed(config: Config, folder: Path) -> Config:
+    """The same with every path absolute, from the folder of the file."""
+    server = config.server
+    tls = server.tls and dataclasses.replace(
+        server.tls, certificate=folder / server.tls.certificate, key=folder / server.tls.key
+    )
+    placed = dataclasses.replace(
+        server, data=folder / server.data, keys=folder / server.keys, secrets=folder / server.secrets, tls=tls
+    )
+    sites = tuple(
+        dataclasses.replace(one, plan=None if one.plan is None else folder / one.plan) for one in config.sites
+    )
+    return dataclasses.replace(config, server=placed, sites=sites)
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+@final
+class Secrets:
+    """Passwords of cameras by name: from the secrets file, which only its owner may read, and the environment."""
+
+    def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._path = path
+        self._environment = os.environ if environment is None else environment
+        self._known: dict[str, Secret] | None = None
+
+    def get(self, reference: SecretRef) -> Secret:
+        """The password; SettingsRefused when it is not there."""
+        if reference.env is not None:
+            value = self._environment.get(reference.env)
+            if value is None:
+                raise SettingsRefused(f"the environment variable {reference.env} holds no password: set it")
+            return Secret(value)
+        known = self._read()
+        if reference.secret not in known:
+            raise SettingsRefused(f"{self._path.name} has no secret `{reference.secret}`: add it as `name: password`")
+        return known[str(reference.secret)]
+
+    def _read(self) -> dict[str, Secret]:
+        if self._known is None:
+            if not self._path.is_file():
+                raise SettingsRefused(f"{self._path}: there is no secrets file: make it, with `name: password` lines")
+            if self._path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise SettingsRefused(f"{self._path} can be read by others: chmod 600 {self._path.name}")
+            value = read(self._path).value
+            table = value if isinstance(value, dict) else {}
+            self._known = {name: Secret(str(one)) for name, one in table.items()}
+        return self._known
+
+
+# --- what runs --------------------------------------------------------------------------------------------------------
+
+
+def specs(config: Config, secrets: Secrets) -> dict[CameraId, CameraSpec]:
+    """The cameras that run; raises SettingsRefused for a password that is not there."""
+    return {camera_id(camera.id): _spec(config, camera, secrets) for camera in config.cameras if camera.enabled}
+
+
+def settings_of(config: Config, camera: Camera) -> RedactSettings:
+    """How a camera is redacted; masks stay in shares of the picture."""
+    defaults = config.defaults
+    return RedactSettings(
+        targets=targets_from(camera.targets or defaults.targets or ("face", "head")),
+        mode=camera.mode or defaults.mode or "balanced",
+        mount=camera.mount or defaults.mount or "standard",
+        fill=camera.fill or defaults.fill or "solid",
+        masks=tuple(Mask(mask.points) for mask in camera.masks),
+    )
+
+
+def records(config: Config, camera: Camera) -> bool:
+    """Whether a camera is recorded; it is, unless it says otherwise."""
+    if camera.record is not None:
+        return camera.record
+    return config.defaults.record is not False
+
+
+def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
+    defaults = config.defaults
+    reference = camera.password or defaults.password
+    hindsight = camera.hindsight if camera.hindsight is not None else defaults.hindsight
+    return CameraSpec(
+        id=camera_id(camera.id),
+        source=SafeUrl(camera.source),
+        username=camera.username or defaults.username,
+        password=None if reference is None else secrets.get(reference),
+        transport=camera.transport or defaults.transport or "auto",
+        settings=settings_of(config, camera),
+        hindsight=2 if hindsight is None else hindsight,
+        max_fps=camera.max_fps or defaults.max_fps,
+        ca_file=camera.ca_file,
+        verify_tls=camera.verify_tls,
+    )

@@ -1,0 +1,178 @@
+"""Every key of `skyveil.yaml`, with its default, which is the safe one. App; checked by pydantic.
+
+Plain frozen dataclasses: pydantic reads their annotations, and mypy reads them too.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, final
+
+from pydantic import ConfigDict, Field
+
+from skyveil.core.camera import Transport
+from skyveil.core.settings import FillName, Mode, Mount
+
+STRICT: Final = ConfigDict(extra="forbid")
+Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Target: TypeAlias = Literal["face", "head", "person", "plate"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a password stands: a name in the secrets file, or an environment variable. Never the password itself."""
+
+    __pydantic_config__: ClassVar = STRICT
+    secret: Annotated[str | None, Field(max_length=100, description="name in the secrets file")] = None
+    env: Annotated[str | None, Field(max_length=100, description="name of an environment variable")] = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A part of the picture that is always covered."""
+
+    __pydantic_config__: ClassVar = STRICT
+    name: Text
+    points: Annotated[
+        tuple[tuple[Share, Share], ...],
+        Field(min_length=3, max_length=64, description="corners as shares of width and height, 0 to 1"),
+    ]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long recordings are kept."""
+
+    __pydantic_config__: ClassVar = STRICT
+    hours: Annotated[float, Field(ge=0.1, le=24 * 366, description="age at which a recording is deleted")] = 72.0
+    gigabytes: Annotated[float | None, Field(gt=0, description="the oldest goes first above this")] = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What cameras use where they say nothing themselves."""
+
+    __pydantic_config__: ClassVar = STRICT
+    transport: Transport | None = None
+    mount: Mount | None = None
+    targets: tuple[Target, ...] | None = None
+    mode: Mode | None = None
+    fill: FillName | None = None
+    hindsight: Annotated[int | None, Field(ge=0, le=25)] = None
+    max_fps: Annotated[float | None, Field(ge=0.2, le=120)] = None
+    record: bool | None = None
+    retention: Retention | None = None
+    username: str | None = None
+    password: Secret | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: Annotated[Id, Field(description="short name, used in addresses and folders")]
+    name: Annotated[Text, Field(description="what people call it")]
+    purpose: Annotated[Text, Field(description="why this camera is here, in one sentence; shown and audited")]
+    source: Annotated[
+        str, Field(max_length=2000, description="rtsp://host/path, rtsps://, file:///video.mp4; without a password")
+    ]
+    place: Annotated[str, Field(max_length=200)] = ""
+    site: Id | None = None
+    group: Id | None = None
+    position: Annotated[tuple[Share, Share] | None, Field(description="on the site's plan, 0 to 1")] = None
+    username: Annotated[str | None, Field(max_length=200)] = None
+    password: Secret | None = None
+    transport: Transport | None = None
+    mount: Annotated[Mount | None, Field(description="overhead, fisheye and vehicle cover whole persons")] = None
+    targets: Annotated[tuple[Target, ...] | None, Field(min_length=1, description="what is covered")] = None
+    mode: Mode | None = None
+    fill: FillName | None = None
+    masks: Annotated[tuple[Mask, ...], Field(max_length=64)] = ()
+    hindsight: Annotated[
+        int | None, Field(ge=0, le=25, description="frames that wait to be covered by a later look")
+    ] = None
+    max_fps: Annotated[float | None, Field(ge=0.2, le=120, description="pictures above this rate are dropped")] = None
+    record: bool | None = None
+    retention: Retention | None = None
+    verify_tls: bool = True
+    ca_file: Path | None = None
+    enabled: bool = True
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A site: cameras of one place, and its plan."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: Id
+    name: Text
+    plan: Annotated[Path | None, Field(description="a picture of the floor plan")] = None
+    timezone: Annotated[str | None, Field(max_length=64)] = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cameras that are shown together."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: Id
+    name: Text
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificate and key of the server, as PEM files."""
+
+    __pydantic_config__: ClassVar = STRICT
+    certificate: Path
+    key: Path
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server itself."""
+
+    __pydantic_config__: ClassVar = STRICT
+    bind: Annotated[str, Field(description="address to listen on; only loopback until there is an account")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    data: Annotated[Path, Field(description="recordings and the database")] = Path("skyveil-data")
+    keys: Annotated[Path, Field(description="keys of recordings; never inside `data` or its backups")] = Path(
+        "skyveil-keys"
+    )
+    database: Annotated[str | None, Field(description="postgresql://user@host/name; SQLite when empty")] = None
+    secrets: Annotated[Path, Field(description="file with passwords of cameras, readable by its owner only")] = Path(
+        "secrets.yaml"
+    )
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    tls: Tls | None = None
+    behind_tls_proxy: Annotated[bool, Field(description="a proxy in front speaks TLS")] = False
+    session_hours: Annotated[float, Field(ge=0.1, le=24 * 30)] = 12.0
+    audit_days: Annotated[float, Field(ge=1, le=3660)] = 365.0
+    disk_floor_gigabytes: Annotated[float, Field(ge=0.1, description="recording stops below this free space")] = 2.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    __pydantic_config__: ClassVar = STRICT
+    version: Literal[1]
+    server: Server = field(default_factory=Server)
+    sites: tuple[Place, ...] = ()
+    groups: tuple[Group, ...] = ()
+    defaults: Defaults = field(default_factory=Defaults)
+    cameras: tuple[Camera, ...] = ()

@@ -1,0 +1,154 @@
+"""`skyveil run`: cameras, console and API in one process beside the cameras' own. App."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final, final
+
+import uvicorn
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from skyveil import __version__
+from skyveil.app.config import Config, load
+from skyveil.app.site import LiveSite, log_refused
+from skyveil.app.supervisor import COMMAND
+from skyveil.core.errors import SettingsRefused, SkyveilError
+from skyveil.public.live.hub import Hub
+from skyveil.public.store import Accounts, AuditLog, open_database
+from skyveil.public.store.audit import SYSTEM
+from skyveil.public.web.app import create_app
+from skyveil.public.web.state import Console
+
+log: Final = logging.getLogger(__name__)
+_STOP_S: Final = 2
+_HOUSEKEEPING_S: Final = 60.0
+_HEADER_LIMIT: Final = 32 << 10
+
+
+def database_of(config: Config) -> Engine:
+    """The database of a configuration; raises StoreFailed."""
+    if config.server.database is not None:
+        return open_database(config.server.database)
+    config.server.data.mkdir(parents=True, exist_ok=True, mode=0o750)
+    return open_database(config.server.data / "skyveil.sqlite")
+
+
+def accounts_of(config: Config, engine: Engine) -> Accounts:
+    """The accounts in a database."""
+    return Accounts(engine, session_s=config.server.session_hours * 3600)
+
+
+def is_loopback(bind: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return bind == "localhost" or ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False
+
+
+@final
+class _Uvicorn(uvicorn.Server):
+    """Serves until told to stop; signals are ours."""
+
+    def install_signal_handlers(self) -> None:
+        """None: see `_serve`."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # it is a generator there
+        """None."""
+        return nullcontext()
+
+
+def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
+    """Run the site of a configuration until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+
+    Raises SettingsRefused, ModelMissing or StoreFailed when it can not begin.
+    """
+    config = load(path)
+    engine = database_of(config)
+    try:
+        accounts = accounts_of(config, engine)
+        if not is_loopback(config.server.bind) and not accounts.any():
+            raise SettingsRefused(
+                f"the server would listen on {config.server.bind} without an account: run `skyveil user add` first"
+            )
+        asyncio.run(_serve(path, config, engine, accounts, command))
+    finally:
+        engine.dispose()
+
+
+async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts, command: Sequence[str]) -> None:
+    hub, audit = Hub(), AuditLog(engine)
+    site = LiveSite(path, hub, command=command)
+    secure = config.server.tls is not None or config.server.behind_tls_proxy
+    console = Console(
+        accounts, audit, hub, site, site.recordings, secure=secure, version=__version__, started_s=time.time()
+    )
+    tls = config.server.tls
+    server = _Uvicorn(
+        uvicorn.Config(
+            create_app(console),
+            host=config.server.bind,
+            port=config.server.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_STOP_S,
+            h11_max_incomplete_event_size=_HEADER_LIMIT,
+            ws_max_size=1 << 16,
+            ws_per_message_deflate=False,  # video does not shrink
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, server)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def again() -> None:
+        task = asyncio.create_task(_reload(site, audit))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, again)
+    audit.record(SYSTEM, "server.start", "", {"version": __version__, "cameras": len(config.cameras)})
+    site.start(loop)
+    keeping = asyncio.create_task(_keep_house(site, audit))
+    log.info("listening on %s port %d", config.server.bind, config.server.port)
+    try:
+        await server.serve()
+    finally:
+        keeping.cancel()
+        await asyncio.to_thread(site.close)
+        audit.record(SYSTEM, "server.stop")
+
+
+def _stop(server: _Uvicorn) -> None:
+    server.should_exit = True
+
+
+async def _reload(site: LiveSite, audit: AuditLog) -> None:
+    try:
+        changed = await asyncio.to_thread(site.reload)
+    except SkyveilError as error:
+        log_refused(error)
+        return
+    audit.record(SYSTEM, "config.reload", "", {"changed": changed[:200]})
+
+
+async def _keep_house(site: LiveSite, audit: AuditLog) -> None:
+    """Delete what is too old, once a minute."""
+    while True:
+        await asyncio.to_thread(site.recordings.sweep)
+        try:
+            await asyncio.to_thread(audit.prune, time.time() - site.config.server.audit_days * 86400)
+        except SQLAlchemyError as error:
+            log.warning("the database failed: %s", type(error).__name__)
+        await asyncio.sleep(_HOUSEKEEPING_S)

@@ -1,0 +1,198 @@
+"""A running site: configuration, cameras, live views and recordings, tied together. App."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, final
+
+from skyveil.app.config import Config, Secrets, load, set_masks, specs
+from skyveil.app.config.load import records, settings_of
+from skyveil.app.config.models import Camera
+from skyveil.app.config.models import Mask as ConfigMask
+from skyveil.app.models import ensure_for
+from skyveil.app.recordings import LiveRecordings
+from skyveil.app.supervisor import COMMAND, Supervisor
+from skyveil.core.errors import SkyveilError
+from skyveil.core.health import SENTENCES, CameraHealth, CameraState
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.settings import RedactSettings
+from skyveil.public.encode.header import StreamHeader
+from skyveil.public.live.fragments import Fragmenter
+from skyveil.public.live.hub import Hub
+from skyveil.public.types import RedactedPacket
+from skyveil.public.web.site import CameraView, NamedMask, SiteView
+from skyveil.public.wire import Epoch, Message
+
+log: Final = logging.getLogger(__name__)
+_WELL: Final = frozenset({CameraState.LIVE, CameraState.STARTING, CameraState.STOPPED})
+
+
+@final
+@dataclass(slots=True)
+class _Stream:
+    """What is known of a camera's stream; its own thread alone touches it."""
+
+    fragmenter: Fragmenter | None = None
+    epoch: tuple[int, float] | None = None
+
+
+@final
+class LiveSite:
+    """Runs the cameras of a configuration. `start` is called once, in the event loop that serves the console."""
+
+    def __init__(self, path: Path, hub: Hub, *, command: Sequence[str] = COMMAND) -> None:
+        """Read the configuration; SettingsRefused when it is wrong."""
+        self._path = path
+        self._hub = hub
+        self._command = command
+        self._lock = threading.Lock()
+        self.config = load(path)
+        self._specs = specs(self.config, Secrets(self.config.server.secrets))
+        self.recordings = LiveRecordings(self.config)
+        self._streams: dict[CameraId, _Stream] = {}
+        self._supervisor: Supervisor | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start every camera. Raises ModelMissing."""
+        self._loop = loop
+        every = frozenset(kind for spec in self._specs.values() for kind in spec.settings.targets)
+        models = ensure_for(RedactSettings(every or RedactSettings().targets), verify=False)
+        self._supervisor = Supervisor(models, on_message=self._heard, on_health=self._health, command=self._command)
+        self._supervisor.apply(self._specs)
+        self.recordings.start(self._specs)
+
+    def close(self) -> None:
+        """End every camera, and close what is being recorded."""
+        if self._supervisor is not None:
+            self._supervisor.close()
+        self.recordings.close()
+
+    # --- what cameras say, on their own threads ---------------------------------------------------------------------
+
+    def _heard(self, camera: CameraId, message: Message) -> None:
+        stream = self._streams.setdefault(camera, _Stream())
+        match message:
+            case StreamHeader():
+                stream.fragmenter = Fragmenter(message)
+                self._in_loop(partial(self._hub.start, camera, stream.fragmenter.init, stream.fragmenter.mime))
+                self.recordings.begin(camera, stream.fragmenter.init)
+            case Epoch():
+                stream.epoch = (message.pts, message.wall_s)
+            case RedactedPacket() if stream.fragmenter is not None:
+                fragment = stream.fragmenter.fragment(message)
+                self._in_loop(partial(self._hub.publish, camera, fragment.data, keyframe=fragment.keyframe))
+                if stream.epoch is not None:
+                    pts, wall_s = stream.epoch
+                    self.recordings.take(camera, fragment, wall_s + float((message.pts - pts) * message.time_base))
+            case _:
+                log.warning("camera %s sent a %s, which a live camera never does", camera, type(message).__name__)
+
+    def _health(self, health: CameraHealth) -> None:
+        self.recordings.health(health)
+        self._in_loop(partial(self._hub.state, health))
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+    # --- what the console asks ----------------------------------------------------------------------------------------
+
+    def cameras(self) -> list[CameraView]:
+        """Every camera of the configuration."""
+        config = self.config
+        sites, groups = {one.id: one.name for one in config.sites}, {one.id: one.name for one in config.groups}
+        return [_view(config, camera, sites, groups) for camera in config.cameras]
+
+    def sites(self) -> list[SiteView]:
+        """Every site of the configuration."""
+        return [SiteView(one.id, one.name, one.plan) for one in self.config.sites]
+
+    def health(self) -> Mapping[CameraId, CameraHealth]:
+        """The health of every camera that runs."""
+        return {} if self._supervisor is None else self._supervisor.health()
+
+    def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
+        """The masks of a camera."""
+        return tuple(
+            NamedMask(mask.name, mask.points) for one in self.config.cameras if one.id == camera for mask in one.masks
+        )
+
+    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
+        """Write other masks to the configuration and cover them at once."""
+        with self._lock:
+            set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
+            self._apply(load(self._path))
+
+    def reload(self) -> str:
+        """Read the configuration again; what changed, in words."""
+        with self._lock:
+            return self._apply(load(self._path))
+
+    def settings(self) -> dict[str, str | int | float | None]:
+        """What the server is set to."""
+        server = self.config.server
+        return {
+            "config": str(self._path),
+            "bind": server.bind,
+            "port": server.port,
+            "tls": "yes" if server.tls else "no",
+            "data": str(server.data),
+            "database": "PostgreSQL" if server.database else "SQLite",
+            "timezone": server.timezone,
+            "session_hours": server.session_hours,
+            "cameras": len(self.config.cameras),
+        }
+
+    def problems(self) -> list[str]:
+        """What is wrong now."""
+        found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
+        return found + self.recordings.problems()
+
+    def _apply(self, config: Config) -> str:
+        """Run another configuration; cameras that did not change are not disturbed."""
+        wanted = specs(config, Secrets(config.server.secrets))
+        old = self._specs
+        self.config, self._specs = config, wanted
+        self.recordings.configure(config, wanted)
+        if self._supervisor is not None:
+            self._supervisor.apply(wanted)
+        added, removed = wanted.keys() - old.keys(), old.keys() - wanted.keys()
+        changed = {name for name in wanted.keys() & old.keys() if wanted[name] != old[name]}
+        for name in removed:
+            self._in_loop(partial(self._hub.remove, name))
+        parts = [("added", added), ("removed", removed), ("changed", changed)]
+        return "; ".join(f"{word} {', '.join(sorted(names))}" for word, names in parts if names) or "nothing"
+
+
+def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:
+    settings = settings_of(config, camera)
+    retention = camera.retention or config.defaults.retention
+    hindsight = camera.hindsight if camera.hindsight is not None else config.defaults.hindsight
+    return CameraView(
+        id=camera_id(camera.id),
+        name=camera.name,
+        place=camera.place,
+        purpose=camera.purpose,
+        targets=tuple(kind.name.lower() for kind in sorted(settings.targets)),
+        mode=settings.mode,
+        mount=settings.mount,
+        hindsight=2 if hindsight is None else hindsight,
+        enabled=camera.enabled,
+        record=records(config, camera),
+        retention_hours=72.0 if retention is None else retention.hours,
+        site=camera.site or "",
+        site_name=sites.get(camera.site or "", ""),
+        group=camera.group or "",
+        group_name=groups.get(camera.group or "", ""),
+        position=camera.position,
+    )
+
+
+def log_refused(error: SkyveilError) -> None:
+    """Say in the log that a configuration was refused, and that the old one runs on."""
+    log.error("the configuration was refused, the old one runs on: %s", str(error).replace("\n", "; "))

@@ -1,0 +1,152 @@
+"""`skyveil run`, `check` and `user`: a live site on the command line. CLI."""
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from skyveil.core.errors import SettingsRefused, SkyveilError
+
+if TYPE_CHECKING:
+    from skyveil.public.store import Accounts, AuditLog
+
+_Config: TypeAlias = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration of the site.")
+]
+_DEFAULT: Final = Path("skyveil.yaml")
+_Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def run(config: _Config = _DEFAULT) -> None:
+    """Run the cameras, the console and the API of a site until it is stopped."""
+    from skyveil.app.logs import log_to_stderr
+    from skyveil.app.sandbox import unsupported
+    from skyveil.app.server import serve
+
+    with _one_line():
+        refusal = unsupported()
+        if refusal is not None:
+            raise SettingsRefused(refusal)
+        log_to_stderr()
+        serve(config)
+
+
+def check(config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT) -> None:
+    """Read a configuration and tell every problem in it, with its line. Exit 1 when there is one."""
+    from skyveil.app.config import Secrets, load, specs
+
+    try:
+        loaded = load(config)
+        found = specs(loaded, Secrets(loaded.server.secrets))
+    except SettingsRefused as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{config}: {len(loaded.cameras)} cameras, {len(found)} of them enabled; nothing wrong")
+
+
+user_app: Final = typer.Typer(name="user", help="Accounts of the console.", no_args_is_help=True)
+
+
+@user_app.command("add")
+def add_user(
+    name: _Name,
+    role: Annotated[str, typer.Option(help="viewer, operator, privacy_officer or admin")] = "viewer",
+    cameras: Annotated[str, typer.Option(metavar="LIST", help="Cameras open to it; * for all.")] = "",
+    config: _Config = _DEFAULT,
+) -> None:
+    """Make an account; its password is asked for, or read from a pipe."""
+    from skyveil.public.store.roles import Role
+
+    with _one_line(), _accounts(config) as (accounts, audit):
+        if role not in set(Role):
+            raise SettingsRefused(f"unknown role {role!r}: choose {', '.join(Role)}")
+        accounts.add(name, _password(), Role(role), cameras=[one for one in cameras.split(",") if one])
+        audit.record("(command line)", "user.add", name, {"role": role})
+        typer.echo(f"added {name} as {role}")
+
+
+@user_app.command("list")
+def list_users(config: _Config = _DEFAULT) -> None:
+    """Show every account with its role and cameras."""
+    with _one_line(), _accounts(config) as (accounts, _):
+        for one in accounts.users():
+            state = "" if one.enabled else "  disabled"
+            typer.echo(f"{one.name}  {one.role}  {','.join(one.cameras) or '-'}{state}")
+
+
+@user_app.command("remove")
+def remove_user(name: _Name, config: _Config = _DEFAULT) -> None:
+    """Remove an account."""
+    with _one_line(), _accounts(config) as (accounts, audit):
+        accounts.remove(name)
+        audit.record("(command line)", "user.remove", name)
+        typer.echo(f"removed {name}")
+
+
+@user_app.command("password")
+def password_of_user(name: _Name, config: _Config = _DEFAULT) -> None:
+    """Give an account another password; its sessions end."""
+    with _one_line(), _accounts(config) as (accounts, audit):
+        accounts.set_password(name, _password())
+        audit.record("(command line)", "user.password", name)
+        typer.echo(f"changed the password of {name}")
+
+
+@user_app.command("grant")
+def grant_user(
+    name: _Name,
+    cameras: Annotated[str, typer.Argument(metavar="LIST", help="Ids with commas between, or *.")],
+    config: _Config = _DEFAULT,
+) -> None:
+    """Open exactly these cameras to an account."""
+    with _one_line(), _accounts(config) as (accounts, audit):
+        accounts.grant(name, [one for one in cameras.split(",") if one])
+        audit.record("(command line)", "user.grant", name, {"cameras": cameras[:200]})
+        typer.echo(f"{name} may see {cameras}")
+
+
+@user_app.command("login-link")
+def login_link(name: _Name, config: _Config = _DEFAULT) -> None:
+    """Print a link that logs in once, within ten minutes."""
+    with _one_line(), _accounts(config) as (accounts, audit):
+        token = accounts.new_link(name)
+        audit.record("(command line)", "user.login-link", name)
+        typer.echo(f"/login?token={token}")
+
+
+@contextmanager
+def _accounts(path: Path) -> "Iterator[tuple[Accounts, AuditLog]]":
+    from skyveil.app.config import load
+    from skyveil.app.server import accounts_of, database_of
+    from skyveil.public.store import AuditLog
+
+    config = load(path)
+    engine = database_of(config)
+    try:
+        yield accounts_of(config, engine), AuditLog(engine)
+    finally:
+        engine.dispose()
+
+
+def _password() -> str:
+    """Asked for twice on a terminal; the first line of a pipe."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise SettingsRefused("the two passwords are not the same")
+    return first
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """End with the message and exit code 2 for a wrong argument or setting, 1 for the rest."""
+    try:
+        yield
+    except SkyveilError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2 if isinstance(error, SettingsRefused) else 1) from error

@@ -1,0 +1,121 @@
+"""Who viewed, exported, changed and logged in: append-only, each entry chained to the one before. Public side."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, final
+
+from sqlalchemy import Engine, Row, delete, func, insert, select
+
+from skyveil.public.store.tables import audit
+
+Plain: TypeAlias = str | int | float | bool | None
+NOBODY: Final = "(nobody)"
+SYSTEM: Final = "(system)"
+PAGE: Final = 100
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry."""
+
+    id: int
+    at_s: float
+    actor: str
+    action: str
+    object: str
+    details: dict[str, Plain]
+
+
+@final
+class AuditLog:
+    """The log of a site. Any thread may call it; this process is the only one that writes."""
+
+    def __init__(self, engine: Engine, *, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._now = now
+        self._lock = threading.Lock()
+
+    def record(self, actor: str, action: str, object: str = "", details: Mapping[str, Plain] | None = None) -> None:
+        """Append an entry; it is durable when this returns."""
+        text = json.dumps(dict(details or {}), sort_keys=True, separators=(",", ":"))
+        with self._lock, self._engine.begin() as connection:
+            last = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
+            number, before = (1, b"") if last is None else (last.id + 1, last.digest)
+            fields = (number, self._now(), actor[:64], action[:64], object[:256], text)
+            connection.execute(
+                insert(audit).values(
+                    id=fields[0],
+                    at_s=fields[1],
+                    actor=fields[2],
+                    action=fields[3],
+                    object=fields[4],
+                    details=fields[5],
+                    digest=_chained(before, *fields),
+                )
+            )
+
+    def entries(
+        self,
+        *,
+        actor: str = "",
+        action: str = "",
+        from_s: float | None = None,
+        before: int | None = None,
+        limit: int = PAGE,
+    ) -> list[AuditEntry]:
+        """The newest entries that fit, newest first."""
+        wanted = select(audit).order_by(audit.c.id.desc()).limit(min(max(limit, 1), 1000))
+        if actor:
+            wanted = wanted.where(audit.c.actor == actor)
+        if action:
+            wanted = wanted.where(audit.c.action == action)
+        if from_s is not None:
+            wanted = wanted.where(audit.c.at_s >= from_s)
+        if before is not None:
+            wanted = wanted.where(audit.c.id < before)
+        with self._engine.connect() as connection:
+            return [_entry(row) for row in connection.execute(wanted)]
+
+    def actions(self) -> list[str]:
+        """Every action that stands in the log."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(audit.c.action).distinct().order_by(audit.c.action)).scalars())
+
+    def broken_at(self) -> int | None:
+        """The number of the first entry that does not fit the one before it; None when the chain is whole.
+
+        The oldest entry is what the chain hangs on: entries before it were pruned.
+        """
+        before: bytes | None = None
+        expected: int | None = None
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.id)):
+                fields = (row.id, row.at_s, row.actor, row.action, row.object, row.details)
+                pruned = before is None and row.id != 1
+                if not pruned and _chained(before or b"", *fields) != row.digest:
+                    return int(row.id)
+                if expected is not None and row.id != expected:
+                    return int(expected)
+                before, expected = row.digest, row.id + 1
+        return None
+
+    def prune(self, older_than_s: float) -> int:
+        """Forget entries from before a time; gives their number. The newest entry always stays."""
+        with self._lock, self._engine.begin() as connection:
+            newest = connection.execute(select(func.max(audit.c.id))).scalar()
+            gone = delete(audit).where(audit.c.at_s < older_than_s, audit.c.id != newest)
+            return connection.execute(gone).rowcount
+
+
+def _chained(before: bytes, *fields: object) -> bytes:
+    return hashlib.sha256(before + json.dumps(fields, separators=(",", ":")).encode()).digest()
+
+
+def _entry(row: Row[tuple[object, ...]]) -> AuditEntry:
+    details = json.loads(row.details)
+    return AuditEntry(row.id, row.at_s, row.actor, row.action, row.object, details if isinstance(details, dict) else {})

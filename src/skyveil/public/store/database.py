@@ -1,0 +1,72 @@
+"""The database: opened, and brought to the newest version. Public side."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from skyveil.core.errors import SettingsRefused, StoreFailed
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_SQLITE: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # the audit log must survive a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+)
+
+
+def open_database(where: Path | str) -> Engine:
+    """Open a SQLite file, or a database by its URL, and bring its tables to the newest version.
+
+    Raises SettingsRefused for a URL of another kind, StoreFailed when it can not be opened or is damaged.
+    """
+    url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _postgresql(where)
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    try:
+        _migrate(engine)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        place = where.name if isinstance(where, Path) else url.host or url.drivername
+        raise StoreFailed(
+            f"the database {place} can not be used: {type(error).__name__}; restore it from a backup"
+        ) from error
+    return engine
+
+
+def _postgresql(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingsRefused("the database is a URL like postgresql://user@host/name") from error
+    if url.get_backend_name() != "postgresql":
+        raise SettingsRefused("the database is a URL like postgresql://user@host/name")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _prepare_sqlite(connection: "_Sqlite", _: ConnectionPoolEntry) -> None:
+    for line in _SQLITE:
+        connection.execute(line)
+
+
+class _Sqlite:
+    """What is used of a connection of the standard library."""
+
+    def execute(self, statement: str) -> object:
+        """Run a statement."""
+        raise NotImplementedError
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

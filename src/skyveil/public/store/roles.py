@@ -1,0 +1,73 @@
+"""Who may do what. Public side; the one table that every route asks."""
+
+from enum import StrEnum
+from typing import Final, final
+
+
+@final
+class Role(StrEnum):
+    """What an account is for."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    PRIVACY_OFFICER = "privacy_officer"
+    ADMIN = "admin"
+
+
+@final
+class Permission(StrEnum):
+    """What a route may ask for."""
+
+    VIEW = "view"
+    PLAYBACK = "playback"
+    EXPORT = "export"
+    READ_MASKS = "read-masks"
+    WRITE_MASKS = "write-masks"
+    ASK_HOLD = "ask-hold"
+    DECIDE_HOLD = "decide-hold"
+    AUDIT = "audit"
+    USERS = "users"
+    SETTINGS = "settings"
+    METRICS = "metrics"
+
+
+@final
+class Scope(StrEnum):
+    """What a token is for; it never allows more than its owner may."""
+
+    VIEW = "view"
+    RECORDINGS = "recordings"
+    EXPORT = "export"
+    METRICS = "metrics"
+
+
+_VIEWER: Final = frozenset({Permission.VIEW})
+_OPERATOR: Final = _VIEWER | {Permission.PLAYBACK, Permission.EXPORT, Permission.READ_MASKS, Permission.ASK_HOLD}
+ALLOWED: Final = {
+    Role.VIEWER: _VIEWER,
+    Role.OPERATOR: _OPERATOR,
+    Role.PRIVACY_OFFICER: _OPERATOR | {Permission.WRITE_MASKS, Permission.DECIDE_HOLD, Permission.AUDIT},
+    Role.ADMIN: frozenset(
+        {
+            Permission.VIEW,
+            Permission.PLAYBACK,
+            Permission.READ_MASKS,
+            Permission.WRITE_MASKS,
+            Permission.AUDIT,
+            Permission.USERS,
+            Permission.SETTINGS,
+            Permission.METRICS,
+        }
+    ),
+}
+"""An administrator runs the system and exports nothing; a privacy officer decides on holds and sets nothing up."""
+
+SCOPED: Final = {
+    Scope.VIEW: _VIEWER,
+    Scope.RECORDINGS: _VIEWER | {Permission.PLAYBACK},
+    Scope.EXPORT: _VIEWER | {Permission.PLAYBACK, Permission.EXPORT},
+    Scope.METRICS: frozenset({Permission.METRICS}),
+}
+
+NEED_GRANTS: Final = frozenset({Role.VIEWER, Role.OPERATOR})
+"""Roles that reach only the cameras granted to them."""

@@ -1,0 +1,171 @@
+"""What the console and the API are shown of a site; `app` gives it. Public side.
+
+`Site` is a Protocol because the public side knows neither configuration nor supervisor.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, final
+
+from skyveil.core.health import CameraHealth
+from skyveil.core.ids import CameraId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """One camera, without its address or password."""
+
+    id: CameraId
+    name: str
+    place: str
+    purpose: str
+    targets: tuple[str, ...]
+    mode: str
+    mount: str
+    hindsight: int
+    enabled: bool
+    record: bool
+    retention_hours: float
+    site: str = ""
+    site_name: str = ""
+    group: str = ""
+    group_name: str = ""
+    position: tuple[float, float] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NamedMask:
+    """A static mask: corners in shares of the picture, 0 to 1."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """One site, and the picture of its plan."""
+
+    id: str
+    name: str
+    plan: Path | None
+
+
+class Site(Protocol):
+    """A running installation."""
+
+    def cameras(self) -> Sequence[CameraView]:
+        """Every camera of the configuration."""
+        ...
+
+    def sites(self) -> Sequence[SiteView]:
+        """Every site of the configuration."""
+        ...
+
+    def health(self) -> Mapping[CameraId, CameraHealth]:
+        """The health of every camera that runs."""
+        ...
+
+    def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
+        """The masks of a camera."""
+        ...
+
+    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
+        """Write other masks to the configuration and cover them at once; raises SettingsRefused."""
+        ...
+
+    def reload(self) -> str:
+        """Read the configuration again; what changed, in words. Raises SettingsRefused, and then nothing changed."""
+        ...
+
+    def settings(self) -> Mapping[str, str | int | float | None]:
+        """What the server is set to, for people."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong now, in sentences; empty when all is well."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SegmentView:
+    """A stored segment; `media_s` is where its media time begins."""
+
+    number: int
+    start_s: float
+    end_s: float
+    media_s: float
+    init: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """A stretch without a recording, and why."""
+
+    start_s: float
+    end_s: float
+    cause: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A span that is kept past its retention."""
+
+    id: str
+    from_s: float
+    to_s: float
+    reason: str
+    state: str
+    expires_s: float
+    requested_by: str
+    approved_by: str | None
+
+
+class Recordings(Protocol):
+    """The stored recordings of a site; raises RecordingMissing for what is not there."""
+
+    def days(self, camera: CameraId) -> Sequence[str]:
+        """Days with anything stored, oldest first."""
+        ...
+
+    def span(self, camera: CameraId, from_s: float, to_s: float) -> tuple[Sequence[SegmentView], Sequence[GapView]]:
+        """What is stored, and missing, between two times."""
+        ...
+
+    def segment(self, camera: CameraId, number: int) -> bytes:
+        """A segment, readable."""
+        ...
+
+    def init(self, camera: CameraId, name: str) -> bytes:
+        """An init segment."""
+        ...
+
+    def playlist(self, camera: CameraId, from_s: float, to_s: float) -> str:
+        """An HLS playlist; its addresses are relative to the recordings' own."""
+        ...
+
+    def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
+        """Make an MP4; gives its name for `exported`. May take long."""
+        ...
+
+    def exported(self, name: str) -> Path:
+        """The file of an export."""
+        ...
+
+    def holds(self, camera: CameraId) -> Sequence[HoldView]:
+        """The holds of a camera."""
+        ...
+
+    def ask_hold(self, camera: CameraId, from_s: float, to_s: float, *, reason: str, days: int, actor: str) -> str:
+        """Ask for a hold; gives its id."""
+        ...
+
+    def decide_hold(self, camera: CameraId, hold: str, *, approve: bool, actor: str) -> None:
+        """Approve a hold, or let it go."""
+        ...

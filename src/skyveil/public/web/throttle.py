@@ -1,0 +1,47 @@
+"""Slows down who guesses passwords, at no cost to us. Public side."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, final
+
+FREE: Final = 5
+"""Failures within the window that cost nothing: people mistype."""
+WINDOW_S: Final = 900.0
+LONGEST_S: Final = 60.0
+"""Longest wait after a failure: an owner whose account is attacked is never locked out for good."""
+_MOST: Final = 10_000
+
+
+@final
+class Throttle:
+    """Remembers failures by key (an account, an address), the newest ten thousand keys. Any thread may call it."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wait_s(self, key: str) -> float:
+        """How long this key must wait before it may try again; 0 when it need not."""
+        with self._lock:
+            count, last_s = self._failures.get(key, (0, 0.0))
+            since_s = self._now() - last_s
+            if count <= FREE or since_s > WINDOW_S:
+                return 0.0
+            return max(0.0, min(LONGEST_S, 2.0 ** (count - FREE)) - since_s)
+
+    def failed(self, key: str) -> None:
+        """Note a failure."""
+        with self._lock:
+            count, last_s = self._failures.pop(key, (0, 0.0))
+            fresh = self._now() - last_s <= WINDOW_S
+            self._failures[key] = (count + 1 if fresh else 1, self._now())
+            while len(self._failures) > _MOST:
+                self._failures.popitem(last=False)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the failures of a key."""
+        with self._lock:
+            self._failures.pop(key, None)

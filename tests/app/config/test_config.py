@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import pytest
+
+from skyveil.app.config import Secrets, load, set_masks, specs
+from skyveil.app.config.models import Mask
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import camera_id
+from skyveil.core.kinds import Kind
+from skyveil.core.secret import Secret
+
+GOOD = """\
+# The hall.
+version: 1
+server:
+  timezone: Europe/Zurich
+sites:
+  - {id: hall, name: Hall}
+defaults:
+  username: viewer
+  hindsight: 3
+cameras:
+  - id: door        # north
+    name: Main door
+    purpose: Safety of the crowd at the door
+    source: rtsp://10.0.0.5/live
+    site: hall
+    password: {secret: door}
+    targets: [face, head, plate]
+    masks:
+      - name: window
+        points: [[0, 0], [0.5, 0], [0.5, 0.5]]
+    # the end of the door
+  - {id: stairs, name: Stairs, purpose: Falls, source: "file:///video.mp4", hindsight: 0, enabled: true}
+"""
+
+
+def written(folder: Path, text: str = GOOD) -> Path:
+    path = folder / "skyveil.yaml"
+    path.write_text(text)
+    secrets = folder / "secrets.yaml"
+    secrets.write_text("door: hunter2\n")
+    secrets.chmod(0o600)
+    return path
+
+
+def test_a_good_file_gives_its_cameras_with_defaults_and_secrets(tmp_path: Path) -> None:
+    config = load(written(tmp_path))
+    found = specs(config, Secrets(config.server.secrets))
+    door, stairs = found[camera_id("door")], found[camera_id("stairs")]
+    assert door.password == Secret("hunter2")
+    assert door.username == "viewer"
+    assert (door.hindsight, stairs.hindsight) == (3, 0)
+    assert set(door.settings.targets) == {Kind.FACE, Kind.HEAD, Kind.PLATE}
+    assert set(stairs.settings.targets) == {Kind.FACE, Kind.HEAD}
+    assert list(door.settings.masks[0].points) == [(0, 0), (0.5, 0), (0.5, 0.5)]
+    assert config.server.data == tmp_path / "skyveil-data"
+    assert "hunter2" not in f"{found} {config}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        # a key that nobody knows, with the nearest one
+        ("    purpose: Safety", "    purpse: Safety", 13, "did you mean `purpose`?"),
+        # no purpose at all
+        ("    purpose: Safety of the crowd at the door\n", "", 11, "`cameras.0.purpose` is required"),
+        ("Safety of the crowd at the door", '"  "', 13, "purpose"),
+        ("rtsp://10.0.0.5", "rtsp://a:b@10.0.0.5", 14, "must not hold a name or password"),
+        ("rtsp://10.0.0.5", "gopher://10.0.0.5", 14, "starts with one of"),
+        ("site: hall", "site: hal", 15, "did you mean `hall`?"),
+        ("id: stairs", "id: door", 22, "twice"),
+        ("Europe/Zurich", "Europe/Zurch", 4, "time zone"),
+        ("[0.5, 0.5]]", "[0.5, 1.5]]", 20, "less than or equal to 1"),
+        ("version: 1", "version: 2", 2, "version"),
+        ("hindsight: 3", "hindsight: many", 9, "hindsight"),
+        ("  username: viewer", "  username: viewer\n  username: other", 9, "twice"),
+        ("{secret: door}", "hunter2", 16, "password"),
+        ("{secret: door}", "{}", 16, "`{secret: NAME}`"),
+        ("targets: [face, head, plate]", "targets: [faces]", 17, "choices"),
+        ("cameras:\n", "cameras: [\n", 11, "no YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    assert old in GOOD
+    with pytest.raises(SettingsRefused) as refused:
+        load(written(tmp_path, GOOD.replace(old, new, 1)))
+    assert any(f"skyveil.yaml:{line}: " in one and says in one for one in str(refused.value).splitlines()), (
+        refused.value
+    )
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    broken = (
+        GOOD.replace("purpose: Falls", "purpose: ''")
+        .replace("Europe/Zurich", "Nowhere")
+        .replace("[0.5, 0.5]]", "[0, 2]]")
+    )
+    with pytest.raises(SettingsRefused) as refused:
+        load(written(tmp_path, broken))
+    assert {line.split(":")[1] for line in str(refused.value).splitlines()} == {"20", "22"}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &x [1]\nb: *x\n", "[" * 5000, "\x00", "version: 1\nserver: {keys: data/k, data: data}\n"]
+)
+def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsRefused):
+        load(written(tmp_path, text))
+
+
+def test_a_secrets_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    config = load(written(tmp_path))
+    config.server.secrets.chmod(0o644)
+    with pytest.raises(SettingsRefused, match="chmod 600"):
+        specs(config, Secrets(config.server.secrets))
+
+
+def test_a_password_may_come_from_the_environment(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD.replace("{secret: door}", "{env: DOOR}")))
+    found = specs(config, Secrets(config.server.secrets, {"DOOR": "x"}))
+    assert found[camera_id("door")].password is not None
+    with pytest.raises(SettingsRefused, match="DOOR"):
+        specs(config, Secrets(config.server.secrets, {}))
+
+
+@pytest.mark.parametrize("camera", ["door", "stairs"])
+def test_masks_are_changed_and_every_other_byte_stays(tmp_path: Path, camera: str) -> None:
+    path = written(tmp_path)
+    mask = Mask('Nachbar "süd"', ((0.1, 0.1), (0.2, 0.1), (0.2, 0.3)))
+    config = set_masks(path, camera, [mask])
+    assert next(one for one in config.cameras if one.id == camera).masks == (mask,)
+    text = path.read_text()
+    for comment in ("# The hall.", "# north", "# the end of the door"):
+        assert comment in text
+    assert load(path).cameras == config.cameras
+    set_masks(path, camera, [])
+    assert not next(one for one in load(path).cameras if one.id == camera).masks
+
+
+def test_masks_of_an_unknown_camera_change_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    with pytest.raises(SettingsRefused):
+        set_masks(path, "nobody", [])
+    assert path.read_text() == GOOD
