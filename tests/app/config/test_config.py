@@ -1,9 +1,11 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from skyveil.app.config import Secrets, load, set_masks, specs
-from skyveil.app.config.models import Mask
+from skyveil.app.config.models import Camera, Config, Defaults, Group, Mask, Place, Retention, Server, Tls
+from skyveil.app.config.models import Secret as SecretModel
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import camera_id
 from skyveil.core.kinds import Kind
@@ -143,3 +145,9 @@ def test_masks_of_an_unknown_camera_change_nothing(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused):
         set_masks(path, "nobody", [])
     assert path.read_text() == GOOD
+
+
+def test_every_key_is_in_the_reference() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/reference/configuration.md").read_text(encoding="utf-8")
+    models_of = (Config, Server, Tls, Place, Group, Defaults, Camera, Mask, Retention, SecretModel)
+    assert [f.name for model in models_of for f in fields(model) if f"| `{f.name}` |" not in page] == []

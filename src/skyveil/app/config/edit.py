@@ -61,7 +61,7 @@ def _camera(document: Document, wanted: str) -> yaml.MappingNode:
                     one.value == "id" and given.value == wanted for one, given in node.value
                 ):
                     return node
-    raise SettingsRefused(f"the configuration has no camera `{wanted}`")
+    raise SettingsRefused(f"the configuration has no camera {wanted!r}")
 
 
 def _end(node: yaml.Node) -> int:

@@ -214,7 +214,7 @@ class Secrets:
             return Secret(value)
         known = self._read()
         if reference.secret not in known:
-            raise SettingsRefused(f"{self._path.name} has no secret `{reference.secret}`: add it as `name: password`")
+            raise SettingsRefused(f"{self._path.name} has no secret {reference.secret!r}: add it as `name: password`")
         return known[str(reference.secret)]
 
     def _read(self) -> dict[str, Secret]:

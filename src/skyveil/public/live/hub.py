@@ -38,21 +38,27 @@ class Viewer:
     _pieces: deque[bytes] = field(default_factory=deque)
     _texts: deque[str] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _init: bytes | None = None
     _skipping: bool = False
     dropped: int = 0
 
     async def next(self) -> bytes | str:
         """What is next to send; waits for it."""
-        while not (self._texts or self._pieces):
+        while not (self._texts or self._pieces or self._init is not None):
             self._wake.clear()
             await self._wake.wait()
-        return self._texts.popleft() if self._texts else self._pieces.popleft()
+        if self._texts:
+            return self._texts.popleft()
+        if self._init is not None:
+            init, self._init = self._init, None
+            return init
+        return self._pieces.popleft()
 
     def say(self, text: str, *, first: bytes | None = None) -> None:
         """Send a text; with `first`, a new init segment follows it, and what waited is void."""
         if first is not None:
+            self._init = first
             self._pieces.clear()
-            self._pieces.append(first)
             self._texts.clear()
             self._skipping = True
         self._texts.append(text)

@@ -93,8 +93,9 @@ class AuditLog:
         """
         before: bytes | None = None
         expected: int | None = None
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.id)):
+        rows = select(audit).order_by(audit.c.id).execution_options(yield_per=1000)
+        with self._engine.connect() as connection, connection.execute(rows) as found:
+            for row in found:
                 fields = (row.id, row.at_s, row.actor, row.action, row.object, row.details)
                 pruned = before is None and row.id != 1
                 if not pruned and _chained(before or b"", *fields) != row.digest:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from skyveil.core.health import CameraState
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web import admin, cameras, pages, recordings
+from skyveil.public.web import admin, cameras, pages, recordings, staff
 from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
@@ -47,7 +47,7 @@ def create_app(console: Console) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.console = console
-    for router in (pages.router, cameras.router, recordings.router, admin.router):
+    for router in (pages.router, cameras.router, recordings.router, staff.router, admin.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _alive, include_in_schema=False, response_class=PlainTextResponse)

@@ -7,7 +7,8 @@ camera, and answers as if the camera did not exist when it may not be seen.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Final, final
 
@@ -154,3 +155,12 @@ def same_origin(websocket: WebSocket) -> bool:
 def address_of(request: Request) -> str:
     """The address that asks, for the throttle."""
     return request.client.host if request.client is not None else ""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turns what an account or setting may not be into an answer."""
+    try:
+        yield
+    except SettingsRefused as error:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error

@@ -30,7 +30,7 @@ class Throttle:
             since_s = self._now() - last_s
             if count <= FREE or since_s > WINDOW_S:
                 return 0.0
-            return max(0.0, min(LONGEST_S, 2.0 ** (count - FREE)) - since_s)
+            return max(0.0, min(LONGEST_S, 2.0 ** min(count - FREE, 10)) - since_s)
 
     def failed(self, key: str) -> None:
         """Note a failure."""

@@ -1,4 +1,4 @@
-"""Accounts, sessions, tokens, grants and the audit log."""
+"""Accounts, sessions, tokens, grants and the audit log. Public side."""
 
 import sqlalchemy as sa
 from alembic import op

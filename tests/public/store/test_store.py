@@ -1,0 +1,205 @@
+"""Accounts and audit log on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, delete, select, text, update
+
+from skyveil.core.errors import SettingsRefused, StoreFailed
+from skyveil.core.ids import camera_id
+from skyveil.public.store import Accounts, AuditLog, open_database
+from skyveil.public.store.roles import Permission, Role, Scope
+from skyveil.public.store.tables import audit, metadata, tokens, users
+from tests.public.store.databases import postgresql
+
+GOOD = "plenty of goats"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.s = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("store")
+    if request.param == "sqlite":
+        made = open_database(folder / "a.sqlite")
+        yield made
+        made.dispose()
+        return
+    with postgresql(folder) as url:
+        made = open_database(url)
+        yield made
+        made.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(engine: Engine, clock: Clock) -> Accounts:
+    with engine.begin() as connection:
+        connection.execute(delete(users))
+        connection.execute(delete(audit))
+    return Accounts(engine, session_s=3600, now=clock)
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_names(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_no_column_can_hold_who_was_seen(engine: Engine) -> None:
+    del engine
+    assert {table.name: sorted(table.columns.keys()) for table in metadata.sorted_tables} == {
+        "users": ["created_s", "enabled", "id", "last_login_s", "name", "password", "role"],
+        "sessions": ["created_s", "digest", "expires_s", "user_id"],
+        "login_links": ["digest", "expires_s", "user_id"],
+        "tokens": ["digest", "expires_s", "id", "name", "scope", "user_id"],
+        "grants": ["camera", "user_id"],
+        "audit": ["action", "actor", "at_s", "details", "digest", "id", "object"],
+    }
+
+
+def test_a_password_opens_a_session_until_it_ends(accounts: Accounts, clock: Clock, engine: Engine) -> None:
+    assert not accounts.any()
+    accounts.add("ada", GOOD, Role.OPERATOR, cameras=["door"])
+    assert accounts.any()
+    assert accounts.login("ada", "wrong " + GOOD) is None
+    assert accounts.login("bob", GOOD) is None
+    session = accounts.login("ada", GOOD)
+    assert session is not None
+    found = accounts.by_session(session)
+    assert found is not None and found.name == "ada" and found.role is Role.OPERATOR
+    assert found.may(Permission.PLAYBACK, camera_id("door"))
+    assert not found.may(Permission.PLAYBACK, camera_id("stairs"))
+    assert not found.may(Permission.USERS)
+    with engine.connect() as connection:
+        stored = " ".join(str(row) for row in connection.execute(text("select * from users")))
+    assert GOOD not in stored and "argon2id" in stored
+    clock.s += 3601
+    assert accounts.by_session(session) is None
+
+
+def test_logout_password_change_and_disabling_end_sessions(accounts: Accounts) -> None:
+    accounts.add("root", GOOD, Role.ADMIN)
+    accounts.add("ada", GOOD, Role.VIEWER)
+    ends: list[Callable[[str], None]] = [
+        accounts.logout,
+        lambda _: accounts.set_password("ada", GOOD),
+        lambda _: accounts.change("ada", role=Role.OPERATOR),
+        lambda _: accounts.change("ada", enabled=False),
+    ]
+    for end in ends:
+        session = accounts.login("ada", GOOD)
+        assert session is not None and accounts.by_session(session) is not None
+        end(session)
+        assert accounts.by_session(session) is None
+    assert accounts.login("ada", GOOD) is None
+
+
+def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: Clock) -> None:
+    accounts.add("ada", GOOD, Role.VIEWER)
+    link = accounts.new_link("ada")
+    assert accounts.login_by_link(link) is not None
+    assert accounts.login_by_link(link) is None
+    late = accounts.new_link("ada")
+    clock.s += 601
+    assert accounts.login_by_link(late) is None
+
+
+def test_a_token_allows_what_both_it_and_its_owner_may(accounts: Accounts, clock: Clock, engine: Engine) -> None:
+    accounts.add("ada", GOOD, Role.VIEWER, cameras=["*"])
+    token = accounts.new_token("ada", "prometheus", Scope.RECORDINGS, days=2)
+    found = accounts.by_token(token)
+    assert found is not None and found.token
+    assert found.may(Permission.VIEW, camera_id("door")) and not found.may(Permission.PLAYBACK, camera_id("door"))
+    with engine.connect() as connection:
+        assert token.encode() not in b"".join(
+            bytes(one) for one in connection.execute(select(tokens.c.digest)).scalars()
+        )
+    (listed,) = accounts.tokens("ada")
+    assert accounts.remove_token("ada", listed.id) and not accounts.remove_token("ada", listed.id)
+    again = accounts.new_token("ada", "x", Scope.VIEW, days=1)
+    clock.s += 86401
+    assert accounts.by_token(again) is None
+
+
+@pytest.mark.parametrize("password", ["short", "passwordpassword", "adaadaadaada1", "aaaaaaaaaaaaaaaa", "x" * 300])
+def test_easy_passwords_are_refused(accounts: Accounts, password: str) -> None:
+    with pytest.raises(SettingsRefused):
+        accounts.add("ada", password, Role.VIEWER)
+
+
+@pytest.mark.parametrize("name", ["", " ada", "a\nb", "(system)", "x" * 65])
+def test_names_that_would_confuse_are_refused(accounts: Accounts, name: str) -> None:
+    with pytest.raises(SettingsRefused):
+        accounts.add(name, GOOD, Role.VIEWER)
+
+
+def test_a_name_is_taken_once(accounts: Accounts) -> None:
+    accounts.add("ada", GOOD, Role.VIEWER)
+    with pytest.raises(SettingsRefused):
+        accounts.add("ada", GOOD, Role.ADMIN)
+
+
+def test_the_last_administrator_stays(accounts: Accounts) -> None:
+    accounts.add("root", GOOD, Role.ADMIN)
+    with pytest.raises(SettingsRefused):
+        accounts.remove("root")
+    with pytest.raises(SettingsRefused):
+        accounts.change("root", enabled=False)
+    with pytest.raises(SettingsRefused):
+        accounts.change("root", role=Role.VIEWER)
+    accounts.add("second", GOOD, Role.ADMIN)
+    accounts.remove("root")
+    assert [one.name for one in accounts.users()] == ["second"]
+
+
+def test_an_entry_that_was_changed_removed_or_put_in_is_found(accounts: Accounts, engine: Engine, clock: Clock) -> None:
+    del accounts
+    log = AuditLog(engine, now=clock)
+    for number in range(6):
+        log.record("ada", "view.live", "door", {"seconds": number})
+    assert log.broken_at() is None
+    assert [one.details["seconds"] for one in log.entries(limit=2)] == [5, 4]
+    with engine.begin() as connection:
+        connection.execute(update(audit).where(audit.c.id == 3).values(actor="bob"))
+    assert log.broken_at() == 3
+    with engine.begin() as connection:
+        connection.execute(update(audit).where(audit.c.id == 3).values(actor="ada"))
+    assert log.broken_at() is None
+    with engine.begin() as connection:
+        connection.execute(delete(audit).where(audit.c.id == 4))
+    assert log.broken_at() in (4, 5)
+
+
+def test_pruning_keeps_the_rest_verifiable(accounts: Accounts, engine: Engine, clock: Clock) -> None:
+    del accounts
+    log = AuditLog(engine, now=clock)
+    for _ in range(5):
+        log.record("ada", "login")
+        clock.s += 100
+    assert log.prune(clock.s - 250) == 3
+    assert log.broken_at() is None
+    log.record("ada", "logout")
+    assert log.broken_at() is None and log.prune(clock.s + 1000) == 2
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreFailed):
+        open_database(path)
+    with pytest.raises(SettingsRefused):
+        open_database("mysql://host/name")

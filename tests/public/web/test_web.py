@@ -1,0 +1,369 @@
+"""The console and its API, asked as a browser and as programs ask."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from skyveil.core.ids import camera_id
+from skyveil.public.live.hub import Hub
+from skyveil.public.store import Accounts, AuditLog, open_database
+from skyveil.public.store.roles import Role, Scope
+from skyveil.public.web import admin, cameras, pages, recordings, staff
+from skyveil.public.web.app import CSP, create_app
+from skyveil.public.web.state import Console
+from tests.public.web.sites import StillRecordings, StillSite
+
+GOOD = "plenty of goats"
+ORIGIN = "http://testserver"
+STAFF = (Role.VIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN)
+
+
+@dataclass
+class Running:
+    app: FastAPI
+    console: Console
+    site: StillSite
+
+    def client(self, name: str | None = None) -> TestClient:
+        """A browser, logged in as this account."""
+        client = TestClient(self.app, follow_redirects=False)
+        if name is not None:
+            page = client.get("/login").text
+            csrf = re.search(r'name="csrf" value="(\w+)"', page)
+            assert csrf is not None
+            entered = client.post("/login", data={"name": name, "password": GOOD, "csrf": csrf[1]})
+            assert entered.status_code == 303, entered.text
+            home = client.get("/settings").text
+            token = re.search(r'"csrf": "(\w+)"', home)
+            assert token is not None
+            client.headers["x-csrf-token"] = token[1]
+        return client
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    engine = open_database(tmp_path / "skyveil.sqlite")
+    accounts = Accounts(engine)
+    for role in STAFF:
+        accounts.add(role.value.replace("_", "-"), GOOD, role, cameras=["door"])
+    accounts.add("all", GOOD, Role.OPERATOR, cameras=["*"])
+    site = StillSite("door", "stairs")
+    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(tmp_path), version="1")
+    yield Running(create_app(console), console, site)
+    engine.dispose()
+
+
+MASKS = {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]]}]}
+SPAN = {"from_s": 1.0, "to_s": 2.0, "reason": "accident"}
+BODIES: dict[str, object] = {
+    "PUT /api/v1/cameras/{camera}/masks": MASKS,
+    "POST /api/v1/cameras/{camera}/exports": SPAN,
+    "POST /api/v1/cameras/{camera}/holds": {**SPAN, "days": 3},
+    "POST /api/v1/users": {"name": "new", "password": GOOD, "role": "viewer"},
+    "PATCH /api/v1/users/{name}": {"enabled": True},
+    "PUT /api/v1/users/{name}/grants": {"cameras": []},
+    "POST /api/v1/password": {"old": GOOD, "new": "many more goats"},
+    "POST /api/v1/tokens": {"name": "t", "scope": "view", "days": 1},
+}
+PARTS = {
+    "name": "all", "site": "hall", "token": "1", "number": "7", "hold": "abcd", "decision": "approve",
+}  # fmt: skip
+QUERY = {"/api/v1/cameras/{camera}/recordings/playlist.m3u8": "?from=1&to=2"}
+
+V, C, P, A = STAFF
+EVERYBODY = frozenset(STAFF)
+MAY: dict[str, frozenset[Role]] = {
+    "GET /": EVERYBODY,
+    "GET /map": EVERYBODY,
+    "GET /health": EVERYBODY,
+    "GET /settings": EVERYBODY,
+    "GET /audit": frozenset({P, A}),
+    "GET /users": frozenset({A}),
+    "GET /cameras/{camera}": EVERYBODY,
+    "GET /cameras/{camera}/recordings": frozenset({C, P, A}),
+    "GET /api/v1/me": EVERYBODY,
+    "GET /api/v1/sites": EVERYBODY,
+    "GET /api/v1/health": EVERYBODY,
+    "GET /api/v1/cameras": EVERYBODY,
+    "GET /api/v1/cameras/{camera}": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/masks": frozenset({C, P, A}),
+    "PUT /api/v1/cameras/{camera}/masks": frozenset({P, A}),
+    "GET /api/v1/cameras/{camera}/snapshot.jpg": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/recordings": frozenset({C, P, A}),
+    "GET /api/v1/cameras/{camera}/recordings/playlist.m3u8": frozenset({C, P, A}),
+    "GET /api/v1/cameras/{camera}/recordings/segments/{number}.m4s": frozenset({C, P, A}),
+    "GET /api/v1/cameras/{camera}/recordings/init/{name}.mp4": frozenset({C, P, A}),
+    "POST /api/v1/cameras/{camera}/exports": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/exports/{name}": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/holds": frozenset({C, P, A}),
+    "POST /api/v1/cameras/{camera}/holds": frozenset({C, P}),
+    "POST /api/v1/cameras/{camera}/holds/{hold}/{decision}": frozenset({P}),
+    "GET /api/v1/audit": frozenset({P, A}),
+    "GET /api/v1/users": frozenset({A}),
+    "POST /api/v1/users": frozenset({A}),
+    "PATCH /api/v1/users/{name}": frozenset({A}),
+    "DELETE /api/v1/users/{name}": frozenset({A}),
+    "PUT /api/v1/users/{name}/grants": frozenset({A}),
+    "GET /api/v1/settings": frozenset({A}),
+    "POST /api/v1/reload": frozenset({A}),
+    "GET /metrics": frozenset({A}),
+    "GET /api/v1/tokens": EVERYBODY,
+    "POST /api/v1/tokens": EVERYBODY,
+    "DELETE /api/v1/tokens/{token}": EVERYBODY,
+    "POST /api/v1/password": EVERYBODY,
+    "GET /api/v1/sites/{site}/plan": EVERYBODY,
+}
+OPEN = {"GET /login", "POST /login", "POST /logout", "GET /healthz", "GET /readyz", "GET /api/v1/metrics"}
+
+
+def routes(app: FastAPI) -> set[str]:
+    routers = (app.router, pages.router, cameras.router, recordings.router, staff.router, admin.router)
+    found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return {f"{method} {route.path}" for route in found for method in route.methods or ()}
+
+
+def asked(client: TestClient, route: str, camera: str = "door") -> int:
+    method, path = route.split(" ", 1)
+    name = {"init": "00112233aabbccdd", "exports": f"{camera}-1.mp4"}.get(path.split("/")[-2], PARTS["name"])
+    filled = path.replace("{camera}", camera).replace("{name}", name)
+    for part, value in PARTS.items():
+        filled = filled.replace("{" + part + "}", value)
+    return int(client.request(method, filled + QUERY.get(path, ""), json=BODIES.get(route)).status_code)
+
+
+def test_every_route_is_in_the_table_of_who_may(running: Running) -> None:
+    assert routes(running.app) == set(MAY) | OPEN
+    sockets = {route.path for route in cameras.router.routes if isinstance(route, APIWebSocketRoute)}
+    assert sockets == {"/api/v1/cameras/{camera}/live"}
+
+
+@pytest.mark.parametrize("route", sorted(MAY))
+def test_nobody_gets_nothing(running: Running, route: str) -> None:
+    status = asked(running.client(), route)
+    assert status == 401 or (status == 303 and not route.split(" ")[1].startswith("/api"))
+
+
+@pytest.mark.parametrize("role", STAFF)
+def test_every_role_gets_what_it_may_and_nothing_else(running: Running, role: Role) -> None:
+    client = running.client(role.value.replace("_", "-"))
+    for route in sorted(MAY, key=lambda one: ("password" in one, "DELETE" in one, one)):
+        status = asked(client, route)
+        if role in MAY[route]:
+            assert status not in (401, 403) and (
+                status < 400 or route.endswith(("jpg", "plan", "{name}", "{token}"))
+            ), (
+                route,
+                status,
+            )
+        else:
+            assert status in (403, 404), (route, status)
+
+
+@pytest.mark.parametrize("route", sorted(one for one in MAY if "{camera}" in one))
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_a_camera_that_is_not_granted_does_not_exist(running: Running, role: Role, route: str) -> None:
+    client = running.client(role.value)
+    assert asked(client, route, "stairs") == 404
+    assert asked(client, route, "never-was") == 404
+    assert "stairs" not in client.get("/api/v1/cameras").text
+    assert "stairs" not in client.get("/api/v1/health").text
+
+
+def test_a_live_view_is_refused_to_nobody_strangers_and_other_origins(running: Running) -> None:
+    url = "/api/v1/cameras/{}/live"
+    for client, camera, headers in (
+        (running.client(), "door", {}),
+        (running.client("viewer"), "stairs", {}),
+        (running.client("viewer"), "../door", {}),
+        (running.client("viewer"), "door", {"origin": "https://elsewhere.example"}),
+    ):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(url.format(camera), headers=headers):
+            pass
+
+
+def test_a_live_view_begins_with_codec_init_and_the_picture_so_far(running: Running) -> None:
+    hub, door = running.console.hub, camera_id("door")
+    hub.start(door, b"init", "video/mp4")
+    hub.publish(door, b"key", keyframe=True)
+    hub.publish(door, b"next", keyframe=False)
+    headers = {"origin": ORIGIN}
+    with running.client("viewer").websocket_connect("/api/v1/cameras/door/live", headers=headers) as socket:
+        assert socket.receive_json()["mime"] == "video/mp4"
+        assert socket.receive_bytes() == b"init"
+        assert socket.receive_bytes() == b"keynext"
+    assert {one.action for one in running.console.audit.entries()} >= {"view.live"}
+
+
+@pytest.mark.parametrize("name", ["../door", "door%2f..", "DOOR", "door%00", "a" * 100, "*", "door;drop"])
+def test_tricks_in_a_camera_id_lead_nowhere(running: Running, name: str) -> None:
+    client = running.client("all")
+    for path in ("", "/masks", "/snapshot.jpg", "/recordings", "/recordings/segments/7.m4s"):
+        assert client.get(f"/api/v1/cameras/{name}{path}").status_code in (400, 404, 422)
+
+
+def test_a_write_without_its_token_is_refused(running: Running) -> None:
+    client = running.client("admin")
+    token = client.headers.pop("x-csrf-token")
+    assert client.post("/api/v1/reload").status_code == 403
+    assert client.post("/api/v1/reload", headers={"x-csrf-token": "0" * 64}).status_code == 403
+    assert client.post("/api/v1/reload", headers={"x-csrf-token": token}).status_code == 200
+
+
+def test_a_login_form_without_its_token_is_refused(running: Running) -> None:
+    client = running.client()
+    client.get("/login")
+    assert client.post("/login", data={"name": "admin", "password": GOOD, "csrf": "0" * 64}).status_code == 403
+    assert client.post("/login", data={"name": "admin", "password": GOOD}).status_code == 403
+
+
+def test_ten_thousand_wrong_passwords_cost_next_to_nothing_and_lock_nobody_out_for_good(running: Running) -> None:
+    client = running.client()
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert csrf is not None
+    form = {"name": "admin", "csrf": csrf[1]}
+    answers = [client.post("/login", data={**form, "password": "guess"}).status_code for _ in range(40)]
+    assert answers[:6] == [401] * 6 and set(answers[6:]) == {429}
+    throttle = running.console.throttle
+    for number in range(10_000):
+        throttle.failed(f"name {number}")
+        throttle.failed("name admin")
+    assert 0 < throttle.wait_s("name admin") <= 60
+    assert len(running.console.audit.entries(action="login.failed", limit=1000)) == 6
+
+
+def test_every_answer_carries_the_headers(running: Running) -> None:
+    client = running.client("admin")
+    for path in ("/", "/login", "/static/skyveil.css", "/api/v1/cameras", "/nothing", "/healthz", "/metrics"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == CSP
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_cookies_can_not_be_read_by_scripts_or_sent_from_elsewhere(running: Running) -> None:
+    client = running.client()
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert csrf is not None
+    entered = client.post("/login", data={"name": "admin", "password": GOOD, "csrf": csrf[1], "next": "//evil.example"})
+    assert entered.headers["location"] == "/"
+    cookie = next(one for one in entered.headers.get_list("set-cookie") if one.startswith("skyveil_session"))
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+
+
+def test_a_body_that_is_too_long_is_refused(running: Running) -> None:
+    client = running.client("admin")
+    answer = client.put("/api/v1/cameras/door/masks", content=b"[" * (2 << 20))
+    assert answer.status_code in (400, 413)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"masks": [{"name": "w", "points": [[0, 0], [1, 0]]}]},
+        {"masks": [{"name": "w", "points": [[0, 0], [2, 0], [1, 1]]}]},
+        {"masks": [{"name": "", "points": [[0, 0], [1, 0], [1, 1]]}]},
+        {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]], "more": 1}]},
+        {"masks": [{"name": "w", "points": [[0, 0]] * 100}]},
+        {"masks": 7},
+        [],
+    ],
+)
+def test_masks_that_are_none_are_refused(running: Running, body: object) -> None:
+    assert running.client("admin").put("/api/v1/cameras/door/masks", json=body).status_code == 422
+    assert not running.site.set
+
+
+def test_masks_are_set_and_audited(running: Running) -> None:
+    client = running.client("privacy-officer")
+    assert client.put("/api/v1/cameras/door/masks", json=MASKS).status_code == 204
+    assert client.get("/api/v1/cameras/door/masks").json() == {
+        "masks": [{"name": "w", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]
+    }
+    assert running.console.audit.entries()[0].action == "masks.change"
+
+
+def test_a_token_does_what_its_scope_says(running: Running) -> None:
+    accounts = running.console.accounts
+    metrics = {"authorization": "Bearer " + accounts.new_token("admin", "p", Scope.METRICS, days=1)}
+    looking = {"authorization": "Bearer " + accounts.new_token("admin", "v", Scope.VIEW, days=1)}
+    client = running.client()
+    assert "skyveil_camera_up" in client.get("/metrics", headers=metrics).text
+    assert client.get("/metrics", headers=looking).status_code == 403
+    assert client.get("/api/v1/cameras", headers=looking).json()
+    assert client.post("/api/v1/reload", headers=looking).status_code == 403
+    assert client.get("/api/v1/cameras", headers={"authorization": "Bearer sv_wrong"}).status_code == 401
+
+
+def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running) -> None:
+    client = running.client("admin")
+    text = client.get("/metrics").text
+    names = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line and not line.startswith("#")}
+    assert names == {
+        "skyveil_viewers", *(f"skyveil_camera_{one}" for one in
+        ("up", "fps", "frames", "dropped", "whole", "restarts", "rss_bytes", "descriptors", "age_seconds")),
+    }  # fmt: skip
+    assert set(client.get("/api/v1/health").json()["cameras"][0]) == {
+        "camera", "name", "state", "cause", "since_s", "fps", "age_s", "frames", "dropped", "whole", "restarts",
+        "rss_bytes", "descriptors", "clock_offset_s",
+    }  # fmt: skip
+
+
+def test_a_site_with_a_problem_is_not_ready_and_a_wrong_configuration_is_told(running: Running) -> None:
+    client = running.client("admin")
+    assert client.get("/readyz").status_code == 200
+    running.site.wrong.append("door: the connection to the camera was lost")
+    assert client.get("/readyz").status_code == 503
+    answer = client.post("/api/v1/reload")
+    assert answer.status_code == 422 and "skyveil.yaml:3" in answer.json()["detail"]
+
+
+def test_pages_speak_three_languages_with_the_same_words(running: Running) -> None:
+    from skyveil.public.web.pages import LANGUAGES, words
+
+    client = running.client("admin")
+    for code, text in (("en", "Full screen"), ("zh-Hant", "全螢幕"), ("zh-Hans", "全屏")):
+        assert text in client.get(f"/?lang={code}").text
+    assert "全屏" in client.get("/").text
+    assert len({frozenset(words(code)) for code, _ in LANGUAGES}) == 1
+
+
+def test_every_word_that_pages_and_modules_ask_for_is_there() -> None:
+    from skyveil.public.web.pages import FOLDER, words
+
+    known = words("en")
+    asked_for = {
+        key
+        for path in (*(FOLDER / "pages").glob("*.html"), *(FOLDER / "static").glob("*.js"))
+        for key in re.findall(r"""\bt\(\s*["']([\w.-]+)["']\s*[,)]""", path.read_text(encoding="utf-8"))
+    }
+    assert len(asked_for) > 100
+    assert sorted(asked_for - set(known)) == []
+
+
+def test_a_slow_viewer_is_dropped_to_the_next_key_frame_and_nothing_grows() -> None:
+    import asyncio
+
+    async def run() -> None:
+        hub, door = Hub(), camera_id("door")
+        hub.start(door, b"init", "video/mp4")
+        async with hub.viewing(door) as slow:
+            for number in range(1000):
+                hub.publish(door, b"%d" % number, keyframe=number % 100 == 0)
+            assert slow.dropped > 900
+            got = []
+            while slow._texts or slow._pieces or slow._init is not None:
+                got.append(await slow.next())
+            assert isinstance(got[0], str) and got[1] == b"init"
+            numbers = [int(one) for one in got[2:] if isinstance(one, bytes)]
+            assert not numbers or numbers[0] % 100 == 0
+            hub.publish(door, b"1000", keyframe=True)
+            assert await slow.next() == b"1000"
+
+    asyncio.run(run())
