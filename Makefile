@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer, make and a package index. Everything is installed into .venv, nothing elsewhere.
 #
-#   make demo                      redact a generated scene; INPUT=file_or_folder redacts your own
+#   make demo                      redact a generated scene, then show it as a wall of four live cameras until Ctrl-C;
+#                                  SECONDS=30 ends by itself, INPUT=file_or_folder redacts your own instead
 #   make test                      all tests
 #   make check                     formatting, lint, types, import rules and all tests
 #   make bench                     the figures of docs/reference/benchmarks.md
@@ -69,6 +70,7 @@ demo: $(VENV)/.models
 else
 demo: $(DEMO)/scene.mp4 $(VENV)/.models
 	@$(BIN)/skyveil redact $< --output $(DEMO)/scene.redacted.mp4 --overwrite
+	@$(BIN)/python -m examples.live_demo $< $(DEMO)/site $(if $(SECONDS),--seconds $(SECONDS))
 endif
 
 export INPUT
@@ -79,7 +81,8 @@ $(DEMO)/scene.mp4: examples/make_scene.py | $(VENV)/.demo
 	@$(BIN)/python $< $@
 
 # The picture of the README: one frame of the scene, before and after.
-picture: demo
+picture: $(DEMO)/scene.mp4 $(VENV)/.models
+	@$(BIN)/skyveil redact $< --output $(DEMO)/scene.redacted.mp4 --overwrite
 	@$(BIN)/python examples/before_after.py $(DEMO)/scene.mp4 $(DEMO)/scene.redacted.mp4 docs/images/demo.jpg
 
 # --- the gates -------------------------------------------------------------------------------------------------------
