@@ -1,86 +1,248 @@
 """Recordings of a running site: what cameras give is stored, what the console asks is read. App."""
 
+import io
+import json
+import logging
+import secrets
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
+import av
+from av.video.stream import VideoStream
+
+from skyveil.app.api import redact_file
 from skyveil.app.config import Config
+from skyveil.app.config.load import records
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import RecordingMissing
-from skyveil.core.health import CameraHealth
-from skyveil.core.ids import CameraId
+from skyveil.core.health import CameraHealth, CameraState
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import RedactSettings
+from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
 from skyveil.public.live.fragments import Fragment
 from skyveil.public.web.site import GapView, HoldView, SegmentView
+
+log: Final = logging.getLogger(__name__)
+_EXPORT_TARGETS: Final = frozenset({Kind.FACE, Kind.HEAD, Kind.PERSON, Kind.PLATE})
+"""What leaves the control room shows no person and no plate."""
+_EXPORTS_KEPT_S: Final = 86400.0
+
+
+def archive_of(config: Config) -> tuple[Archive, KeyStore, Holds]:
+    """The recordings of a configuration, to read."""
+    keys = KeyStore(config.server.keys)
+    folder = config.server.data / "recordings"
+    return Archive(folder, keys), keys, Holds(config.server.data)
 
 
 @final
 class LiveRecordings:
-    """Nothing is stored yet: the archive is built beside this."""
+    """The recordings of a running site."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._archive, keys, self._holds = archive_of(config)
+        self._exports = config.server.data / "exports"
+        self._recorder = Recorder(
+            config.server.data / "recordings",
+            keys,
+            self._holds,
+            floor_bytes=config.server.disk_floor_gigabytes * 1e9,
+        )
+        self._recorded: frozenset[CameraId] = frozenset()
+        self._policies: dict[CameraId, Policy] = {}
+        self._trouble = ""
 
     def start(self, specs: Mapping[CameraId, CameraSpec]) -> None:
-        """Begin."""
+        """Begin to record; deletes first what became too old meanwhile."""
+        self.configure(self._config, specs)
+        self.sweep()
 
     def configure(self, config: Config, specs: Mapping[CameraId, CameraSpec]) -> None:
-        """Take other settings."""
+        """Record these cameras from now on, and keep them so long."""
+        self._config = config
+        cameras = {camera_id(one.id): one for one in config.cameras}
+        self._recorded = frozenset(name for name in specs if records(config, cameras[name]))
+        self._policies = {}
+        for name, camera in cameras.items():
+            retention = camera.retention or config.defaults.retention
+            self._policies[name] = Policy() if retention is None else Policy(retention.hours, retention.gigabytes)
 
     def close(self) -> None:
-        """End."""
+        """Close what is being written."""
+        self._recorder.close()
+
+    # --- from the cameras' threads ----------------------------------------------------------------------------------
 
     def begin(self, camera: CameraId, init: bytes) -> None:
         """A stream begins."""
+        if camera in self._recorded:
+            self._recorder.begin(camera, init)
 
     def take(self, camera: CameraId, fragment: Fragment, wall_s: float) -> None:
         """A fragment."""
+        if camera in self._recorded:
+            self._recorder.take(camera, fragment, wall_s)
 
     def health(self, health: CameraHealth) -> None:
-        """A camera's health, for gaps."""
+        """Remember why a camera gives nothing: a gap tells its cause."""
+        down = health.state not in (CameraState.LIVE, CameraState.COVERED, CameraState.STARTING)
+        if down and health.camera in self._recorded:
+            self._recorder.note(health.camera, health.cause)
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
 
     def sweep(self) -> None:
-        """Delete what is too old."""
+        """Delete what is too old; a failure is told and tried again."""
+        try:
+            self._recorder.sweep(self._policies)
+            for path in self._exports.glob("*.mp4*") if self._exports.is_dir() else ():
+                if time.time() - path.stat().st_mtime > _EXPORTS_KEPT_S:
+                    path.unlink()
+            self._trouble = ""
+        except (OSError, RecordingMissing) as error:
+            self._trouble = f"recordings can not be cleared: {error}"
+            log.warning("%s", self._trouble)
 
     def problems(self) -> list[str]:
         """What is wrong."""
-        return []
+        return [*([self._trouble] if self._trouble else []), *self._recorder.problems()]
+
+    # --- what the console asks --------------------------------------------------------------------------------------
 
     def days(self, camera: CameraId) -> Sequence[str]:
         """Days with recordings."""
-        return []
+        return self._archive.days(camera)
 
     def span(self, camera: CameraId, from_s: float, to_s: float) -> tuple[Sequence[SegmentView], Sequence[GapView]]:
         """Segments and gaps."""
-        return [], []
+        segments: list[SegmentView] = []
+        gaps: list[GapView] = []
+        for _, one in self._archive.entries(camera, from_s, to_s):
+            if one.kind == "segment":
+                segments.append(SegmentView(one.number, one.start_s, one.end_s, one.media_s, one.init))
+            else:
+                gaps.append(GapView(one.start_s, one.end_s, one.cause))
+        return segments, gaps
 
     def segment(self, camera: CameraId, number: int) -> bytes:
         """A segment."""
-        raise RecordingMissing("there is no such recording")
+        return self._archive.segment(camera, number)
 
     def init(self, camera: CameraId, name: str) -> bytes:
         """An init segment."""
-        raise RecordingMissing("there is no such recording")
+        return self._archive.init(camera, name)
 
     def playlist(self, camera: CameraId, from_s: float, to_s: float) -> str:
         """A playlist."""
-        raise RecordingMissing("there is no such recording")
+        return self._archive.playlist(camera, from_s, to_s)
 
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
-        """An export."""
-        raise RecordingMissing("nothing is recorded there")
+        """Make an MP4 that shows no person and no plate; gives its name."""
+        made = export(self._config, self._archive, camera, from_s, to_s, actor=actor, reason=reason, to=self._exports)
+        return made.name
 
     def exported(self, name: str) -> Path:
         """The file of an export."""
-        raise RecordingMissing("there is no such export")
+        path = self._exports / name
+        if path.parent != self._exports or not path.is_file():
+            raise RecordingMissing("there is no such export")
+        return path
 
     def holds(self, camera: CameraId) -> Sequence[HoldView]:
         """Holds."""
-        return []
+        now_s = time.time()
+        return [
+            HoldView(
+                one.id,
+                one.from_s,
+                one.to_s,
+                one.reason,
+                one.state(now_s),
+                one.expires_s,
+                one.requested_by,
+                one.approved_by,
+            )
+            for one in self._holds.of(camera)
+        ]
 
     def ask_hold(self, camera: CameraId, from_s: float, to_s: float, *, reason: str, days: int, actor: str) -> str:
         """Ask."""
-        raise RecordingMissing("nothing is recorded there")
+        return self._holds.ask(camera, from_s, to_s, reason=reason, days=days, actor=actor).id
 
     def decide_hold(self, camera: CameraId, hold: str, *, approve: bool, actor: str) -> None:
         """Decide."""
-        raise RecordingMissing("there is no such hold")
+        self._holds.decide(camera, hold, approve=approve, actor=actor)
+
+
+def export(
+    config: Config, archive: Archive, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str, to: Path
+) -> Path:
+    """Write a span as one MP4 into the folder `to`, with a statement beside it.
+
+    What was recorded for the control room is redacted once more, with whole persons and plates; where the live target
+    was that already, it is written as it is.
+    """
+    stretches = archive.stretches(camera, from_s, to_s)
+    if len({_size(one) for one in stretches}) > 1:
+        raise RecordingMissing("the camera's picture changes its size in this span: export the parts one by one")
+    to.mkdir(parents=True, exist_ok=True, mode=0o750)
+    start = datetime.fromtimestamp(from_s, UTC).strftime("%Y%m%dt%H%M%Sz")
+    target = to / f"{camera}-{start}-{secrets.token_hex(4)}.mp4"
+    part = target.with_suffix(".part.mp4")
+    try:
+        _joined(stretches, part)
+        live = next((one for one in config.cameras if one.id == camera), None)
+        shown = live.targets or config.defaults.targets or ("face", "head") if live is not None else ("face", "head")
+        again = not {"person", "plate"} <= set(shown)
+        if again:
+            redact_file(part, target, settings=RedactSettings(targets=_EXPORT_TARGETS), input_hash=False)
+        else:
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    statement = {
+        "camera": camera,
+        "from_s": from_s,
+        "to_s": to_s,
+        "exported_by": actor,
+        "reason": reason,
+        "redacted_again": again,
+        "chain_head": archive.head(camera),
+    }
+    target.with_suffix(".mp4.statement.json").write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def _size(media: bytes) -> tuple[int, int]:
+    with av.open(io.BytesIO(media), "r") as container:
+        stream = container.streams.video[0]
+        return stream.width, stream.height
+
+
+def _joined(stretches: Sequence[bytes], target: Path) -> None:
+    """Redacted packets of one or more MP4s in one file; a hole in their times is closed to one picture."""
+    with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as output:
+        stream: VideoStream | None = None
+        last, step = -1, 1
+        for media in stretches:
+            with av.open(io.BytesIO(media), "r") as container:
+                source = container.streams.video[0]
+                if stream is None:
+                    stream = output.add_stream_from_template(source)
+                    stream.time_base = source.time_base or Fraction(1, 90_000)
+                offset: int | None = None
+                for packet in container.demux(source):
+                    if packet.pts is None or not packet.size:
+                        continue
+                    offset = last + step - packet.pts if offset is None else offset
+                    packet.pts = packet.dts = max(last + 1, packet.pts + offset)
+                    step = max(1, packet.pts - last) if last >= 0 else step
+                    last = packet.pts
+                    packet.stream = stream
+                    output.mux(packet)

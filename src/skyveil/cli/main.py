@@ -55,6 +55,12 @@ def _add_user(app: typer.Typer) -> None:
     app.add_typer(user_app)
 
 
+def _add_recordings(app: typer.Typer) -> None:
+    from skyveil.cli.recordings import recordings_app
+
+    app.add_typer(recordings_app)
+
+
 COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
     "verify": (_add_verify, "Look again at redacted files, and list what may still be a face, by time and box."),
@@ -62,6 +68,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "run": (_add_run, "Run the cameras, the console and the API of a site until it is stopped."),
     "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
     "user": (_add_user, "Accounts of the console."),
+    "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
     "models": (_add_models, "List, pull and verify the weights."),
 }
 """How each command is added, and its summary while its module is not imported."""

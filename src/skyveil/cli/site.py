@@ -27,7 +27,7 @@ def run(config: _Config = _DEFAULT) -> None:
     from skyveil.app.sandbox import unsupported
     from skyveil.app.server import serve
 
-    with _one_line():
+    with one_line():
         refusal = unsupported()
         if refusal is not None:
             raise SettingsRefused(refusal)
@@ -61,7 +61,7 @@ def add_user(
     """Make an account; its password is asked for, or read from a pipe."""
     from skyveil.public.store.roles import Role
 
-    with _one_line(), _accounts(config) as (accounts, audit):
+    with one_line(), site_accounts(config) as (accounts, audit):
         if role not in set(Role):
             raise SettingsRefused(f"unknown role {role!r}: choose {', '.join(Role)}")
         accounts.add(name, _password(), Role(role), cameras=[one for one in cameras.split(",") if one])
@@ -72,7 +72,7 @@ def add_user(
 @user_app.command("list")
 def list_users(config: _Config = _DEFAULT) -> None:
     """Show every account with its role and cameras."""
-    with _one_line(), _accounts(config) as (accounts, _):
+    with one_line(), site_accounts(config) as (accounts, _):
         for one in accounts.users():
             state = "" if one.enabled else "  disabled"
             typer.echo(f"{one.name}  {one.role}  {','.join(one.cameras) or '-'}{state}")
@@ -81,7 +81,7 @@ def list_users(config: _Config = _DEFAULT) -> None:
 @user_app.command("remove")
 def remove_user(name: _Name, config: _Config = _DEFAULT) -> None:
     """Remove an account."""
-    with _one_line(), _accounts(config) as (accounts, audit):
+    with one_line(), site_accounts(config) as (accounts, audit):
         accounts.remove(name)
         audit.record("(command line)", "user.remove", name)
         typer.echo(f"removed {name}")
@@ -90,7 +90,7 @@ def remove_user(name: _Name, config: _Config = _DEFAULT) -> None:
 @user_app.command("password")
 def password_of_user(name: _Name, config: _Config = _DEFAULT) -> None:
     """Give an account another password; its sessions end."""
-    with _one_line(), _accounts(config) as (accounts, audit):
+    with one_line(), site_accounts(config) as (accounts, audit):
         accounts.set_password(name, _password())
         audit.record("(command line)", "user.password", name)
         typer.echo(f"changed the password of {name}")
@@ -103,7 +103,7 @@ def grant_user(
     config: _Config = _DEFAULT,
 ) -> None:
     """Open exactly these cameras to an account."""
-    with _one_line(), _accounts(config) as (accounts, audit):
+    with one_line(), site_accounts(config) as (accounts, audit):
         accounts.grant(name, [one for one in cameras.split(",") if one])
         audit.record("(command line)", "user.grant", name, {"cameras": cameras[:200]})
         typer.echo(f"{name} may see {cameras}")
@@ -112,14 +112,15 @@ def grant_user(
 @user_app.command("login-link")
 def login_link(name: _Name, config: _Config = _DEFAULT) -> None:
     """Print a link that logs in once, within ten minutes."""
-    with _one_line(), _accounts(config) as (accounts, audit):
+    with one_line(), site_accounts(config) as (accounts, audit):
         token = accounts.new_link(name)
         audit.record("(command line)", "user.login-link", name)
         typer.echo(f"/login?token={token}")
 
 
 @contextmanager
-def _accounts(path: Path) -> "Iterator[tuple[Accounts, AuditLog]]":
+def site_accounts(path: Path) -> "Iterator[tuple[Accounts, AuditLog]]":
+    """Accounts and audit log of the site that a configuration describes."""
     from skyveil.app.config import load
     from skyveil.app.server import accounts_of, database_of
     from skyveil.public.store import AuditLog
@@ -143,7 +144,7 @@ def _password() -> str:
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """End with the message and exit code 2 for a wrong argument or setting, 1 for the rest."""
     try:
         yield

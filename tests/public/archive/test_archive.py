@@ -1,0 +1,332 @@
+"""Recordings of real encoded pictures: written, killed, damaged, held, expired, played."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from skyveil.core.errors import RecordingMissing, SettingsRefused
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
+from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
+from skyveil.public.encode.video import VideoEncoder
+from skyveil.public.live.fragments import Fragment, Fragmenter
+from tests.public.moving import redacted
+
+HALL = camera_id("hall")
+FPS = 10
+START_S = 1_790_000_000.0
+"""2026-09-21, in the afternoon."""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.s = START_S
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class Site:
+    """A recorder with its folders; `again` starts it anew, as after a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.data, self.keys_folder = folder / "data", folder / "keys"
+        self.again()
+
+    def again(self) -> None:
+        self.keys = KeyStore(self.keys_folder)
+        self.holds = Holds(self.data, now=self.clock)
+        self.recorder = Recorder(self.data / "recordings", self.keys, self.holds, floor_bytes=0, now=self.clock)
+        self.archive = Archive(self.data / "recordings", self.keys)
+
+    def record(self, seconds: float, stream: "Stream", *, at_s: float | None = None, camera: CameraId = HALL) -> None:
+        at_s = self.clock.s if at_s is None else at_s
+        self.recorder.begin(camera, stream.init)
+        for number in range(int(seconds * FPS)):
+            self.recorder.take(camera, stream.next(), at_s + number / FPS)
+        self.clock.s = at_s + seconds
+
+
+class Stream:
+    """Real packets of a live encoder, over and over, with ascending times."""
+
+    def __init__(self, size: tuple[int, int] = (96, 64)) -> None:
+        info = PublicStreamInfo(*size, Fraction(1, 90_000), Fraction(FPS), Fraction(1), 8, False, (1, 1, 1))
+        encoder = VideoEncoder(EncodeSettings(preset="ultrafast", key_every_s=1.0, low_latency=True), info)
+        frames = redacted([n * 90_000 // FPS for n in range(FPS * 4)], info)
+        self._packets = [packet for frame in frames for packet in encoder.encode(frame)]
+        self._fragmenter = Fragmenter(encoder.header)
+        self.init = self._fragmenter.init
+        self._number = 0
+
+    def next(self) -> Fragment:
+        packet = self._packets[self._number % len(self._packets)]
+        pts = self._number * 90_000 // FPS
+        self._number += 1
+        return self._fragmenter.fragment(replace(packet, pts=pts, dts=pts, duration=90_000 // FPS))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def stream() -> Stream:
+    return Stream()
+
+
+def played(media: bytes) -> int:
+    with av.open(io.BytesIO(media), "r") as container:
+        return sum(1 for _ in container.decode(container.streams.video[0]))
+
+
+def everything(folder: Path) -> Iterator[bytes]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.read_bytes()
+
+
+def test_what_was_recorded_plays_and_verifies(site: Site, stream: Stream) -> None:
+    site.record(9, stream)
+    site.recorder.close()
+    entries = [one for _, one in site.archive.entries(HALL, 0, 1e11)]
+    assert {one.kind for one in entries} == {"segment"} and len(entries) >= 3
+    assert entries[0].start_s == START_S and entries[-1].end_s == pytest.approx(START_S + 9)
+    assert played(site.archive.stretches(HALL, 0, 1e11)[0]) == 90
+    one = entries[1]
+    assert played(site.archive.init(HALL, one.init) + site.archive.segment(HALL, one.number)) >= 20
+    assert site.archive.verify(HALL) == []
+    playlist = site.archive.playlist(HALL, 0, 1e11)
+    assert playlist.startswith("#EXTM3U") and playlist.count("#EXTINF") == len(entries)
+
+
+def test_nothing_that_is_stored_can_be_read_without_its_key(site: Site, stream: Stream) -> None:
+    site.record(3, stream)
+    site.recorder.close()
+    picture = site.archive.segment(HALL, 1)
+    assert not any(picture[n : n + 32] in data for data in everything(site.data) for n in range(0, 400, 40))
+    assert stat_modes(site.keys_folder) == {0o600, 0o700}
+
+
+def stat_modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+def test_after_its_retention_a_day_and_its_key_are_in_no_file(site: Site, stream: Stream) -> None:
+    site.record(3, stream)
+    site.recorder.close()
+    (key_file,) = (site.keys_folder / "days" / HALL).glob("*.key")
+    wrapped = key_file.read_bytes()
+    backup = site.folder / "backup"
+    shutil.copytree(site.data, backup)
+    day = site.archive.days(HALL)[0]
+    site.clock.s += 73 * 3600
+    site.recorder.sweep({HALL: Policy(hours=72)})
+    assert site.archive.days(HALL) == []
+    assert not any(wrapped[12:44] in data for folder in (site.data, site.keys_folder) for data in everything(folder))
+    with pytest.raises(RecordingMissing):
+        site.keys.day(HALL, day)
+    with pytest.raises(RecordingMissing):
+        Archive(backup / "recordings", site.keys).records(HALL, 1)
+
+
+def test_young_recordings_stay_and_the_oldest_go_above_the_size(site: Site, stream: Stream) -> None:
+    site.record(20, stream)
+    site.recorder.close()
+    before = [one.number for _, one in site.archive.entries(HALL, 0, 1e11)]
+    site.recorder.sweep({HALL: Policy(hours=1)})
+    assert [one.number for _, one in site.archive.entries(HALL, 0, 1e11)] == before
+    size = sum(one.bytes for _, one in site.archive.entries(HALL, 0, 1e11))
+    site.recorder.sweep({HALL: Policy(hours=1, gigabytes=size / 2e9)})
+    after = [one.number for _, one in site.archive.entries(HALL, 0, 1e11)]
+    assert after == before[-len(after) :] and 0 < len(after) < len(before)
+    assert site.archive.verify(HALL) == []
+
+
+def test_a_hold_keeps_its_span_until_it_ends(site: Site, stream: Stream) -> None:
+    site.record(10, stream)
+    site.recorder.close()
+    hold = site.holds.ask(HALL, START_S + 4, START_S + 5, reason="accident", days=5, actor="ada")
+    with pytest.raises(SettingsRefused):
+        site.holds.decide(HALL, hold.id, approve=True, actor="ada")
+    site.holds.decide(HALL, hold.id, approve=True, actor="officer")
+    site.clock.s += 4 * 86400
+    site.recorder.sweep({HALL: Policy(hours=72)})
+    kept = [one for _, one in site.archive.entries(HALL, 0, 1e11)]
+    assert kept and all(one.start_s < START_S + 5 and one.end_s > START_S + 4 for one in kept)
+    assert site.archive.segment(HALL, kept[0].number)
+    site.clock.s += 2 * 86400
+    site.recorder.sweep({HALL: Policy(hours=72)})
+    assert site.archive.days(HALL) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "days", "to_s"),
+    [("because", 3, 10), ("crime", 31, 10), ("crime", 0, 10), ("crime", 3, -1), ("crime", 3, 1e9)],
+)
+def test_holds_without_a_reason_or_an_end_are_refused(site: Site, reason: str, days: int, to_s: float) -> None:
+    with pytest.raises(SettingsRefused):
+        site.holds.ask(HALL, START_S, START_S + to_s, reason=reason, days=days, actor="ada")
+
+
+def test_a_damaged_list_of_holds_deletes_nothing(site: Site, stream: Stream) -> None:
+    site.record(3, stream)
+    site.recorder.close()
+    (site.data / "holds.json").write_text("{")
+    site.clock.s += 100 * 3600
+    with pytest.raises(RecordingMissing):
+        site.recorder.sweep({HALL: Policy(hours=72)})
+    assert site.archive.segment(HALL, 1)
+
+
+def test_a_hole_is_a_gap_with_its_cause(site: Site, stream: Stream) -> None:
+    site.record(4, stream)
+    site.recorder.note(HALL, "frozen")
+    site.record(4, stream, at_s=START_S + 60)
+    site.recorder.close()
+    (gap,) = [one for _, one in site.archive.entries(HALL, 0, 1e11) if one.kind == "gap"]
+    assert (gap.cause, gap.end_s) == ("frozen", START_S + 60)
+    assert gap.start_s == pytest.approx(START_S + 4)
+    assert "#EXT-X-DISCONTINUITY" in site.archive.playlist(HALL, 0, 1e11)
+    assert site.archive.verify(HALL) == []
+
+
+def test_a_clock_that_is_set_back_and_midnight_break_no_chain(site: Site, stream: Stream) -> None:
+    midnight = (START_S // 86400 + 1) * 86400
+    site.record(6, stream, at_s=midnight - 3)
+    site.record(6, stream, at_s=midnight - 100)
+    site.recorder.close()
+    assert len(site.archive.days(HALL)) == 2
+    assert "clock-jump" in {one.cause for _, one in site.archive.entries(HALL, 0, 1e11)}
+    assert site.archive.verify(HALL) == []
+
+
+def test_another_size_begins_another_stretch(site: Site, stream: Stream) -> None:
+    site.record(4, stream)
+    site.record(4, Stream((128, 96)))
+    site.recorder.close()
+    assert [played(one) for one in site.archive.stretches(HALL, 0, 1e11)] == [40, 40]
+
+
+def chain_file(site: Site) -> Path:
+    (path,) = (site.data / "recordings" / HALL).rglob("chain.jsonl")
+    return path
+
+
+@pytest.mark.parametrize("what", ["byte", "line", "removed", "swapped", "forged", "stray"])
+def test_every_change_is_found_and_the_rest_stays_readable(site: Site, stream: Stream, what: str) -> None:
+    site.record(12, stream)
+    site.recorder.close()
+    chain, second = chain_file(site), next(chain_file(site).parent.glob("*002.seg"))
+    lines = chain.read_bytes().splitlines(keepends=True)
+    if what == "byte":
+        data = bytearray(second.read_bytes())
+        data[len(data) // 2] ^= 1
+        second.write_bytes(data)
+    elif what == "line":
+        chain.write_bytes(b"".join([lines[0], lines[1].replace(b'"number":2', b'"number":9'), *lines[2:]]))
+    elif what == "removed":
+        chain.write_bytes(b"".join([lines[0], *lines[2:]]))
+    elif what == "swapped":
+        chain.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
+    elif what == "forged":
+        stranger = KeyStore(site.folder / "other")
+        del stranger
+        chain.write_bytes(b"".join([lines[0], lines[1].replace(b'"signature":"', b'"signature":"00'), *lines[2:]]))
+    else:
+        (second.parent / "000000000099.seg").write_bytes(b"x" * 100)
+    assert site.archive.verify(HALL)
+    assert site.archive.segment(HALL, 1)
+
+
+def test_a_kill_in_the_middle_of_a_chain_line_is_mended(site: Site, stream: Stream) -> None:
+    site.record(6, stream)
+    site.recorder.close()
+    chain = chain_file(site)
+    chain.write_bytes(chain.read_bytes()[:-40])
+    site.again()
+    site.record(4, stream, at_s=START_S + 6)
+    site.recorder.close()
+    assert site.archive.verify(HALL) == []
+    assert sum(played(one) for one in site.archive.stretches(HALL, 0, 1e11)) == 100
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+from tests.public.archive.test_archive import HALL, Site, Stream, FPS, START_S
+site, stream = Site(Path({folder!r})), Stream()
+site.recorder.begin(HALL, stream.init)
+number = 0
+while True:
+    site.recorder.take(HALL, stream.next(), START_S + number / FPS)
+    number += 1
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("fragments", [1, 7, 33, 64])
+def test_a_kill_loses_at_most_the_fragment_that_was_being_written(tmp_path: Path, fragments: int) -> None:
+    script = KILLED.format(path=sys.path, folder=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = 0
+        while told < fragments:
+            told = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+        told = max([told, *(int(line) for line in process.stdout if line.endswith(b"\n"))])
+        process.wait(20)
+    site = Site(tmp_path)
+    stream = Stream()
+    site.recorder.note(HALL, "process-killed")
+    site.record(3, stream, at_s=START_S + 3600)
+    site.recorder.close()
+    assert site.archive.verify(HALL) == []
+    before = [one for one in site.archive.entries(HALL, 0, START_S + 1800) if one[1].kind == "segment"]
+    stored = sum(len(site.archive.records(HALL, one.number)) - 1 for _, one in before)
+    assert told <= stored <= told + 1
+    causes = {one.cause for _, one in site.archive.entries(HALL, 0, 1e11) if one.kind == "gap"}
+    assert causes == {"process-killed"}
+
+
+def test_a_full_disk_is_told_and_loses_nothing_that_was_stored(
+    site: Site, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.record(6, stream)
+
+    def full(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skyveil.public.archive.recorder.sealed", full)
+        site.record(1, stream)
+        assert any("No space left" in one for one in site.recorder.problems())
+    site.again()
+    site.record(4, stream, at_s=START_S + 100)
+    site.recorder.close()
+    assert site.recorder.problems() == []
+    assert site.archive.verify(HALL) == []
+    assert sum(played(one) for one in site.archive.stretches(HALL, 0, START_S + 50)) >= 59
+
+
+def test_below_its_floor_the_disk_is_left_alone(tmp_path: Path, stream: Stream) -> None:
+    site = Site(tmp_path)
+    recorder = Recorder(site.data / "recordings", site.keys, site.holds, floor_bytes=1e18, now=site.clock)
+    recorder.sweep({})
+    recorder.begin(HALL, stream.init)
+    recorder.take(HALL, stream.next(), START_S)
+    assert site.archive.days(HALL) == []
+    assert any("floor" in one for one in recorder.problems())
