@@ -122,6 +122,8 @@ class Hanging:
 
     output_tensors = ()
 
+    def infer(self, inputs: list[Pictures], share_inputs: bool, share_outputs: bool) -> None: ...
+
     def start_async(self, inputs: list[Pictures]) -> None: ...
 
     def wait(self) -> None:
@@ -137,6 +139,43 @@ def test_a_look_that_hangs_is_a_failure_and_its_request_is_not_used_again() -> N
     with pytest.raises(DetectorFailed, match="no answer within 120 s"):
         engine_openvino._Look("tiny", 1, Hanging(), idle).wait()
     assert idle == []
+
+
+class Silent:
+    """A request that fails without a word, as OpenVINO's do in the caller's thread: its output stays as it was."""
+
+    def __init__(self) -> None:
+        self.output_tensors = (Answer(),)
+
+    def infer(self, inputs: list[Pictures], share_inputs: bool, share_outputs: bool) -> None: ...
+
+    def start_async(self, inputs: list[Pictures]) -> None: ...
+
+    def wait(self) -> None: ...
+
+    def wait_for(self, timeout: int) -> bool:
+        return True
+
+
+class Answer:
+    """An output that holds the answer to the look before."""
+
+    def __init__(self) -> None:
+        self.data = np.zeros((1, 3), np.float32)
+
+
+def test_a_look_that_fails_without_a_word_is_not_answered_by_the_look_before() -> None:
+    idle: list[engine_openvino._Request] = []
+    with pytest.raises(DetectorFailed, match="not finite"):
+        engine_openvino._LookWaitedFor("tiny", noise(4, 6)[np.newaxis], Silent(), idle).wait()
+    assert len(idle) == 1
+
+
+def test_a_look_alone_is_answered_once(tmp_path: Path) -> None:
+    look = opened(tmp_path).start(noise(4, 6))
+    look.wait()
+    with pytest.raises(DetectorFailed, match="answered before"):
+        look.wait()
 
 
 def test_few_compiled_shapes_are_kept(tmp_path: Path) -> None:

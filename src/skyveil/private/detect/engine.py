@@ -61,12 +61,15 @@ class Engine(Protocol):
 
 
 def checked(describe: str, batch: int, outputs: Outputs) -> Outputs:
-    """`outputs` unchanged; DetectorFailed when they are not one per picture, or hold a number that is not finite.
+    """`outputs` unchanged; DetectorFailed when they are not one per picture, are empty, or hold a number that is not
+    finite.
 
     A NaN compared with a threshold reads as "nothing there". It is seen through the sum, which is cheap.
     """
     if any(len(output) != batch for output in outputs):
         raise DetectorFailed(f"{describe} does not take {batch} pictures at once: give it one by one")
+    if not all(output.size for output in outputs):
+        raise DetectorFailed(f"{describe}: the network gave an empty answer")
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(output.sum(dtype=np.float64)) for output in outputs):
             raise DetectorFailed(f"{describe}: the network answered with numbers that are not finite")
