@@ -257,12 +257,23 @@ class VideoWatch:
         if not leaving:
             return
         first, last = leaving[0].raw.id.index, leaving[-1].raw.id.index
-        for waiting, placed in zip(leaving, self._tracks.placed(first, last), strict=True):
-            boxes = _rounded(self._zones.covers(placed.xyxy, placed.score, placed.kind))
+        for waiting, boxes in zip(leaving, self._covers(first, last), strict=True):
             yield waiting.raw, self._regions(waiting, boxes)
         self._tracks.forget(last + 1)
         while len(self._looks) > 1 and self._looks[1].index <= last:
             self._looks.popleft()
+
+    def _covers(self, first: int, last: int) -> list[NDArray[np.int32]]:
+        """What to cover in each frame from `first` to `last`; zones are computed for all frames at once."""
+        placed = self._tracks.placed(first, last)
+        covers, of = self._zones.covers_of(
+            np.concatenate([one.xyxy for one in placed]),
+            np.concatenate([one.score for one in placed]),
+            np.concatenate([one.kind for one in placed]),
+        )
+        frame = np.repeat(np.arange(len(placed)), [len(one.kind) for one in placed])[of]
+        boxes = _rounded(covers)
+        return [boxes[frame == index] for index in range(len(placed))]
 
     def _regions(self, waiting: _Waiting, boxes: NDArray[np.int32]) -> Regions:
         raw = waiting.raw

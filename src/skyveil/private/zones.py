@@ -54,18 +54,31 @@ class Zones:
 
     def covers(self, xyxy: BoxesXyxy, score: NDArray[np.float32], kind: NDArray[np.uint8]) -> BoxesXyxy:
         """What to cover for these boxes, (M, 4) in pixels; kinds that are no target give nothing."""
+        return self.covers_of(xyxy, score, kind)[0]
+
+    def covers_of(
+        self, xyxy: BoxesXyxy, score: NDArray[np.float32], kind: NDArray[np.uint8]
+    ) -> tuple[BoxesXyxy, NDArray[np.intp]]:
+        """What to cover, (M, 4), and for each cover the row of the box that it is for, (M,)."""
         parts = [np.zeros((0, 4), np.float32)]
+        rows = [np.zeros(0, np.intp)]
         if self._targets & {Kind.FACE, Kind.HEAD}:
-            faces = kind == Kind.FACE
+            faces = np.flatnonzero(kind == Kind.FACE)
             parts.append(self._faces(xyxy[faces], score[faces]))
-        persons = xyxy[kind == Kind.PERSON]
+            rows.append(faces)
+        bodies = np.flatnonzero(kind == Kind.PERSON)
+        persons = xyxy[bodies]
         if Kind.PERSON in self._targets:
             parts.append(_grown(persons, left=0.06, above=0.05, right=0.06, below=0.04, least_px=2))
+            rows.append(bodies)
         if Kind.HEAD in self._targets:  # beside the body as well: it reaches higher above the box
             parts.append(self.heads(persons))
+            rows.append(bodies)
         if Kind.PLATE in self._targets:
-            parts.append(_grown(xyxy[kind == Kind.PLATE], left=0.12, above=0.2, right=0.12, below=0.2, least_px=2))
-        return np.concatenate(parts)
+            plates = np.flatnonzero(kind == Kind.PLATE)
+            parts.append(_grown(xyxy[plates], left=0.12, above=0.2, right=0.12, below=0.2, least_px=2))
+            rows.append(plates)
+        return np.concatenate(parts), np.concatenate(rows)
 
     def heads(self, persons: BoxesXyxy) -> BoxesXyxy:
         """The head's zone of each person; the whole person where head and body can not be told apart."""

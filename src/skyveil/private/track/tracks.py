@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skyveil.core.geometry import BoxesXyxy, grown, iou, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections
+from skyveil.private.track.paths import finds_of, paths
 
 Box: TypeAlias = NDArray[np.float32]
 """xyxy, shape (4,)."""
@@ -143,19 +144,24 @@ class Tracks:
 
     def placed(self, first: int, last: int) -> list[Placed]:
         """Where the tracks are in each frame from `first` to `last`, both included."""
-        frames = np.arange(first, last + 1)
-        rows = [(*_path(track, frames, self._holding), track) for track in (*self._ended, *self._alive)]
-        placed = []
-        for index in range(len(frames)):
-            here = [(boxes[index], track) for boxes, there, track in rows if there[index]]
-            placed.append(
-                Placed(
-                    _stacked([box for box, _ in here]),
-                    np.array([track.best for _, track in here], np.float32),
-                    np.array([track.kind for _, track in here], np.uint8),
-                )
-            )
-        return placed
+        holding = self._holding
+        rows = [(track, self._reach(track)) for track in (*self._ended, *self._alive)]
+        near = [
+            (track, reach)
+            for track, reach in rows
+            if track.frames[0] - reach <= last and track.frames[-1] + reach >= first
+        ]
+        if not near:
+            return [Placed(no_boxes(), np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in range(first, last + 1)]
+        tracks = [track for track, _ in near]
+        finds = finds_of([t.frames for t in tracks], [t.boxes for t in tracks], [reach for _, reach in near])
+        boxes, there = paths(finds, np.arange(first, last + 1), around=holding.around, growth=holding.growth)
+        score = np.array([track.best for track in tracks], np.float32)
+        kind = np.array([track.kind for track in tracks], np.uint8)
+        return [
+            Placed(boxes[here, index], score[here], kind[here])
+            for index, here in enumerate(np.ascontiguousarray(there.T))
+        ]
 
     def forget(self, before: int) -> None:
         """Drop what no frame from `before` on can need."""
@@ -167,6 +173,9 @@ class Tracks:
 
     def _of(self, kind: Kind) -> list[_Track]:
         return [track for track in self._alive if track.kind == kind]
+
+    def _reach(self, track: _Track) -> int:
+        return self._holding.before if track.trusted else self._holding.before_weak
 
     def _patience(self, track: _Track) -> int:
         return self._holding.gap if track.trusted else self._holding.before_weak
@@ -203,46 +212,3 @@ def _pairs(near: NDArray[np.float32]) -> list[tuple[int, int]]:
             taken_columns.add(column)
             pairs.append((row, column))
     return pairs
-
-
-def _path(track: _Track, frames: NDArray[np.int_], holding: Holding) -> tuple[BoxesXyxy, NDArray[np.bool_]]:
-    """Boxes of a track in `frames`, (F, 4), and in which of them it is there, (F,)."""
-    reach = holding.before if track.trusted else holding.before_weak
-    first, last = track.frames[0] - reach, track.frames[-1] + reach
-    there = (frames >= first) & (frames <= last)
-    if not there.any():
-        return np.zeros((len(frames), 4), np.float32), there
-    times = np.array(track.frames)
-    around = holding.around
-    at = np.arange(max(frames[0] - around, first), min(frames[-1] + around, last) + 1)
-    box = _positions(times, np.stack(track.boxes), at)
-    outside = np.maximum(times[0] - at, 0) + np.maximum(at - times[-1], 0)
-    grow = (outside * holding.growth * (box[:, 3] - box[:, 1]))[:, None]
-    low, high = box[:, :2] - grow, box[:, 2:] + grow
-    # A path is straight between two looks: its ends and middle say where it was in the frames around.
-    shifts = [np.clip(frames + shift - at[0], 0, len(at) - 1) for shift in (-around, 0, around)]
-    union = [np.minimum.reduce([low[s] for s in shifts]), np.maximum.reduce([high[s] for s in shifts])]
-    return np.concatenate(union, axis=1).astype(np.float32), there
-
-
-def _positions(times: NDArray[np.int_], boxes: BoxesXyxy, at: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Boxes at the frames `at`: linear between two finds, at the nearest finds' velocity before and after them."""
-    right = np.clip(np.searchsorted(times, at), 1, max(1, len(times) - 1))
-    if len(times) > 1:
-        share = np.clip((at - times[right - 1]) / (times[right] - times[right - 1]), 0, 1)[:, None]
-        between = np.asarray(boxes[right - 1] * (1 - share) + boxes[right] * share, np.float64)
-    else:
-        between = np.repeat(boxes.astype(np.float64), len(at), axis=0)
-    if len(times) < 2:
-        return between
-    span = min(2, len(times) - 1)
-    start = _velocity(boxes[0], boxes[span], times[span] - times[0])
-    end = _velocity(boxes[-1 - span], boxes[-1], times[-1] - times[-1 - span])
-    before, after = np.minimum(at - times[0], 0)[:, None], np.maximum(at - times[-1], 0)[:, None]
-    return np.asarray(between + before * start + after * end, np.float64)
-
-
-def _velocity(one: Box, other: Box, frames: int) -> NDArray[np.float64]:
-    """Motion of the centre in pixels a frame, for both corners."""
-    centre = (other[:2] + other[2:] - one[:2] - one[2:]) / (2 * frames)
-    return np.concatenate([centre, centre]).astype(np.float64)
