@@ -13,7 +13,7 @@ from skyveil.private.detect.boxes import Scored, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
-from skyveil.private.detect.packing import CANVAS_WH, EDGE_PX, Piece, enlarged, fits
+from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Canvas, Piece, enlarged, fits
 from skyveil.private.detect.pyramid import AnySize, Area, FewSizes, Level, Sizes, Window
 from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
@@ -24,7 +24,7 @@ STILL_MULTIPLE_PX: Final = 64
 
 STILL_PERSON_SIZES_WH: Final = ((416, 416), (640, 640), (1280, 1280))
 """What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
-VIDEO_SIZES_WH: Final = ((192, 192), (320, 192), (640, 384))
+VIDEO_SIZES_WH: Final = (SMALL_WH, WIDE_WH, HIGH_WH, (640, 384))
 """What parts of a video are shown at."""
 
 
@@ -69,17 +69,17 @@ class Finder:
         """Faces in several parts of a frame: small parts share a canvas, a large one is looked at by itself."""
         scale = pyramid[0].scale
         small = [area for area in areas if fits(area, scale)]
-        found = [self._faces_on(raw, pieces, threshold) for pieces in enlarged(small, scale)]
+        found = [self._faces_on(raw, canvas, threshold) for canvas in enlarged(small, scale)]
         found += [self.faces(raw, area, pyramid, threshold=threshold) for area in areas if area not in small]
         return suppressed(together(found), iou=centerface.OVERLAP)
 
-    def _faces_on(self, raw: RawFrame, pieces: list[Piece], threshold: float) -> Scored:
-        canvas = blank(CANVAS_WH)
-        for piece in pieces:
+    def _faces_on(self, raw: RawFrame, canvas: Canvas, threshold: float) -> Scored:
+        shown = blank(canvas.size_wh)
+        for piece in canvas.pieces:
             view = rgb_view(raw, piece.area, (piece.width, piece.height))
-            canvas[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = view
-        boxes = centerface.decode(self._network(FACES).infer(canvas), threshold=threshold)[0]
-        return together([_of_piece(boxes, piece, (raw.width, raw.height)) for piece in pieces])
+            shown[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = view
+        boxes = centerface.decode(self._network(FACES).infer(shown), threshold=threshold)[0]
+        return together([_of_piece(boxes, piece, (raw.width, raw.height)) for piece in canvas.pieces])
 
     def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         """Persons in one part of a frame, in picture pixels."""

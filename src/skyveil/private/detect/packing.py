@@ -1,11 +1,16 @@
 """Several small parts of a frame on one canvas, so that one look of the network serves them all. Private side."""
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from skyveil.private.detect.pyramid import Area
 
-CANVAS_WH: Final = (320, 192)
+SizeWh: TypeAlias = tuple[int, int]
+
+SMALL_WH: Final[SizeWh] = (192, 192)
+WIDE_WH: Final[SizeWh] = (320, 192)
+HIGH_WH: Final[SizeWh] = (192, 320)
+"""For parts that are higher than a wide canvas: a near body, which cost four times as much in a window of its own."""
 EDGE_PX: Final = 10
 """What is found nearer to a part's edge than this is not believed; parts reach further than what moved in them."""
 _ENLARGEMENTS: Final = (2.0, 1.5)
@@ -25,7 +30,16 @@ class Piece:
     height: int
 
 
-def enlarged(areas: list[Area], scale: float) -> list[list[Piece]]:
+@final
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What one look is shown: its size, and the parts that lie on it."""
+
+    size_wh: SizeWh
+    pieces: tuple[Piece, ...]
+
+
+def enlarged(areas: list[Area], scale: float) -> list[Canvas]:
     """Canvases for all `areas`, no more than `scale` needs, with the parts as large as fits: room costs nothing."""
     most = len(packed(areas, scale))
     for more in _ENLARGEMENTS:
@@ -38,25 +52,49 @@ def enlarged(areas: list[Area], scale: float) -> list[list[Piece]]:
 
 def fits(area: Area, scale: float) -> bool:
     """Whether a part, at this scale, fits on a canvas."""
-    x1, y1, x2, y2 = area
-    return _length(x1, x2, scale) <= CANVAS_WH[0] and _length(y1, y2, scale) <= CANVAS_WH[1]
+    return _fits(area, scale, WIDE_WH) or _fits(area, scale, HIGH_WH)
 
 
-def packed(areas: list[Area], scale: float) -> list[list[Piece]]:
-    """Canvases that together hold all `areas`, each of which fits on one; shelves, highest part first."""
+def packed(areas: list[Area], scale: float) -> list[Canvas]:
+    """Few canvases that together hold all `areas`, each of which fits on one; what fits on a small one gets that."""
+    high = [area for area in areas if not _fits(area, scale, WIDE_WH)]
+    wide = [area for area in areas if area not in high]
+    plan = [*_on_shelves(wide, scale, WIDE_WH), *_on_shelves(high, scale, HIGH_WH)]
+    if high and all(_fits(area, scale, HIGH_WH) for area in areas):
+        together = _on_shelves(areas, scale, HIGH_WH)
+        plan = min(plan, together, key=len)
+    return [_smallest(canvas, scale) for canvas in plan]
+
+
+def _smallest(canvas: Canvas, scale: float) -> Canvas:
+    """The same parts on a small canvas where they fit on one."""
+    areas = [piece.area for piece in canvas.pieces]
+    if not all(_fits(area, scale, SMALL_WH) for area in areas):
+        return canvas
+    small = _on_shelves(areas, scale, SMALL_WH)
+    return small[0] if len(small) == 1 else canvas
+
+
+def _on_shelves(areas: list[Area], scale: float, size_wh: SizeWh) -> list[Canvas]:
+    """Canvases of one size; shelves, highest part first."""
     sized = [(_length(a[0], a[2], scale), _length(a[1], a[3], scale), a) for a in areas]
     canvases: list[list[Piece]] = []
     left = top = shelf = 0
     for width, height, area in sorted(sized, key=lambda part: (-part[1], part[2])):
-        if not canvases or left + width > CANVAS_WH[0]:
+        if not canvases or left + width > size_wh[0]:
             left, top = 0, top + shelf
             shelf = height + _GAP_PX
-        if not canvases or top + height > CANVAS_WH[1]:
+        if not canvases or top + height > size_wh[1]:
             canvases.append([])
             left, top, shelf = 0, 0, height + _GAP_PX
         canvases[-1].append(Piece(area, left, top, width, height))
         left += width + _GAP_PX
-    return canvases
+    return [Canvas(size_wh, tuple(pieces)) for pieces in canvases]
+
+
+def _fits(area: Area, scale: float, size_wh: SizeWh) -> bool:
+    x1, y1, x2, y2 = area
+    return _length(x1, x2, scale) <= size_wh[0] and _length(y1, y2, scale) <= size_wh[1]
 
 
 def _length(start: int, end: int, scale: float) -> int:
