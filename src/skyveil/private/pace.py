@@ -80,5 +80,6 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
             gap=round(25 * faster),
             around=round(2 * faster),
             growth=(0.01 if strict else 0.005) / faster,
+            stride=0.1 / faster,
         ),
     )

@@ -10,20 +10,19 @@ from typing import Final, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.core.geometry import BoxesXyxy, grown, iou, no_boxes
+from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections
+from skyveil.private.track.match import SLACK, SWERVE, nearness, pairs
 from skyveil.private.track.paths import finds_of, paths
 
 Box: TypeAlias = NDArray[np.float32]
 """xyxy, shape (4,)."""
 
-LEAST_MATCH: Final = 0.15
-"""IoU of predicted and found box, both grown by `REACH`, from which they are one. Small and fast boxes hardly
-overlap."""
-REACH: Final = 0.3
 SURE: Final = 0.3
 """A box that scores this much is taken at once; a weaker one must be found again before it is held for long."""
+_LIVELY: Final = 2.0
+"""Faces and plates move by more of their own size than bodies do."""
 
 
 @final
@@ -33,7 +32,8 @@ class Holding:
 
     before: before it was first found and after it was last found; before_weak: the same for one found once and weakly;
     gap: between two times it was found; around: each frame also covers where the track is this many frames earlier
-    and later; growth: of its height, by which each side grows per frame before and after.
+    and later; growth: of its height, by which each side grows per frame before and after. stride: of its longer side,
+    by which a body of unknown velocity may move per frame.
     """
 
     before: int
@@ -41,6 +41,7 @@ class Holding:
     gap: int
     around: int
     growth: float
+    stride: float
 
 
 @final
@@ -177,17 +178,24 @@ class Tracks:
     def _reach(self, track: _Track) -> int:
         return self._holding.before if track.trusted else self._holding.before_weak
 
+    def _leeway(self, tracks: list[_Track], frame: int) -> NDArray[np.float64]:
+        """How far from its prediction each track may be found in `frame`, in longer sides of its box."""
+        waited = np.array([frame - track.frames[-1] for track in tracks], np.float64)
+        share = np.array([1.0 if len(track.frames) == 1 else SWERVE for track in tracks], np.float64)
+        lively = np.array([1.0 if track.kind == Kind.PERSON else _LIVELY for track in tracks], np.float64)
+        return np.asarray(SLACK + self._holding.stride * lively * share * waited, np.float64)
+
     def _patience(self, track: _Track) -> int:
         return self._holding.gap if track.trusted else self._holding.before_weak
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
         tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
         predicted = _stacked([track.predicted(frame) for track in tracks])
-        near = iou(grown(predicted, REACH), grown(found.xyxy, REACH))
+        near = nearness(predicted, found.xyxy, leeway=self._leeway(tracks, frame))
         free = np.ones(len(found), np.bool_)
         waiting = np.ones(len(tracks), np.bool_)
         for turn in (found.score >= SURE, found.score < SURE):
-            for row, column in _pairs(near * waiting[:, None] * (free & turn)[None, :]):
+            for row, column in pairs(near * waiting[:, None] * (free & turn)[None, :]):
                 tracks[row].add(frame, found.xyxy[column], float(found.score[column]))
                 waiting[row] = free[column] = False
         for column in np.flatnonzero(free).tolist():
@@ -197,18 +205,3 @@ class Tracks:
 def _stacked(boxes: list[Box]) -> BoxesXyxy:
     """The boxes as one array, (N, 4); N may be 0."""
     return np.stack(boxes) if boxes else no_boxes()
-
-
-def _pairs(near: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Pairs of (track, box) from the nearest on, each used once."""
-    pairs: list[tuple[int, int]] = []
-    rows, columns = np.nonzero(near >= LEAST_MATCH)
-    taken_rows: set[int] = set()
-    taken_columns: set[int] = set()
-    for index in np.argsort(-near[rows, columns], kind="stable"):
-        row, column = int(rows[index]), int(columns[index])
-        if row not in taken_rows and column not in taken_columns:
-            taken_rows.add(row)
-            taken_columns.add(column)
-            pairs.append((row, column))
-    return pairs
