@@ -16,9 +16,10 @@ from skyveil.gate.fill import make_fill
 from skyveil.private.capture.live.connection import DialTcp, DialUdp
 from skyveil.private.capture.live.source import Arrived, Given, LiveSource, Shape, open_live
 from skyveil.private.capture.live.timeline import TIME_BASE
+from skyveil.private.detect.finds import Finds
 from skyveil.private.frame import RawFrame
 from skyveil.private.regions import whole_frame
-from skyveil.private.watch import Decided, Finds, VideoWatch
+from skyveil.private.watch import Decided, VideoWatch
 from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.types import RedactedFrame

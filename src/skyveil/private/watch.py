@@ -6,7 +6,7 @@ once.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, final
 
@@ -18,6 +18,7 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored
+from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
@@ -54,31 +55,6 @@ class Watch(Protocol):
 
     def end(self) -> Iterator[Decided]:
         """The frames that still wait."""
-        ...
-
-
-class Finds(Protocol):
-    """What a watch asks about frames; `detect.finder.Finder` says what each answer holds."""
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The networks that looked so far."""
-        ...
-
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
-        """Faces in one part of a frame."""
-        ...
-
-    def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
-        """Faces in several parts of a frame."""
-        ...
-
-    def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
-        """Persons in one part of a frame."""
-        ...
-
-    def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
-        """Number plates in one part of a frame."""
         ...
 
 
