@@ -22,6 +22,7 @@ from skyveil.app.recording import Recorded, record, suspects_in
 from skyveil.app.task import Begin, Sound, Task, settings_json, with_masks
 from skyveil.core.errors import InputRefused, OutputRefused, SkyveilError, WorkerFailed
 from skyveil.core.settings import Mask, RedactSettings
+from skyveil.public.record.output import flush_folders
 from skyveil.public.record.result import FileSide, Result, Verified, read_result, write_result
 from skyveil.public.record.writer import CONTAINERS
 from skyveil.public.wire import Finished, Progress, Suspect
@@ -124,6 +125,7 @@ class Batch:
                 yield from self._until_idle(slots)
             finally:
                 self._end(threads)
+                flush_folders(job.output.parent for job in self._plan.jobs if job.output.parent.is_dir())
         if caught:
             raise Stopped(caught[0])
 

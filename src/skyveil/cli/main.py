@@ -49,6 +49,12 @@ def _add_check(app: typer.Typer) -> None:
     app.command()(check)
 
 
+def _add_doctor(app: typer.Typer) -> None:
+    from skyveil.cli.site import doctor
+
+    app.command()(doctor)
+
+
 def _add_user(app: typer.Typer) -> None:
     from skyveil.cli.site import user_app
 
@@ -67,6 +73,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "eval": (_add_eval, "Measure what stays visible on labelled data, by comparing pixels before and after."),
     "run": (_add_run, "Run the cameras, the console and the API of a site until it is stopped."),
     "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
+    "doctor": (_add_doctor, "Look for what is wrong with this machine or configuration, and say what to do."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
     "models": (_add_models, "List, pull and verify the weights."),

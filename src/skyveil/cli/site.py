@@ -1,9 +1,11 @@
-"""`skyveil run`, `check` and `user`: a live site on the command line. CLI."""
+"""`skyveil run`, `check`, `doctor` and `user`: a live site on the command line. CLI."""
 
 import getpass
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -46,6 +48,34 @@ def check(config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT) 
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{config}: {len(loaded.cameras)} cameras, {len(found)} of them enabled; nothing wrong")
+
+
+def doctor(
+    config: _Config = _DEFAULT,
+    plan: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only say what N cameras need.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look for what is wrong with this machine or configuration, and say what to do. Exit 1 for an error."""
+    from skyveil.app.doctor import diagnose
+    from skyveil.app.doctor import plan as sized
+
+    if plan is not None:
+        size = sized(plan)
+        if as_json:
+            typer.echo(json.dumps(asdict(size)))
+            return
+        typer.echo(f"{size.cameras} cameras of 1280x720 at 10 pictures a second, people in all of them:")
+        typer.echo(f"  {size.cores:g} cores, {size.memory_gb:g} GB of memory")
+        typer.echo(f"  {size.disk_gb_per_day:g} GB of disk a day, {size.network_in_mbit:g} Mbit/s from the cameras")
+        return
+    found = diagnose(config)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found]))
+    else:
+        for one in found:
+            typer.echo(f"{one.level:<8} {one.what}" + (f"\n         {one.do}" if one.do else ""))
+    if any(one.level == "error" for one in found):
+        raise typer.Exit(1)
 
 
 user_app: Final = typer.Typer(name="user", help="Accounts of the console.", no_args_is_help=True)

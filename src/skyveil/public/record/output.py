@@ -8,7 +8,7 @@ leaves the `.part`, which the next run over the same target removes: nobody hold
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -35,12 +35,17 @@ def refuse_target(path: Path, *, overwrite: bool) -> None:
 class OutputFile:
     """The `.part` of one target, from its making to `commit`. A context manager; without `commit` it leaves nothing."""
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
-        """Make the `.part`. Raises OutputRefused when the target or its folder does not allow it."""
+    def __init__(self, path: Path, *, overwrite: bool, durable: bool = True) -> None:
+        """Make the `.part`. Raises OutputRefused when the target or its folder does not allow it.
+
+        What can be made again from what is durable need not be, and saves a disk's turn for each file.
+        """
         refuse_target(path, overwrite=overwrite)
         self.path = path
         self.part = path.with_name(path.name + PART_SUFFIX)
         self._overwrite = overwrite
+        self._durable = durable
+        self._flushed = False
         with translated(path):
             self._descriptor = _locked(self.part)
             self._final_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
@@ -55,6 +60,7 @@ class OutputFile:
     def write(self, data: bytes) -> None:
         """Append bytes; OutputRefused when the disk is full or the file may not grow."""
         rest = memoryview(data)
+        self._flushed = False
         with translated(self.path):
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
@@ -68,13 +74,15 @@ class OutputFile:
         """Return when the bytes are on the disk."""
         with translated(self.path):
             os.fsync(self._descriptor)
+        self._flushed = True
 
     def commit(self) -> None:
-        """Give the `.part` the target's name. The caller has checked it.
+        """Give the `.part` the target's name. The caller has checked it, and calls `flush_folders` when all are done.
 
         Raises OutputRefused, and leaves nothing, when the target appeared meanwhile and may not be overwritten.
         """
-        self.flush()
+        if self._durable and not self._flushed:
+            self.flush()
         with translated(self.path):
             if not os.path.samestat(os.fstat(self._descriptor), self.part.lstat()):
                 raise OutputRefused(f"{self.part}: was replaced by someone else while it was written")
@@ -85,7 +93,6 @@ class OutputFile:
             else:
                 _name_exclusively(self.part, self.path)
             self._close()
-            _flush_folder(self.path.parent)
 
     def discard(self) -> None:
         """Remove the `.part`; harmless after `commit`."""
@@ -181,9 +188,15 @@ def _claim_and_replace(part: Path, path: Path) -> None:
     part.replace(path)
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def flush_folders(folders: Iterable[Path]) -> None:
+    """Return when the names in these folders survive a power cut; once for many files, for each takes a disk's turn.
+
+    Raises OutputRefused.
+    """
+    for folder in sorted(set(folders)):
+        with translated(folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -100,8 +100,11 @@ class Result:
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write the JSON in one step, over an older one. Raises OutputRefused."""
-    with OutputFile(path, overwrite=True) as output:
+    """Write the JSON in one step, over an older one. Raises OutputRefused.
+
+    A power cut may take it; the next run then finds none that fits, and does the file again.
+    """
+    with OutputFile(path, overwrite=True, durable=False) as output:
         output.write(json.dumps(result.as_json(), indent=2, allow_nan=False).encode("ascii") + b"\n")
         output.commit()
 

@@ -1,0 +1,205 @@
+"""`skyveil doctor`: what is wrong with this machine or configuration, why it matters, and what to do. App."""
+
+import ctypes
+import os
+import resource
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, final
+
+from skyveil.app.config import Config, Secrets, load, specs
+from skyveil.app.config.models import Retention
+from skyveil.app.models import State, verify
+from skyveil.app.sandbox import REQUIRED
+from skyveil.app.server import database_of, is_loopback
+from skyveil.core.errors import SkyveilError
+
+Level: TypeAlias = Literal["ok", "warning", "error"]
+
+CPU_MS_PER_FRAME: Final = 13.0
+"""CPU of one 1280x720 picture at 10 a second with people in it, on the machine of docs/reference/live.md."""
+RSS_MB_PER_CAMERA: Final = 350.0
+MBIT_PER_CAMERA: Final = 2.0
+_STA_UNSYNC: Final = 0x40
+_PROBE: Final = "from skyveil.app import sandbox; print('|'.join(sandbox.enter((), given_sockets=True).holds))"
+_DESCRIPTORS_PER_CAMERA: Final = 8
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    do: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """What a number of cameras at 1280x720 and 10 pictures a second needs."""
+
+    cameras: int
+    cores: float
+    memory_gb: float
+    disk_gb_per_day: float
+    network_in_mbit: float
+
+
+def plan(cameras: int) -> Sizing:
+    """The machine for so many cameras; half as much again is left free for moments when everybody moves."""
+    return Sizing(
+        cameras,
+        round(cameras * 10 * CPU_MS_PER_FRAME / 1000 * 1.5, 1),
+        round(1 + cameras * RSS_MB_PER_CAMERA / 1000, 1),
+        round(cameras * MBIT_PER_CAMERA / 8 * 86400 / 1000, 1),
+        round(cameras * 4.0, 1),
+    )
+
+
+def diagnose(path: Path) -> list[Diagnosis]:
+    """Everything that was looked at, the worst first."""
+    found: list[Diagnosis] = []
+    config: Config | None = None
+    try:
+        config = load(path)
+        specs(config, Secrets(config.server.secrets))
+        found.append(Diagnosis("ok", f"{path.name}: {len(config.cameras)} cameras"))
+    except SkyveilError as error:
+        found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]
+    for look in (_wall, _swap, _models, _clock):
+        found += look()
+    if config is not None:
+        for look_at in (_disk, _keys, _port, _descriptors, _database):
+            found += look_at(config)
+    order: dict[Level, int] = {"error": 0, "warning": 1, "ok": 2}
+    return sorted(found, key=lambda one: order[one.level])
+
+
+def _wall() -> Iterator[Diagnosis]:
+    done = subprocess.run([sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, check=False)  # noqa: S603
+    holds = set(done.stdout.strip().split("|"))
+    missing = sorted((REQUIRED | {"landlock files", "seccomp"}) - holds)
+    if not missing:
+        yield Diagnosis("ok", f"the wall around raw pixels holds: {len(holds)} layers")
+        return
+    enough = holds >= REQUIRED and bool({"landlock files", "seccomp"} & holds)
+    yield Diagnosis(
+        "warning" if enough else "error",
+        f"layers of the wall around raw pixels are missing: {', '.join(missing)}",
+        "use a kernel from 5.13 on with Landlock and seccomp; in a container, allow both",
+    )
+
+
+def _swap() -> Iterator[Diagnosis]:
+    swaps = Path("/proc/swaps")
+    used = len(swaps.read_text(encoding="ascii").splitlines()) - 1 if swaps.exists() else 0
+    locked = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY
+    if used > 0 and not locked:
+        yield Diagnosis(
+            "warning",
+            "there is swap, and memory can not be locked: raw pictures could reach the disk",
+            "set LimitMEMLOCK=infinity in the service, encrypt the swap, or switch it off",
+        )
+    else:
+        yield Diagnosis("ok", "raw pictures can not be swapped to a disk")
+
+
+def _models() -> Iterator[Diagnosis]:
+    bad = [one for one in verify() if one.state is State.CORRUPT or (one.state is State.MISSING and one.entry.required)]
+    for one in bad:
+        yield Diagnosis("error", f"the weights {one.entry.name} are {one.state}", "run `skyveil models pull`")
+    if not bad:
+        yield Diagnosis("ok", "the weights are here and whole")
+
+
+def _clock() -> Iterator[Diagnosis]:
+    libc = ctypes.CDLL(None)
+    buffer = ctypes.create_string_buffer(512)  # struct timex, modes 0: only asked
+    libc.adjtimex(buffer)
+    status = int.from_bytes(buffer.raw[40:44], sys.byteorder)
+    if status & _STA_UNSYNC:
+        yield Diagnosis(
+            "warning", "the clock is not synchronised: times of recordings can not be relied on", "run an NTP client"
+        )
+    else:
+        yield Diagnosis("ok", "the clock is synchronised")
+
+
+def _disk(config: Config) -> Iterator[Diagnosis]:
+    folder = config.server.data
+    while not folder.exists():
+        folder = folder.parent
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    recorded = sum(camera.record is not False for camera in config.cameras)
+    usual = config.defaults.retention or Retention()
+    hours = max([(camera.retention or usual).hours for camera in config.cameras], default=0.0)
+    needed_gb = plan(recorded).disk_gb_per_day * hours / 24
+    if free_gb < config.server.disk_floor_gigabytes:
+        yield Diagnosis("error", f"{free_gb:.0f} GB are free, below the floor: nothing is recorded", "make room")
+    elif free_gb < needed_gb:
+        yield Diagnosis(
+            "warning",
+            f"{free_gb:.0f} GB are free; {recorded} cameras need about {needed_gb:.0f} GB for {hours:g} hours",
+            "make room, shorten `retention.hours`, or set `retention.gigabytes`",
+        )
+    else:
+        yield Diagnosis("ok", f"the disk has room: {free_gb:.0f} GB free")
+
+
+def _keys(config: Config) -> Iterator[Diagnosis]:
+    folder = config.server.keys
+    if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Diagnosis("error", f"{folder} can be read by others", f"chmod 700 {folder}")
+    else:
+        yield Diagnosis("ok", "the keys of recordings are readable by their owner only")
+
+
+def _port(config: Config) -> Iterator[Diagnosis]:
+    server = config.server
+    with socket.socket(socket.AF_INET6 if ":" in server.bind else socket.AF_INET) as probe:
+        try:
+            probe.bind((server.bind, server.port))
+        except OSError as error:
+            what = f"port {server.port} on {server.bind}: {error.strerror}"
+            yield Diagnosis("warning", what, "fine while the server runs; else choose another")
+            return
+    if not is_loopback(server.bind) and server.tls is None and not server.behind_tls_proxy:
+        yield Diagnosis(
+            "warning",
+            f"the console is open on {server.bind} without TLS: passwords can be overheard",
+            "set `server.tls`, or a proxy and `behind_tls_proxy: true`",
+        )
+    else:
+        yield Diagnosis("ok", f"port {server.port} is free")
+
+
+def _descriptors(config: Config) -> Iterator[Diagnosis]:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    needed = 256 + _DESCRIPTORS_PER_CAMERA * len(config.cameras)
+    if limit < needed:
+        yield Diagnosis("error", f"{limit} files may be open, {needed} are needed", "raise LimitNOFILE or ulimit -n")
+    cores = os.cpu_count() or 1
+    wanted = plan(sum(camera.enabled for camera in config.cameras)).cores
+    if wanted > cores:
+        yield Diagnosis(
+            "warning",
+            f"{len(config.cameras)} cameras want about {wanted:g} cores, this machine has {cores}",
+            "fewer cameras, a lower `max_fps`, or a larger machine: see `skyveil doctor --plan`",
+        )
+
+
+def _database(config: Config) -> Iterator[Diagnosis]:
+    try:
+        database_of(config).dispose()
+    except (SkyveilError, OSError) as error:
+        yield Diagnosis("error", f"the database: {error}", "recordings and redaction go on; accounts and audit do not")
+    else:
+        yield Diagnosis("ok", "the database can be used")
