@@ -22,9 +22,9 @@ from skyveil.core.errors import SkyveilError
 
 Level: TypeAlias = Literal["ok", "warning", "error"]
 
-CPU_MS_PER_FRAME: Final = 13.0
+CPU_MS_PER_FRAME: Final = 14.2
 """CPU of one 1280x720 picture at 10 a second with people in it, on the machine of docs/reference/live.md."""
-RSS_MB_PER_CAMERA: Final = 350.0
+RSS_MB_PER_CAMERA: Final = 385.0
 MBIT_PER_CAMERA: Final = 2.0
 _STA_UNSYNC: Final = 0x40
 _PROBE: Final = "from skyveil.app import sandbox; print('|'.join(sandbox.enter((), given_sockets=True).holds))"
