@@ -74,7 +74,7 @@ def test_a_worker_without_its_wall_serves_nothing(make_clip: ClipMaker, tmp_path
     script.write_text(
         "import sys\n"
         "from skyveil.app import landlock, seccomp, worker\n"
-        "def gone(*_): raise OSError('switched off')\n"
+        "def gone(*_, **__): raise OSError('switched off')\n"
         "landlock.restrict = seccomp.restrict = gone\n"
         "sys.exit(worker.main())\n"
     )

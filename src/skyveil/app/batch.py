@@ -125,7 +125,7 @@ class Batch:
                 yield from self._until_idle(slots)
             finally:
                 self._end(threads)
-                flush_folders(job.output.parent for job in self._plan.jobs if job.output.parent.is_dir())
+                flush_folders(job.output.parent for job in self._plan.jobs if job.output.is_file())
         if caught:
             raise Stopped(caught[0])
 

@@ -38,7 +38,10 @@ def run(config: _Config = _DEFAULT) -> None:
 
 
 def check(config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT) -> None:
-    """Read a configuration and tell every problem in it, with its line. Exit 1 when there is one."""
+    """Read a configuration and tell every problem in it, with its line.
+
+    Exit 1 when there is one.
+    """
     from skyveil.app.config import Secrets, load, specs
 
     try:
@@ -55,7 +58,10 @@ def doctor(
     plan: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only say what N cameras need.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look for what is wrong with this machine or configuration, and say what to do. Exit 1 for an error."""
+    """Look for what is wrong with this machine or configuration, and say what to do.
+
+    Exit 1 for an error.
+    """
     from skyveil.app.doctor import diagnose
     from skyveil.app.doctor import plan as sized
 
