@@ -90,7 +90,7 @@ def test_a_large_part_is_looked_at_by_itself() -> None:
     areas: list[Area] = [(90, 90, 140, 140), (300, 0, 600, 300)]
     blobs = Blobs()
     assert agrees(blobs.finder.faces_in(showing(640, 480, *faces), areas, ONE, threshold=0.1), *faces)
-    assert blobs.face.shown_wh == [SMALL_WH, (640, 384)]
+    assert blobs.face.shown_wh == [SMALL_WH, (320, 320)]
 
 
 def test_what_lies_outside_of_the_parts_is_not_looked_at() -> None:

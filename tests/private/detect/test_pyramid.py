@@ -83,7 +83,8 @@ def test_a_small_area_is_shown_in_the_smallest_size_that_holds_it() -> None:
     few = FewSizes(VIDEO_SIZES_WH)
     assert [one.size_wh for one in few.windows((0, 0, 100, 100), 1.0)] == [(192, 192)]
     assert [one.size_wh for one in few.windows((0, 0, 300, 100), 1.0)] == [(320, 192)]
-    assert [one.size_wh for one in few.windows((0, 0, 300, 300), 1.0)] == [(640, 384)]
+    assert [one.size_wh for one in few.windows((0, 0, 300, 300), 1.0)] == [(320, 320)]
+    assert [one.size_wh for one in few.windows((0, 0, 300, 330), 1.0)] == [(640, 384)]
 
 
 PLANS = st.tuples(

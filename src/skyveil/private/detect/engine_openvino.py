@@ -34,19 +34,20 @@ from skyveil.private.detect.engine import (
     checked,
     translated,
 )
+from skyveil.private.detect.focus import Graph, fold_focus
 
 LONGEST_LOOK_S: Final = 120.0
 """A look at an 8K picture takes under 10 s on one core; one that takes this long hangs. Where one look at a time is
 asked for it computes in the caller's thread, and who watches the process sees it hang (`app.process.SILENT_S`)."""
 
-_SHAPES_KEPT: Final = 4
+_SHAPES_KEPT: Final = 5
 """Compiled shapes kept by one network: a compiled CenterFace holds some 20 MB."""
 
 _PRIMITIVES_KEPT: Final = 300
 """Compiled steps kept for shapes seen before, when any shape may come. OpenVINO's default of 5000 grew to 616 MB
 after 100 shapes of CenterFace; 300 stays at 375 MB (most of it the largest picture) at the same speed."""
 
-_GRAPH_VERSION: Final = 1
+_GRAPH_VERSION: Final = 2
 """Raise it whenever `_with_preprocessing` changes what it adds to a network, so that no older compiled form is used."""
 
 _RAISED: Final = (RuntimeError, TypeError, ValueError)
@@ -73,7 +74,7 @@ class _Compiled(Protocol):
     def export_model(self) -> BytesIO: ...
 
 
-class _Loaded(Protocol):
+class _Loaded(Graph, Protocol):
     @property
     def outputs(self) -> Sequence[object]: ...
     def output(self, index: int) -> object: ...
@@ -332,6 +333,7 @@ def _with_preprocessing(
     openvino: ModuleType, loaded: _Loaded, preprocess: Preprocess, outputs: tuple[int, ...] | None
 ) -> _Model:
     """The model, taking u8 NHWC RGB and answering f32."""
+    fold_focus(openvino, loaded)
     kept = [loaded.output(index) for index in (range(len(loaded.outputs)) if outputs is None else outputs)]
     steps = openvino.preprocess.PrePostProcessor(openvino.Model(kept, loaded.get_parameters(), "kept"))
     taken = steps.input()

@@ -24,7 +24,7 @@ STILL_MULTIPLE_PX: Final = 64
 
 STILL_PERSON_SIZES_WH: Final = ((416, 416), (640, 640), (1280, 1280))
 """What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
-VIDEO_SIZES_WH: Final = (SMALL_WH, WIDE_WH, HIGH_WH, (640, 384))
+VIDEO_SIZES_WH: Final = (SMALL_WH, WIDE_WH, HIGH_WH, (320, 320), (640, 384))
 """What parts of a video are shown at."""
 
 

@@ -66,7 +66,9 @@ class Use:
                 yield name, None if is_whole(present / name) else engine.export(shape)
 
 
-FACES: Final = Use(CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (320, 192), (192, 320), (192, 192)))
+FACES: Final = Use(
+    CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (320, 320), (320, 192), (192, 320), (192, 192))
+)
 """Heat map (B, 1, H/4, W/4), log size (B, 2, ...) as height, width, offset (B, 2, ...) as y, x."""
 
 PERSONS: Final = Use(
