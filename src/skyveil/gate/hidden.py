@@ -114,6 +114,8 @@ def _undecided_px(looked: Looked, grid: BlockGrid, max_look_age_s: float) -> NDA
             f"evidence of frame {looked.of.index}: expected {expected} tiles, got {looked.why.shape}"
         )
     undecided = looked.undecided(max_look_age_s=max_look_age_s)
+    if not undecided.any():
+        return np.zeros((0, 4), np.int64)
     edged = np.zeros((undecided.shape[0], undecided.shape[1] + 2), np.int8)  # np.pad takes ten times as long
     edged[:, 1:-1] = undecided
     steps = np.diff(edged, axis=1)

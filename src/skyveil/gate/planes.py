@@ -36,8 +36,12 @@ class Planes:
 def paint(planes: Planes, paints: Sequence[Paint], hidden: Hidden) -> None:
     """Paint every hidden block, and nothing else, with one of `paints` for each plane."""
     for array, side, colour in zip(planes.arrays, planes.block, paints, strict=True):
-        for x1, y1, x2, y2 in (hidden.full * side).tolist():
-            array[y1:y2, x1:x2] = colour if isinstance(colour, int | tuple) else colour[y1:y2, x1:x2]
+        if isinstance(colour, int | tuple):
+            for x1, y1, x2, y2 in (hidden.full * side).tolist():
+                array[y1:y2, x1:x2] = colour
+        else:
+            for x1, y1, x2, y2 in (hidden.full * side).tolist():
+                array[y1:y2, x1:x2] = colour[y1:y2, x1:x2]
         for box in hidden.ragged.tolist():
             x1, y1, x2, y2 = (side * edge for edge in box)
             mask = samples(hidden.blocks[box[1] : box[3], box[0] : box[2]], side, array[y1:y2, x1:x2].shape)

@@ -31,8 +31,15 @@ def rgb_view(raw: RawFrame, xyxy: tuple[int, int, int, int], size_wh: tuple[int,
     name = picture_format(raw)
     if name == "rgb24":
         return _resized(planes[0][y1:y2, x1:x2], size_wh)
+    width, height = size_wh
+    halved = not (width % 2 or height % 2 or is_full_range(raw))
+    chroma_wh = (width // 2, height // 2) if halved else size_wh
     luma = _resized(planes[0][y1:y2, x1:x2], size_wh)
-    cb, cr = (_resized(plane[y1 // 2 : (y2 + 1) // 2, x1 // 2 : (x2 + 1) // 2], size_wh) for plane in planes[1:])
+    cb, cr = (_resized(plane[y1 // 2 : (y2 + 1) // 2, x1 // 2 : (x2 + 1) // 2], chroma_wh) for plane in planes[1:])
+    if halved:
+        # Chroma stays at half the size, as every JPEG has it: half the cost of the other way.
+        whole = np.concatenate([plane.reshape(-1) for plane in (luma, cb, cr)]).reshape(-1, width)
+        return np.asarray(cv2.cvtColor(whole, cv2.COLOR_YUV2RGB_I420), np.uint8)
     yuv = cv2.merge((luma, cr, cb))
     if not is_full_range(raw):
         yuv = cv2.LUT(yuv, _LIMITED)
