@@ -11,6 +11,7 @@ SkyveilError
 ├── WorkerFailed          the process that holds raw pixels died, hung or broke the protocol
 ├── OutputWrong           a written output did not pass its check and was deleted
 ├── RecordingMissing      a recording, export or hold is not there
+├── MeasureRefused        a number contradicts itself, or geometry can not be solved from what was given
 ├── StoreFailed           the database can not be opened or is damaged
 └── CameraUnavailable     a live camera gives no picture now (in `core.health`, with its cause)
 
@@ -64,3 +65,7 @@ class StoreFailed(SkyveilError):
 
 class RecordingMissing(SkyveilError):
     """A recording, export or hold is not there: never made, past its retention, or damaged."""
+
+
+class MeasureRefused(SkyveilError):
+    """A number has no value, unit or error that fits, or geometry can not be solved from what was given."""

@@ -10,6 +10,9 @@ SourceId = NewType("SourceId", str)
 CameraId = NewType("CameraId", str)
 """A camera of the configuration; also a folder name and a part of addresses, hence the narrow alphabet."""
 
+PlaceId = NewType("PlaceId", str)
+"""A zone or line of one camera that numbers are about; same narrow alphabet."""
+
 _CAMERA_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
