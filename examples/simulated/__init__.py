@@ -1,0 +1,1 @@
+"""Simulated cameras: crowds with known truth, walked by social forces or recorded, filmed through a pinhole camera."""
