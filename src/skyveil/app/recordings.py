@@ -1,11 +1,11 @@
 """Recordings of a running site: what cameras give is stored, what the console asks is read. App."""
 
-import io
 import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +23,7 @@ from skyveil.core.health import CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
-from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
+from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder, Stretch
 from skyveil.public.live.fragments import Fragment
 from skyveil.public.web.site import GapView, HoldView, SegmentView
 
@@ -188,15 +188,12 @@ def export(
     What was recorded for the control room is redacted once more, with whole persons and plates; where the live target
     was that already, it is written as it is.
     """
-    stretches = archive.stretches(camera, from_s, to_s)
-    if len({_size(one) for one in stretches}) > 1:
-        raise RecordingMissing("the camera's picture changes its size in this span: export the parts one by one")
     to.mkdir(parents=True, exist_ok=True, mode=0o750)
     start = datetime.fromtimestamp(from_s, UTC).strftime("%Y%m%dt%H%M%Sz")
     target = to / f"{camera}-{start}-{secrets.token_hex(4)}.mp4"
     part = target.with_suffix(".part.mp4")
     try:
-        _joined(stretches, part)
+        _joined(archive.stretches(camera, from_s, to_s), part)
         live = next((one for one in config.cameras if one.id == camera), None)
         shown = live.targets or config.defaults.targets or ("face", "head") if live is not None else ("face", "head")
         again = not {"person", "plate"} <= set(shown)
@@ -206,6 +203,7 @@ def export(
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+    head = archive.head(camera)
     statement = {
         "camera": camera,
         "from_s": from_s,
@@ -213,29 +211,30 @@ def export(
         "exported_by": actor,
         "reason": reason,
         "redacted_again": again,
-        "chain_head": archive.head(camera),
+        "chain_head": None if head is None else asdict(head),
     }
     target.with_suffix(".mp4.statement.json").write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
     return target
 
 
-def _size(media: bytes) -> tuple[int, int]:
-    with av.open(io.BytesIO(media), "r") as container:
-        stream = container.streams.video[0]
-        return stream.width, stream.height
+def _joined(stretches: Iterable[Stretch], target: Path) -> None:
+    """Redacted packets of one or more MP4s in one file; a hole in their times is closed to one picture.
 
-
-def _joined(stretches: Sequence[bytes], target: Path) -> None:
-    """Redacted packets of one or more MP4s in one file; a hole in their times is closed to one picture."""
+    Raises RecordingMissing when there is none, or when their pictures differ in size.
+    """
     with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as output:
         stream: VideoStream | None = None
         last, step = -1, 1
         for media in stretches:
-            with av.open(io.BytesIO(media), "r") as container:
+            with av.open(media, "r", format="mp4") as container:
                 source = container.streams.video[0]
                 if stream is None:
                     stream = output.add_stream_from_template(source)
                     stream.time_base = source.time_base or Fraction(1, 90_000)
+                if (stream.width, stream.height) != (source.width, source.height):
+                    raise RecordingMissing(
+                        "the camera's picture changes its size in this span: export the parts one by one"
+                    )
                 offset: int | None = None
                 for packet in container.demux(source):
                     if packet.pts is None or not packet.size:
@@ -246,3 +245,5 @@ def _joined(stretches: Sequence[bytes], target: Path) -> None:
                     last = packet.pts
                     packet.stream = stream
                     output.mux(packet)
+        if stream is None:
+            raise RecordingMissing("nothing is recorded there")

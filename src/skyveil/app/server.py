@@ -19,6 +19,7 @@ from skyveil.app.config import Config, load
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
 from skyveil.core.errors import SettingsRefused, SkyveilError
+from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.audit import SYSTEM
@@ -42,6 +43,11 @@ def database_of(config: Config) -> Engine:
 def accounts_of(config: Config, engine: Engine) -> Accounts:
     """The accounts in a database."""
     return Accounts(engine, session_s=config.server.session_hours * 3600)
+
+
+def audit_of(config: Config, engine: Engine) -> AuditLog:
+    """The audit log in a database, with its signed head beside the keys of the recordings."""
+    return AuditLog(engine, Heads(KeyStore(config.server.keys)))
 
 
 def is_loopback(bind: str) -> bool:
@@ -83,7 +89,7 @@ def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
 
 
 async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts, command: Sequence[str]) -> None:
-    hub, audit = Hub(), AuditLog(engine)
+    hub, audit = Hub(), audit_of(config, engine)
     site = LiveSite(path, hub, command=command)
     secure = config.server.tls is not None or config.server.behind_tls_proxy
     console = Console(
@@ -128,6 +134,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
         keeping.cancel()
         await asyncio.to_thread(site.close)
         audit.record(SYSTEM, "server.stop")
+        audit.publish()
 
 
 def _stop(server: _Uvicorn) -> None:
@@ -149,6 +156,7 @@ async def _keep_house(site: LiveSite, audit: AuditLog) -> None:
         await asyncio.to_thread(site.recordings.sweep)
         try:
             await asyncio.to_thread(audit.prune, time.time() - site.config.server.audit_days * 86400)
-        except SQLAlchemyError as error:
-            log.warning("the database failed: %s", type(error).__name__)
+            await asyncio.to_thread(audit.publish)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the audit log can not be kept: %s", type(error).__name__)
         await asyncio.sleep(_HOUSEKEEPING_S)

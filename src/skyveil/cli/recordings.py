@@ -50,20 +50,27 @@ def list_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> None:
 
 @recordings_app.command("verify")
 def verify_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> None:
-    """Check chain, signatures and bytes of everything that is stored. Exit 1 when something was changed."""
+    """Check chain, signatures and bytes of everything that is stored, and the audit log.
+
+    Exit 1 when something was changed.
+    """
     from skyveil.app.config import load
     from skyveil.app.recordings import archive_of
 
-    with one_line():
-        archive, _, _ = archive_of(load(config))
-        found = [one for camera in archive.cameras() for one in archive.verify(camera)]
+    with one_line(), site_accounts(config) as (_, audit):
+        archive, _, holds = archive_of(load(config))
+        found = [one for camera in archive.cameras() for one in archive.verify(camera, holds)]
+        broken = audit.broken_at()
         if as_json:
-            typer.echo(json.dumps([{"camera": one.camera, "day": one.day, "what": one.what} for one in found]))
+            rows = [{"camera": one.camera, "day": one.day, "what": one.what} for one in found]
+            typer.echo(json.dumps({"recordings": rows, "audit_broken_at": broken}))
         else:
             for one in found:
                 typer.echo(f"{one.camera} {one.day}: {one.what}")
-            typer.echo(f"{len(archive.cameras())} cameras, {len(found)} findings")
-    if found:
+            if broken is not None:
+                typer.echo(f"audit log: from entry {broken} on it is not as it was written")
+            typer.echo(f"{len(archive.cameras())} cameras, {len(found) + (broken is not None)} findings")
+    if found or broken is not None:
         raise typer.Exit(1)
 
 

@@ -158,13 +158,12 @@ def login_link(name: _Name, config: _Config = _DEFAULT) -> None:
 def site_accounts(path: Path) -> "Iterator[tuple[Accounts, AuditLog]]":
     """Accounts and audit log of the site that a configuration describes."""
     from skyveil.app.config import load
-    from skyveil.app.server import accounts_of, database_of
-    from skyveil.public.store import AuditLog
+    from skyveil.app.server import accounts_of, audit_of, database_of
 
     config = load(path)
     engine = database_of(config)
     try:
-        yield accounts_of(config, engine), AuditLog(engine)
+        yield accounts_of(config, engine), audit_of(config, engine)
     finally:
         engine.dispose()
 

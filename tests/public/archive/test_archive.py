@@ -16,7 +16,7 @@ import pytest
 
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
-from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
+from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder, Stretch
 from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.live.fragments import Fragment, Fragmenter
@@ -87,9 +87,14 @@ def stream() -> Stream:
     return Stream()
 
 
-def played(media: bytes) -> int:
-    with av.open(io.BytesIO(media), "r") as container:
+def played(media: bytes | Stretch) -> int:
+    with av.open(io.BytesIO(media) if isinstance(media, bytes) else media, "r") as container:
         return sum(1 for _ in container.decode(container.streams.video[0]))
+
+
+def stretches(site: Site, *, to_s: float = 1e11) -> list[int]:
+    """How many pictures play in each stretch of everything that is recorded."""
+    return [played(one) for one in site.archive.stretches(HALL, 0, to_s)]
 
 
 def everything(folder: Path) -> Iterator[bytes]:
@@ -104,10 +109,10 @@ def test_what_was_recorded_plays_and_verifies(site: Site, stream: Stream) -> Non
     entries = [one for _, one in site.archive.entries(HALL, 0, 1e11)]
     assert {one.kind for one in entries} == {"segment"} and len(entries) >= 3
     assert entries[0].start_s == START_S and entries[-1].end_s == pytest.approx(START_S + 9)
-    assert played(site.archive.stretches(HALL, 0, 1e11)[0]) == 90
+    assert stretches(site) == [90]
     one = entries[1]
     assert played(site.archive.init(HALL, one.init) + site.archive.segment(HALL, one.number)) >= 20
-    assert site.archive.verify(HALL) == []
+    assert site.archive.verify(HALL, site.holds) == []
     playlist = site.archive.playlist(HALL, 0, 1e11)
     assert playlist.startswith("#EXTM3U") and playlist.count("#EXTINF") == len(entries)
 
@@ -152,7 +157,7 @@ def test_young_recordings_stay_and_the_oldest_go_above_the_size(site: Site, stre
     site.recorder.sweep({HALL: Policy(hours=1, gigabytes=size / 2e9)})
     after = [one.number for _, one in site.archive.entries(HALL, 0, 1e11)]
     assert after == before[-len(after) :] and 0 < len(after) < len(before)
-    assert site.archive.verify(HALL) == []
+    assert site.archive.verify(HALL, site.holds) == []
 
 
 def test_a_hold_keeps_its_span_until_it_ends(site: Site, stream: Stream) -> None:
@@ -200,7 +205,7 @@ def test_a_hole_is_a_gap_with_its_cause(site: Site, stream: Stream) -> None:
     assert (gap.cause, gap.end_s) == ("frozen", START_S + 60)
     assert gap.start_s == pytest.approx(START_S + 4)
     assert "#EXT-X-DISCONTINUITY" in site.archive.playlist(HALL, 0, 1e11)
-    assert site.archive.verify(HALL) == []
+    assert site.archive.verify(HALL, site.holds) == []
 
 
 def test_a_clock_that_is_set_back_and_midnight_break_no_chain(site: Site, stream: Stream) -> None:
@@ -210,14 +215,14 @@ def test_a_clock_that_is_set_back_and_midnight_break_no_chain(site: Site, stream
     site.recorder.close()
     assert len(site.archive.days(HALL)) == 2
     assert "clock-jump" in {one.cause for _, one in site.archive.entries(HALL, 0, 1e11)}
-    assert site.archive.verify(HALL) == []
+    assert site.archive.verify(HALL, site.holds) == []
 
 
 def test_another_size_begins_another_stretch(site: Site, stream: Stream) -> None:
     site.record(4, stream)
     site.record(4, Stream((128, 96)))
     site.recorder.close()
-    assert [played(one) for one in site.archive.stretches(HALL, 0, 1e11)] == [40, 40]
+    assert stretches(site) == [40, 40]
 
 
 def chain_file(site: Site) -> Path:
@@ -225,42 +230,142 @@ def chain_file(site: Site) -> Path:
     return path
 
 
-@pytest.mark.parametrize("what", ["byte", "line", "removed", "swapped", "forged", "stray"])
+def changed(lines: list[bytes], what: str) -> list[bytes]:
+    """The lines of a chain after somebody was there."""
+    first, second, *rest = lines
+    return {
+        "line": [first, second.replace(b'"number":2', b'"number":9'), *rest],
+        "type": [first, second.replace(b'"number":2', b'"number":"2"'), *rest],
+        "no-json": [first, b"what\n", *rest],
+        "removed": [first, *rest],
+        "first-removed": [second, *rest],
+        "swapped": [second, first, *rest],
+        "twice": [first, second, second, *rest],
+        "forged": [first, second.replace(b'"signature":"', b'"signature":"00'), *rest],
+        "cut-off": lines[:-1],
+        "all-removed": [],
+    }[what]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("line", "type", "no-json", "removed", "swapped", "twice", "forged", "cut-off", "all-removed"),
+        *("byte", "stray", "segment-removed", "day-removed", "head-removed", "head-changed"),
+    ],
+)
 def test_every_change_is_found_and_the_rest_stays_readable(site: Site, stream: Stream, what: str) -> None:
     site.record(12, stream)
     site.recorder.close()
+    assert site.archive.verify(HALL, site.holds) == []
     chain, second = chain_file(site), next(chain_file(site).parent.glob("*002.seg"))
-    lines = chain.read_bytes().splitlines(keepends=True)
+    head = site.keys_folder / "heads/camera-hall.json"
     if what == "byte":
         data = bytearray(second.read_bytes())
         data[len(data) // 2] ^= 1
         second.write_bytes(data)
-    elif what == "line":
-        chain.write_bytes(b"".join([lines[0], lines[1].replace(b'"number":2', b'"number":9'), *lines[2:]]))
-    elif what == "removed":
-        chain.write_bytes(b"".join([lines[0], *lines[2:]]))
-    elif what == "swapped":
-        chain.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
-    elif what == "forged":
-        stranger = KeyStore(site.folder / "other")
-        del stranger
-        chain.write_bytes(b"".join([lines[0], lines[1].replace(b'"signature":"', b'"signature":"00'), *lines[2:]]))
-    else:
+    elif what == "stray":
         (second.parent / "000000000099.seg").write_bytes(b"x" * 100)
-    assert site.archive.verify(HALL)
-    assert site.archive.segment(HALL, 1)
+    elif what == "segment-removed":
+        second.unlink()
+    elif what == "day-removed":
+        shutil.rmtree(chain.parent)
+    elif what == "head-removed":
+        head.unlink()
+    elif what == "head-changed":
+        head.write_bytes(head.read_bytes().replace(b'"number": ', b'"number": 1'))
+    else:
+        chain.write_bytes(b"".join(changed(chain.read_bytes().splitlines(keepends=True), what)))
+    assert site.archive.verify(HALL, site.holds)
+    if what != "day-removed":
+        assert site.archive.segment(HALL, 1)
+
+
+@pytest.mark.parametrize("what", ["cut-off", "all-removed", "day-removed"])
+def test_an_end_that_was_removed_is_told_for_ever_and_no_nonce_is_used_twice(
+    site: Site, stream: Stream, what: str
+) -> None:
+    site.record(12, stream)
+    site.recorder.close()
+    newest = max(one.number for _, one in site.archive.entries(HALL, 0, 1e11))
+    chain = chain_file(site)
+    if what == "day-removed":
+        shutil.rmtree(chain.parent)
+    else:
+        chain.write_bytes(b"".join(changed(chain.read_bytes().splitlines(keepends=True), what)))
+        for path in chain.parent.glob("*.seg"):
+            path.unlink()
+    site.again()
+    site.record(6, stream, at_s=START_S + 60)
+    site.recorder.sweep({HALL: Policy()})
+    site.recorder.close()
+    findings = [one.what for one in site.archive.verify(HALL, site.holds)]
+    assert any("lines before it were removed" in one for one in findings)
+    later = [one for _, one in site.archive.entries(HALL, START_S + 60, 1e11) if one.kind == "segment"]
+    assert later and all(one.number > newest for one in later)
+
+
+def test_starting_anew_does_not_chain_a_changed_line_again(site: Site, stream: Stream) -> None:
+    site.record(12, stream)
+    site.recorder.close()
+    chain = chain_file(site)
+    lines = chain.read_bytes().splitlines(keepends=True)
+    chain.write_bytes(b"".join([lines[0], lines[1].replace(b'"bytes":', b'"bytes":1'), *lines[2:]]))
+    before = site.archive.verify(HALL, site.holds)
+    site.again()
+    site.record(4, stream, at_s=START_S + 12)
+    site.recorder.close()
+    assert len(chain.read_bytes().splitlines()) > len(lines)
+    assert {one.what for one in before} <= {one.what for one in site.archive.verify(HALL, site.holds)}
+
+
+def test_a_day_that_expires_after_one_that_is_held_breaks_no_chain(site: Site, stream: Stream) -> None:
+    midnight = (START_S // 86400 + 1) * 86400
+    for day in range(3):
+        site.record(6, stream, at_s=midnight + day * 86400 + 100)
+    hold = site.holds.ask(HALL, midnight + 100, midnight + 106, reason="accident", days=30, actor="ada")
+    site.holds.decide(HALL, hold.id, approve=True, actor="officer")
+    site.clock.s = midnight + 5 * 86400
+    site.recorder.sweep({HALL: Policy(hours=3 * 24 + 1)})
+    site.recorder.close()
+    held, middle, _ = site.archive.days(HALL)
+    assert site.keys.has_day(HALL, held) and not site.keys.has_day(HALL, middle)
+    assert site.archive.verify(HALL, site.holds) == []
+    site.holds.decide(HALL, hold.id, approve=False, actor="officer")
+    site.recorder.sweep({HALL: Policy(hours=3 * 24 + 1)})
+    assert len(site.archive.days(HALL)) == 1
+    assert site.archive.verify(HALL, site.holds) == []
+
+
+def test_the_size_limit_deletes_the_oldest_over_days_and_many_sweeps(site: Site, stream: Stream) -> None:
+    midnight = (START_S // 86400 + 1) * 86400
+    for day in range(2):
+        site.record(10, stream, at_s=midnight + day * 86400 + 100)
+    site.recorder.close()
+    numbers = [one.number for _, one in site.archive.entries(HALL, 0, 1e11) if one.kind == "segment"]
+    sizes = {one.number: one.bytes for _, one in site.archive.entries(HALL, 0, 1e11)}
+    while len(numbers) > 1:
+        limit = sum(sizes[number] for number in numbers) - 1
+        site.recorder.sweep({HALL: Policy(hours=9e4, gigabytes=limit / 1e9)})
+        left = [one.number for _, one in site.archive.entries(HALL, 0, 1e11) if one.kind == "segment"]
+        assert left == numbers[1:]
+        numbers = left
+    assert site.archive.verify(HALL, site.holds) == []
 
 
 def test_a_kill_in_the_middle_of_a_chain_line_is_mended(site: Site, stream: Stream) -> None:
     site.record(6, stream)
+    head = site.keys_folder / "heads/camera-hall.json"
+    before = head.read_bytes()
     site.recorder.close()
+    head.write_bytes(before)  # a head is signed after its line is whole
     chain = chain_file(site)
     chain.write_bytes(chain.read_bytes()[:-40])
     site.again()
     site.record(4, stream, at_s=START_S + 6)
     site.recorder.close()
-    assert site.archive.verify(HALL) == []
-    assert sum(played(one) for one in site.archive.stretches(HALL, 0, 1e11)) == 100
+    assert site.archive.verify(HALL, site.holds) == []
+    assert sum(stretches(site)) == 100
 
 
 KILLED = """
@@ -294,7 +399,7 @@ def test_a_kill_loses_at_most_the_fragment_that_was_being_written(tmp_path: Path
     site.recorder.note(HALL, "process-killed")
     site.record(3, stream, at_s=START_S + 3600)
     site.recorder.close()
-    assert site.archive.verify(HALL) == []
+    assert site.archive.verify(HALL, site.holds) == []
     before = [one for one in site.archive.entries(HALL, 0, START_S + 1800) if one[1].kind == "segment"]
     stored = sum(len(site.archive.records(HALL, one.number)) - 1 for _, one in before)
     assert told <= stored <= told + 1
@@ -318,8 +423,8 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_stored(
     site.record(4, stream, at_s=START_S + 100)
     site.recorder.close()
     assert site.recorder.problems() == []
-    assert site.archive.verify(HALL) == []
-    assert sum(played(one) for one in site.archive.stretches(HALL, 0, START_S + 50)) >= 59
+    assert site.archive.verify(HALL, site.holds) == []
+    assert sum(stretches(site, to_s=START_S + 50)) >= 59
 
 
 def test_below_its_floor_the_disk_is_left_alone(tmp_path: Path, stream: Stream) -> None:

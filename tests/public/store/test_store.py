@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, select, text, update
 
 from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.ids import camera_id
+from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Permission, Role, Scope
 from skyveil.public.store.tables import audit, metadata, tokens, users
@@ -182,6 +183,43 @@ def test_an_entry_that_was_changed_removed_or_put_in_is_found(accounts: Accounts
     with engine.begin() as connection:
         connection.execute(delete(audit).where(audit.c.id == 4))
     assert log.broken_at() in (4, 5)
+
+
+@pytest.mark.parametrize("what", ["removed", "rewritten", "emptied"])
+def test_an_end_of_the_log_that_was_removed_or_rewritten_is_found(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path, what: str
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    for _ in range(6):
+        log.record("ada", "view.live", "door")
+    log.publish()
+    assert log.broken_at() is None
+    with engine.begin() as connection:
+        connection.execute(delete(audit).where(audit.c.id > {"removed": 5, "rewritten": 3, "emptied": 0}[what]))
+    if what != "removed":
+        # Who can write the database can make a new chain, and not sign it.
+        for _ in range(4):
+            AuditLog(engine, now=clock).record("bob", "login")
+    assert log.broken_at() == 6
+    log.publish()
+    log.record("ada", "logout")
+    assert log.broken_at() == 6
+
+
+def test_a_log_whose_signed_entry_was_pruned_is_whole(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    log.record("ada", "login")
+    log.publish()
+    clock.s += 1000
+    log.record("ada", "login")
+    log.prune(clock.s - 10)
+    assert log.broken_at() is None
+    log.publish()
+    assert log.broken_at() is None
 
 
 def test_pruning_keeps_the_rest_verifiable(accounts: Accounts, engine: Engine, clock: Clock) -> None:

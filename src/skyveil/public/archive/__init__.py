@@ -1,8 +1,9 @@
 """Recordings: redacted fragments, encrypted, chained and signed, kept for a while and then gone. Public side."""
 
-from skyveil.public.archive.archive import Archive, Finding
+from skyveil.public.archive.archive import Archive, Finding, Stretch
+from skyveil.public.archive.heads import Heads
 from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore
 from skyveil.public.archive.recorder import Policy, Recorder
 
-__all__ = ["Archive", "Finding", "Hold", "Holds", "KeyStore", "Policy", "Recorder"]
+__all__ = ["Archive", "Finding", "Heads", "Hold", "Holds", "KeyStore", "Policy", "Recorder", "Stretch"]

@@ -1,10 +1,12 @@
 """Reads recordings: what is there, segments, playlists, and whether anything was changed. Public side."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Final, final
 
@@ -12,9 +14,11 @@ from skyveil.core.errors import RecordingMissing
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive import chain
 from skyveil.public.archive.chain import Entry
+from skyveil.public.archive.heads import Head, Heads, of_camera
+from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore
-from skyveil.public.archive.recorder import days_of
-from skyveil.public.archive.segment import SUFFIX, Place, Record, opened
+from skyveil.public.archive.recorder import CUT_OFF, days_of
+from skyveil.public.archive.segment import SUFFIX, Place, Record, file_name, opened
 
 _CLOCK_HZ: Final = 90_000
 
@@ -30,12 +34,38 @@ class Finding:
 
 
 @final
+class Stretch(io.RawIOBase):
+    """An MP4 that is read once, from its beginning to its end."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        super().__init__()
+        self._parts = parts
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
+        """Give the next bytes; 0 at the end."""
+        while not self._rest:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._rest = part
+        taken, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+@final
 class Archive:
     """The recordings of a site, to read. Any thread may call it."""
 
     def __init__(self, folder: Path, keys: KeyStore) -> None:
         self._folder = folder
         self._keys = keys
+        self._heads = Heads(keys)
 
     def cameras(self) -> list[CameraId]:
         """Cameras with recordings."""
@@ -50,11 +80,10 @@ class Archive:
     def entries(self, camera: CameraId, from_s: float, to_s: float) -> Iterator[tuple[str, Entry]]:
         """Segments that are there, and gaps, that touch a span, each with its day, in order."""
         for folder in days_of(self._folder / camera):
-            for line in chain.read(folder, self._keys.public):
-                entry = line.entry
-                if entry is None or entry.end_s <= from_s or entry.start_s >= to_s:
-                    continue
-                if entry.kind == "gap" or (folder / f"{entry.number:012d}{SUFFIX}").exists():
+            for entry in chain.entries(
+                folder, self._keys.public, lambda one: one.end_s > from_s and one.start_s < to_s
+            ):
+                if entry.kind == "gap" or (folder / file_name(entry.number)).exists():
                     yield folder.name, entry
 
     def records(self, camera: CameraId, number: int) -> list[Record]:
@@ -76,9 +105,8 @@ class Archive:
     def init(self, camera: CameraId, name: str) -> bytes:
         """An init segment by its name."""
         for folder in reversed(days_of(self._folder / camera)):
-            for line in chain.read(folder, self._keys.public):
-                entry = line.entry
-                if entry is not None and entry.init == name and (folder / f"{entry.number:012d}{SUFFIX}").exists():
+            for entry in chain.entries(folder, self._keys.public, lambda one: one.init == name):
+                if (folder / file_name(entry.number)).exists():
                     return self.records(camera, entry.number)[0].data
         raise RecordingMissing("there is no such init segment")
 
@@ -102,67 +130,93 @@ class Archive:
             before = entry
         return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
-    def stretches(self, camera: CameraId, from_s: float, to_s: float) -> list[bytes]:
-        """A span as MP4 files, each as long as one init segment serves; RecordingMissing when nothing is there."""
-        parts: list[list[bytes]] = []
-        now = ""
-        for _, entry in self.entries(camera, from_s, to_s):
-            if entry.kind == "gap":
-                continue
-            records = self.records(camera, entry.number)
-            if entry.init != now:
-                parts.append([records[0].data])
-                now = entry.init
-            parts[-1] += [record.data for record in records[1:]]
-        if not parts:
-            raise RecordingMissing("nothing is recorded there")
-        return [b"".join(part) for part in parts]
+    def stretches(self, camera: CameraId, from_s: float, to_s: float) -> Iterator[Stretch]:
+        """A span as MP4 files, each as long as one init segment serves, to be read one after another.
 
-    def head(self, camera: CameraId) -> str:
-        """The digest of the newest line of a camera's chain: publish it, and nobody can shorten the chain unseen."""
-        digest = chain.FIRST
-        for folder in days_of(self._folder / camera):
-            for line in chain.read(folder, self._keys.public):
-                digest = line.digest
-        return digest
-
-    def verify(self, camera: CameraId) -> list[Finding]:
-        """Everything that is not as it was written: lines, their order, and the bytes of every segment that is there.
-
-        Segments past their retention are gone, and their lines stay: that is no finding. Days that were deleted whole
-        end the chain at their successor's first line.
+        Only one segment is in memory at a time. No stretch when nothing is there.
         """
-        found: list[Finding] = []
-        before: str | None = None
-        for folder in days_of(self._folder / camera):
-            note = partial(_noted, found, camera, folder.name)
-            known: set[int] = set()
-            for number, line in enumerate(chain.read(folder, self._keys.public), 1):
-                if not line.signed:
-                    note(f"line {number} of the chain was changed")
-                elif before is not None and line.before != before:
-                    note(
-                        f"line {number} of the chain does not follow the one before it: something was removed or moved"
-                    )
-                before = line.digest
-                if line.entry is not None and line.entry.kind == "segment":
-                    known.add(line.entry.number)
-                    self._check(folder, line.entry, note)
-            for path in folder.glob(f"*{SUFFIX}"):
-                if not path.stem.isdigit() or int(path.stem) not in known:
-                    note(f"{path.name} is in no line of the chain (it may be the one being written)")
-        return found
+        segments = (entry for _, entry in self.entries(camera, from_s, to_s) if entry.kind == "segment")
+        for _, entries in groupby(segments, key=lambda entry: entry.init):
+            yield Stretch(_media(self.records(camera, entry.number) for entry in entries))
 
-    def _check(self, folder: Path, entry: Entry, note: Callable[[str], None]) -> None:
-        path = folder / f"{entry.number:012d}{SUFFIX}"
-        if not path.exists():
-            return
+    def head(self, camera: CameraId) -> Head | None:
+        """The head of a camera's chain that was published last."""
+        return self._heads.of(of_camera(camera))
+
+    def verify(self, camera: CameraId, holds: Holds) -> list[Finding]:
+        """Everything that is not as it was written: lines, their order, their end, and the bytes of every segment.
+
+        Segments past their retention are gone, and their lines stay: that is no finding, unless an older one is there
+        that no hold kept. Days that were deleted whole end the chain at their successor's first line.
+        """
+        head = self._heads.of(of_camera(camera))
+        checked = _Checked(self._keys, holds.of(camera), camera)
+        for folder in days_of(self._folder / camera):
+            checked.day(folder)
+        if head is None and checked.digests:
+            checked.note("", "the signed head of the chain is missing or was changed")
+        # A day whose key is gone was deleted in order.
+        if head is not None and head.digest not in checked.digests and self._keys.has_day(camera, head.day):
+            checked.note(head.day, "the end of the chain was removed: a signed head tells of more")
+        return checked.found
+
+
+@final
+class _Checked:
+    """What was found in the recordings of one camera, day after day."""
+
+    def __init__(self, keys: KeyStore, holds: Sequence[Hold], camera: CameraId) -> None:
+        self._keys = keys
+        self._holds = holds
+        self._camera = camera
+        self._before: str | None = None
+        self._kept_s: float | None = None
+        self.digests: set[str] = set()
+        self.found: list[Finding] = []
+
+    def note(self, day: str, what: str) -> None:
+        self.found.append(Finding(self._camera, day, what))
+
+    def day(self, folder: Path) -> None:
+        """Check the lines and segments of a day."""
+        note = partial(self.note, folder.name)
+        known: set[int] = set()
+        for number, line in enumerate(chain.read(folder, self._keys.public), 1):
+            if not line.signed:
+                note(f"line {number} of the chain was changed")
+            elif self._before is not None and line.before != self._before:
+                note(f"line {number} of the chain does not follow the one before it: something was removed or moved")
+            self._before = line.digest
+            self.digests.add(line.digest)
+            if line.entry is not None and line.entry.cause == CUT_OFF:
+                note(f"line {number} of the chain: lines before it were removed, a signed head told of them")
+            if line.entry is not None and line.entry.kind == "segment":
+                known.add(line.entry.number)
+                self._segment(folder, line.entry, note)
+        for path in folder.glob(f"*{SUFFIX}"):
+            if not path.stem.isdigit() or int(path.stem) not in known:
+                note(f"{path.name} is in no line of the chain (it may be the one being written)")
+
+    def _segment(self, folder: Path, entry: Entry, note: Callable[[str], None]) -> None:
+        path = folder / file_name(entry.number)
         try:
-            if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
-                note(f"segment {entry.number} was changed")
+            data = path.read_bytes()
+        except FileNotFoundError:
+            # The oldest go first.
+            if self._kept_s is not None and entry.end_s > self._kept_s:
+                note(f"segment {entry.number} was removed")
+            return
         except OSError as error:
             note(f"segment {entry.number} can not be read: {error.strerror}")
+            return
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            note(f"segment {entry.number} was changed")
+        held = any(hold.from_s < entry.end_s and hold.to_s > entry.start_s for hold in self._holds)
+        if self._kept_s is None and not held:
+            self._kept_s = entry.end_s
 
 
-def _noted(found: list[Finding], camera: CameraId, day: str, what: str) -> None:
-    found.append(Finding(camera, day, what))
+def _media(segments: Iterator[list[Record]]) -> Iterator[bytes]:
+    """The init segment of the first of them, and the fragments of all."""
+    for index, records in enumerate(segments):
+        yield from (record.data for record in (records if index == 0 else records[1:]))

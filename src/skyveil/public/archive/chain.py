@@ -7,13 +7,14 @@ line before it, also over midnight; `signature` is Ed25519 over the line without
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import TypeAdapter, ValidationError
 
 from skyveil.public.archive.keys import KeyStore
 
@@ -21,7 +22,6 @@ NAME: Final = "chain.jsonl"
 FIRST: Final = "0" * 64
 
 
-@final
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line.
@@ -52,11 +52,22 @@ class Line:
     signed: bool
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored(Entry):
+    """A line as it is stored: its types are checked, its signature is not."""
+
+    before: str
+    signature: str
+
+
+_STORED: Final = TypeAdapter(_Stored)
+
+
 def append(folder: Path, entry: Entry, before: str, keys: KeyStore) -> str:
     """Append an entry durably; gives the digest of its line."""
     body = {**asdict(entry), "before": before}
-    signature = keys.sign(_plain(body)).hex()
-    line = _plain({**body, "signature": signature})
+    line = _plain({**body, "signature": keys.sign(_plain(body)).hex()})
     with (folder / NAME).open("ab") as file:
         file.write(line + b"\n")
         file.flush()
@@ -66,13 +77,28 @@ def append(folder: Path, entry: Entry, before: str, keys: KeyStore) -> str:
 
 def read(folder: Path, public: Ed25519PublicKey) -> Iterator[Line]:
     """The lines of a day. A line that is cut or no entry has none; what follows it is read all the same."""
-    try:
-        data = (folder / NAME).read_bytes()
-    except OSError:
-        return
-    for line in data.split(b"\n"):
-        if line:
-            yield _line(line, public)
+    return (_line(line, public) for _, line in _lines(folder))
+
+
+def entries(folder: Path, public: Ed25519PublicKey, wanted: Callable[[Entry], bool]) -> Iterator[Entry]:
+    """The signed entries of a day that are wanted; only of those the signature is checked.
+
+    A check takes 65 us, reading a line 3: three days of segments are 130,000 lines.
+    """
+    for _, line in _lines(folder):
+        stored = _stored(line)
+        if stored is not None and wanted(stored) and _signed(line, stored.signature, public):
+            yield stored
+
+
+def unchecked(folder: Path, start: int = 0) -> Iterator[tuple[int, Entry]]:
+    """What the lines of a day say, signed or not, each with where it begins in the file; from one at `start` on."""
+    return ((at, stored) for at, line in _lines(folder, start) if (stored := _stored(line)) is not None)
+
+
+def digests(folder: Path) -> list[str]:
+    """The digest of every line of a day."""
+    return [hashlib.sha256(line).hexdigest() for _, line in _lines(folder)]
 
 
 def mend(folder: Path) -> bool:
@@ -87,16 +113,41 @@ def mend(folder: Path) -> bool:
     return True
 
 
-def _line(line: bytes, public: Ed25519PublicKey) -> Line:
-    digest = hashlib.sha256(line).hexdigest()
+def _lines(folder: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The lines of a day's file that are not empty, and where each begins; none when there is no file."""
     try:
-        body = json.loads(line)
-        signature, before = bytes.fromhex(body.pop("signature")), str(body["before"])
-        public.verify(signature, _plain(body))
-        del body["before"]
-        return Line(Entry(**body), digest, before, signed=True)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
+        file = (folder / NAME).open("rb")
+    except OSError:
+        return
+    with file:
+        file.seek(start)
+        for line in file:
+            if line != b"\n":
+                yield start, line.removesuffix(b"\n")
+            start += len(line)
+
+
+def _line(line: bytes, public: Ed25519PublicKey) -> Line:
+    digest, stored = hashlib.sha256(line).hexdigest(), _stored(line)
+    if stored is None or not _signed(line, stored.signature, public):
         return Line(None, digest, "", signed=False)
+    return Line(stored, digest, stored.before, signed=True)
+
+
+def _stored(line: bytes) -> _Stored | None:
+    try:
+        return _STORED.validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _signed(line: bytes, signature: str, public: Ed25519PublicKey) -> bool:
+    """Whether the line without its signature was signed so."""
+    try:
+        public.verify(bytes.fromhex(signature), line.replace(f'"signature":"{signature}",'.encode(), b"", 1))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _plain(body: dict[str, object]) -> bytes:

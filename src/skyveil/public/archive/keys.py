@@ -33,12 +33,17 @@ class KeyStore:
         self._signer = Ed25519PrivateKey.from_private_bytes(self._kept("sign.key"))
 
     @property
+    def folder(self) -> Path:
+        """Where the keys lie."""
+        return self._folder
+
+    @property
     def public(self) -> Ed25519PublicKey:
         """What checks the signatures of the chain; may be given to anybody."""
         return self._signer.public_key()
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of a chain record."""
+        """The signature of a line or the head of a chain."""
         return self._signer.sign(data)
 
     def day(self, camera: CameraId, day: str, *, make: bool = False) -> AESGCM:
@@ -55,6 +60,10 @@ class KeyStore:
                 return AESGCM(self._site.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _about(camera, day)))
             except (OSError, InvalidTag, ValueError) as error:
                 raise RecordingMissing(f"the key of {camera} on {day} is gone: that day can not be read") from error
+
+    def has_day(self, camera: CameraId, day: str) -> bool:
+        """Whether the key of a camera's day is there: it is until the day was deleted in order."""
+        return self._path(camera, day).exists()
 
     def destroy(self, camera: CameraId, day: str) -> None:
         """Overwrite and remove a day's key: what it locked can never be read again."""

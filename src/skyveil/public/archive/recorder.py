@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +22,22 @@ from skyveil.core.errors import RecordingMissing
 from skyveil.core.ids import CameraId
 from skyveil.public.archive import chain
 from skyveil.public.archive.chain import Entry
+from skyveil.public.archive.heads import Head, Heads, of_camera
 from skyveil.public.archive.holds import Holds
 from skyveil.public.archive.keys import KeyStore, sync_folder
-from skyveil.public.archive.segment import SUFFIX, Place, Record, opened, sealed
+from skyveil.public.archive.segment import SUFFIX, Place, Record, file_name, numbers, opened, sealed
 from skyveil.public.live.fragments import Fragment
 
 SEGMENT_S: Final = 2.0
 GAP_S: Final = 1.5
 """A hole in wall time from which on it is a gap with a cause, and not two slow pictures."""
 CLOCK_HZ: Final = 90_000
+CUT_OFF: Final = "end-removed"
+"""The cause of a gap where lines were missing that a published head tells of."""
 _RETRY_S: Final = 10.0
+_UNSEEN: Final = 1000
+"""Numbers that are left out after an end was cut off: more than the segments that came after the last head, because a
+number that is used again would use its nonces again."""
 
 
 @final
@@ -69,11 +75,14 @@ class _Open:
 class _Camera:
     """One camera's recording; its lock is held for every step."""
 
-    def __init__(self, folder: Path, camera: CameraId, keys: KeyStore) -> None:
+    def __init__(self, folder: Path, camera: CameraId, keys: KeyStore, heads: Heads) -> None:
         self.lock = threading.Lock()
         self._folder = folder
         self._camera = camera
         self._keys = keys
+        self._heads = heads
+        self._published = ""
+        self._swept: dict[str, int] = {}
         self._init = b""
         self._open: _Open | None = None
         self._last_s: float | None = None
@@ -177,6 +186,8 @@ class _Camera:
         )
         self._before = chain.append(folder, entry, self._before, self._keys)
         self._last_s = open_.end_s
+        if not self._published:
+            self.publish()
 
     def _abandon(self) -> None:
         """Let go of a segment that can not be finished; the next start chains what of it is whole."""
@@ -193,20 +204,43 @@ class _Camera:
 
     def _recover(self) -> None:
         """Find the end of the chain, and chain what was written and not chained."""
+        head = self._heads.of(of_camera(self._camera))
+        seen = head is None or not self._keys.has_day(self._camera, head.day)  # that day was deleted in order
         for folder in days_of(self._folder):
             self._day = folder.name
             chain.mend(folder)
-            known: set[int] = set()
-            for line in chain.read(folder, self._keys.public):
-                self._before = line.digest
-                if line.entry is not None:
-                    self._last_s = max(line.entry.end_s, self._last_s or 0.0)
-                    known.add(line.entry.number)
-            for number in _numbers(folder):
-                if number not in known:
-                    self.cause = "process-killed"
-                    self._chain_file(folder / Place(self._camera, folder.name, number).file, folder.name)
-            self._number = max([self._number, *known, *_numbers(folder)])
+            digests = chain.digests(folder)
+            self._before = digests[-1] if digests else self._before
+            seen = seen or (head is not None and head.digest in digests)
+            # Unchecked: a line that was changed is for `verify` to tell, and chaining its segment anew would hide it.
+            known = [entry for _, entry in chain.unchecked(folder)]
+            self._number = max([self._number, *(entry.number for entry in known), *numbers(folder)])
+            self._last_s = max((entry.end_s for entry in known), default=self._last_s or 0.0)
+            self._chain_rest(folder, {entry.number for entry in known})
+        if head is not None and not seen:
+            self._tell_cut(head)
+
+    def _chain_rest(self, folder: Path, known: set[int]) -> None:
+        for number in numbers(folder):
+            if number not in known:
+                self.cause = "process-killed"
+                self._chain_file(folder / file_name(number), folder.name)
+
+    def _tell_cut(self, head: Head) -> None:
+        """Chain that an end was removed: the head that tells of it is about to be replaced."""
+        self._number = max(self._number, head.number + _UNSEEN)
+        self._day = max(self._day, head.day)
+        folder = self._folder / self._day
+        folder.mkdir(exist_ok=True, mode=0o750)
+        from_s = self._last_s or head.at_s
+        gap = Entry("gap", 0, min(from_s, head.at_s), max(from_s, head.at_s), cause=CUT_OFF)
+        self._before = chain.append(folder, gap, self._before, self._keys)
+
+    def publish(self) -> None:
+        """Sign how far the chain has come, unless that was done."""
+        if self._before not in (self._published, chain.FIRST):
+            self._heads.publish(of_camera(self._camera), number=self._number, digest=self._before, day=self._day)
+            self._published = self._before
 
     def _chain_file(self, path: Path, day: str) -> None:
         """Cut what is not whole off a segment file, and chain it."""
@@ -245,33 +279,46 @@ class _Camera:
     def sweep(self, now_s: float, policy: Policy, holds: Holds) -> None:
         """Delete segments that are too old or too many, and the keys of days of which none is left."""
         until_s = now_s - policy.hours * 3600
-        limit = None if policy.gigabytes is None else policy.gigabytes * 1e9
-        stored = [(folder, line) for folder in days_of(self._folder) for line in _stored(folder, self._keys)]
-        size = sum(entry.bytes for _, entry in stored)
-        for folder, entry in stored:
-            too_many = limit is not None and size > limit
-            if (entry.end_s < until_s or too_many) and not holds.keeps(self._camera, entry.start_s, entry.end_s):
-                (folder / Place(self._camera, folder.name, entry.number).file).unlink(missing_ok=True)
-                size -= entry.bytes
-        today = day_of(now_s)
+        excess = 0.0
+        if policy.gigabytes is not None:
+            excess = self._stored_bytes() - policy.gigabytes * 1e9
+        today, oldest = day_of(now_s), True
         for folder in days_of(self._folder):
+            if folder.name <= day_of(until_s) or excess > 0:
+                excess = self._sweep_day(folder, until_s, excess, holds)
             in_use = self._open is not None and self._open.place.day == folder.name
             if folder.name < today and not in_use and not any(folder.glob(f"*{SUFFIX}")):
                 self._keys.destroy(self._camera, folder.name)
-                shutil.rmtree(folder)
+                # The lines of a day after one that is held stay with it: they tie what follows to what is held.
+                if oldest:
+                    shutil.rmtree(folder)
+                    self._swept.pop(folder.name, None)
+            else:
+                oldest = False
 
+    def _sweep_day(self, folder: Path, until_s: float, excess: float, holds: Holds) -> float:
+        """Delete what is too old or too much in a day, oldest first; gives how many bytes are still too many."""
+        last: int | None = None
+        first_kept: int | None = None
+        for at, entry in chain.unchecked(folder, self._swept.get(folder.name, 0)):
+            last = at
+            path = folder / file_name(entry.number)
+            if entry.kind == "gap" or not path.exists():
+                continue
+            if entry.end_s >= until_s and excess <= 0:
+                break
+            if holds.keeps(self._camera, entry.start_s, entry.end_s):
+                first_kept = at if first_kept is None else first_kept
+                continue
+            path.unlink(missing_ok=True)
+            excess -= entry.bytes
+        if last is not None:
+            # The next sweep begins here: days have 43,000 lines, and a minute 30.
+            self._swept[folder.name] = last if first_kept is None else first_kept
+        return excess
 
-def _numbers(folder: Path) -> list[int]:
-    """The numbers of the segment files of a day."""
-    return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
-
-
-def _stored(folder: Path, keys: KeyStore) -> Iterator[Entry]:
-    """The segments of a day whose file is there, oldest first."""
-    for line in chain.read(folder, keys.public):
-        entry = line.entry
-        if entry is not None and entry.kind == "segment" and (folder / f"{entry.number:012d}{SUFFIX}").exists():
-            yield entry
+    def _stored_bytes(self) -> int:
+        return sum(path.stat().st_size for day in days_of(self._folder) for path in day.glob(f"*{SUFFIX}"))
 
 
 def days_of(folder: Path) -> list[Path]:
@@ -293,6 +340,7 @@ class Recorder:
         self._holds = holds
         self._floor_bytes = floor_bytes
         self._now = now
+        self._heads = Heads(keys, now=now)
         self._lock = threading.Lock()
         self._cameras: dict[CameraId, _Camera] = {}
         self._full = False
@@ -329,6 +377,7 @@ class Recorder:
                     one.close()
                     one.cause = "disk-full"
                 one.sweep(self._now(), policies.get(name, Policy()), self._holds)
+                one.publish()
 
     def problems(self) -> list[str]:
         """What keeps recordings from being made."""
@@ -336,13 +385,14 @@ class Recorder:
         return [*(["the disk is full to its floor: nothing is recorded"] if self._full else []), *found]
 
     def close(self) -> None:
-        """Close every open segment."""
+        """Close every open segment, and sign how far each chain has come."""
         for one in tuple(self._cameras.values()):
             with one.lock:
                 one.close()
+                one.publish()
 
     def _camera(self, camera: CameraId) -> _Camera:
         with self._lock:
             if camera not in self._cameras:
-                self._cameras[camera] = _Camera(self._folder / camera, camera, self._keys)
+                self._cameras[camera] = _Camera(self._folder / camera, camera, self._keys, self._heads)
             return self._cameras[camera]

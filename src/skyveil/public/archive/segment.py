@@ -7,6 +7,7 @@ index are authenticated with it, so no record can be moved.
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, final
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,16 @@ _LENGTH = struct.Struct(">I")
 _HEAD = struct.Struct(">dqIB")
 _TAG: Final = 16
 _RECORD_LIMIT: Final = 64 << 20
+
+
+def file_name(number: int) -> str:
+    """The name of a segment's file; names sort as numbers do."""
+    return f"{number:012d}{SUFFIX}"
+
+
+def numbers(folder: Path) -> list[int]:
+    """The numbers of the segment files of a day, ascending."""
+    return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
 
 
 @final
@@ -45,7 +56,7 @@ class Place:
     @property
     def file(self) -> str:
         """Its file name."""
-        return f"{self.number:012d}{SUFFIX}"
+        return file_name(self.number)
 
     def nonce(self, index: int) -> bytes:
         """The nonce of a record."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
-from sqlalchemy import Engine, Row, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
+from skyveil.public.archive.heads import AUDIT, Heads
 from skyveil.public.store.tables import audit
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -35,8 +36,10 @@ class AuditEntry:
 class AuditLog:
     """The log of a site. Any thread may call it; this process is the only one that writes."""
 
-    def __init__(self, engine: Engine, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, heads: Heads | None = None, *, now: Callable[[], float] = time.time) -> None:
+        """With `heads` the newest entry is signed from time to time, and missed when it is removed or changed."""
         self._engine = engine
+        self._heads = heads
         self._now = now
         self._lock = threading.Lock()
 
@@ -87,7 +90,7 @@ class AuditLog:
             return list(connection.execute(select(audit.c.action).distinct().order_by(audit.c.action)).scalars())
 
     def broken_at(self) -> int | None:
-        """The number of the first entry that does not fit the one before it; None when the chain is whole.
+        """The first entry that does not fit the one before it, or what was signed; None when the chain is whole.
 
         The oldest entry is what the chain hangs on: entries before it were pruned.
         """
@@ -103,7 +106,27 @@ class AuditLog:
                 if expected is not None and row.id != expected:
                     return int(expected)
                 before, expected = row.digest, row.id + 1
-        return None
+            head = None if self._heads is None else self._heads.of(AUDIT)
+            return None if head is None or self._signed_is_there(connection) else head.number
+
+    def publish(self) -> None:
+        """Sign the newest entry, unless what was signed before is not there any more: that stays to be told."""
+        with self._lock, self._engine.connect() as connection:
+            newest = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
+            if self._heads is None or newest is None or not self._signed_is_there(connection):
+                return
+            self._heads.publish(AUDIT, number=newest.id, digest=newest.digest.hex())
+
+    def _signed_is_there(self, connection: Connection) -> bool:
+        """Whether the entry that was signed last is in the log, or was pruned with all before it."""
+        head = None if self._heads is None else self._heads.of(AUDIT)
+        if head is None:
+            return True
+        found = connection.execute(select(audit.c.digest).where(audit.c.id == head.number)).scalar()
+        if found is not None:
+            return bool(found.hex() == head.digest)
+        oldest = connection.execute(select(func.min(audit.c.id))).scalar()
+        return oldest is not None and oldest > head.number
 
     def prune(self, older_than_s: float) -> int:
         """Forget entries from before a time; gives their number. The newest entry always stays."""
