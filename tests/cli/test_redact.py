@@ -95,6 +95,17 @@ def test_verify_reads_outputs_in_folders_that_are_made_on_the_way(clip: Path, tm
     assert ran.code == 0, ran.err
 
 
+def test_an_output_gets_its_name_only_after_the_second_look(make_clip: ClipMaker) -> None:
+    clip = make_clip(pictures(), name="unverifiable.mp4")
+    output = clip.with_name("unverifiable.redacted.mp4")
+    output.write_bytes(b"of an earlier run")
+    ran = run("redact", clip, "--verify", "--overwrite")
+    assert ran.code == 1
+    one_line_refusal(ran, "unverifiable.mp4", "the second look failed on purpose")
+    assert output.read_bytes() == b"of an earlier run"
+    assert not list(clip.parent.glob("*.part"))
+
+
 def test_suspects_that_are_left_count_in_every_run_and_for_files_of_one_name(clip: Path, tmp_path: Path) -> None:
     sources = [tmp_path / name / "suspect.mp4" for name in ("a", "b")]
     for source in sources:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skyveil.app.process import Worker
 from skyveil.app.task import Begin, Task
@@ -99,6 +100,37 @@ def test_one_worker_serves_many_files(make_clip: ClipMaker) -> None:
         last = list(worker.run(Task(source, RedactSettings())))[-1]
         assert isinstance(last, Finished)
         assert worker.idle
+    worker.close(at_once=False)
+
+
+def test_pictures_begun_ahead_are_never_taken_for_each_other(tmp_path: Path) -> None:
+    sizes = {"a": 8, "bug": 16, "c": 24, "dies": 32, "e": 40, "f": 48, "hangs": 56, "raises": 64, "z": 72}
+    for name, size in sizes.items():
+        Image.new("RGB", (size, 8), "green").save(tmp_path / f"{name}.png")
+    ran = run("redact", tmp_path, "-o", tmp_path / "out", "--jobs", "1", SKYVEIL_TEST_SILENT_S="4")
+    assert ran.code == 1
+    assert len(ran.err.strip().splitlines()) == 4
+    good = [name for name in sizes if len(name) == 1]
+    assert names(tmp_path / "out") == sorted(
+        [*(f"{name}.png{end}" for name in good for end in ("", ".json")), "skyveil-report.html"]
+    )
+    for name in good:
+        with Image.open(tmp_path / "out" / f"{name}.png") as made:
+            assert made.width == sizes[name]
+
+
+def test_a_worker_refuses_another_file_than_it_was_sent_ahead(make_clip: ClipMaker) -> None:
+    first, second, other = (clip(make_clip, name) for name in ("a.mp4", "b.mp4", "c.mp4"))
+    worker = Worker(Begin((first.parent,), {}), command=STAND_IN)
+    tasks = [Task(source, RedactSettings()) for source in (first, second, other)]
+    assert isinstance(list(worker.run(tasks[0], then=tasks[1]))[-1], Finished)
+    assert not worker.idle
+    assert worker.takes(tasks[1])
+    assert not worker.takes(tasks[2])
+    with pytest.raises(WorkerFailed, match=r"was sent b\.mp4"):
+        next(worker.run(tasks[2]))
+    assert isinstance(list(worker.run(tasks[1]))[-1], Finished)
+    assert worker.takes(None)
     worker.close(at_once=False)
 
 

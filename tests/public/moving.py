@@ -82,7 +82,9 @@ def recorded(path: Path, header: StreamHeader, packets: Sequence[RedactedPacket]
     with MediaWriter(path, header, audio=None, overwrite=False) as writer:
         for packet in packets:
             writer.write(packet)
-        return writer.finish()
+        written = writer.finish()
+        writer.output.commit()
+        return written
 
 
 def times_in(path: Path) -> list[Fraction]:

@@ -11,6 +11,7 @@ from skyveil.public.encode.header import EncodeSettings, StillFormat, StillImage
 from skyveil.public.encode.still import encode_still
 from skyveil.public.record import writer as writing
 from skyveil.public.record.check import Expected, check_media, check_still
+from skyveil.public.record.output import OutputFile
 from skyveil.public.record.writer import MediaWriter, write_still
 from skyveil.public.types import RedactedPacket
 from tests.public.moving import MS, encoded, info, picture, through_the_gate
@@ -35,6 +36,7 @@ def checked(
             writer.write(packet)
         expected = writer._expected()
         writer.finish()
+        writer.output.commit()
     return path, expected
 
 
@@ -132,7 +134,9 @@ def test_a_still_passes_and_a_cut_or_resized_one_does_not(tmp_path: Path, format
     frame = through_the_gate(picture(0, 48, 32, "rgb24"), 0, MediaTime(0, MS))
     image = StillImage(format, 48, 32, encode_still(frame, format=format))
     path = tmp_path / "a"
-    assert write_still(path, image, overwrite=False).size == len(image.data) == path.stat().st_size
+    with OutputFile(path, overwrite=False) as output:
+        assert write_still(output, image).size == len(image.data) == output.part.stat().st_size
+        output.commit()
     for wrong in (dataclasses.replace(image, width=47), dataclasses.replace(image, data=image.data[:-1])):
         with pytest.raises(OutputWrong):
             check_still(str(path), wrong)

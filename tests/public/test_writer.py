@@ -16,6 +16,7 @@ from skyveil.core.settings import Codec
 from skyveil.public.encode.audio import AudioEncoder
 from skyveil.public.encode.header import AudioCodec, EncodeSettings, StillImage
 from skyveil.public.record import writer as writing
+from skyveil.public.record.output import OutputFile
 from skyveil.public.record.writer import MediaWriter, container_for, write_still
 from tests.public.moving import CANARY, encoded, info, recorded, times_in
 
@@ -162,10 +163,15 @@ def test_a_writer_that_is_interrupted_leaves_nothing(tmp_path: Path, error: type
     assert names(tmp_path) == []
 
 
-def test_a_writer_without_finish_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_writer_that_is_not_committed_leaves_nothing(tmp_path: Path, finished: bool) -> None:
     header, packets = encoded(STEADY_MS, info(), FAST)
     with MediaWriter(tmp_path / "a.mp4", header, audio=None, overwrite=False) as writer:
-        writer.write(packets[0])
+        for packet in packets:
+            writer.write(packet)
+        if finished:
+            writer.finish()
+            assert names(tmp_path) == ["a.mp4.part"]
     assert names(tmp_path) == []
 
 
@@ -180,6 +186,7 @@ def test_an_output_without_a_frame_is_wrong(tmp_path: Path, suffix: str) -> None
 _KILLED = """
 import sys
 from pathlib import Path
+from skyveil.public.record.output import OutputFile
 from skyveil.public.record.writer import MediaWriter
 from tests.public.moving import encoded, info
 from skyveil.public.encode.header import EncodeSettings
@@ -246,6 +253,7 @@ def test_kept_sound_stays_in_step_with_the_picture(tmp_path: Path, suffix: str, 
         for piece in sound:
             writer.write_audio(piece)
         writer.finish()
+        writer.output.commit()
     with av.open(path) as container:
         assert not {"title", "comment"} & set(container.streams.audio[0].metadata)
         assert abs(_first_loud_s(container.decode(audio=0)) - 0.5) < 0.003
@@ -272,8 +280,11 @@ def test_sound_of_the_wrong_codec_or_for_a_silent_file_is_refused(tmp_path: Path
 
 
 def test_a_still_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(OutputWrong, match="can not be read"):
-        write_still(tmp_path / "a.png", StillImage("png", 4, 4, b"no picture"), overwrite=False)
+    with (
+        pytest.raises(OutputWrong, match="can not be read"),
+        OutputFile(tmp_path / "a.png", overwrite=False) as output,
+    ):
+        write_still(output, StillImage("png", 4, 4, b"no picture"))
     assert names(tmp_path) == []
 
 

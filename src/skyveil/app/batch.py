@@ -1,16 +1,18 @@
 """Many files through few workers, each output checked before it gets its name. App, parent side: no raw pixel here.
 
-One slot is one thread with one worker process. A worker that dies or hangs fails its file with the cause, and the next
-file gets a new worker. A signal ends the workers first; then nothing can be half-done, because every output is a
-`.part` until it is complete, checked and flushed.
+One slot is one thread with one worker process, which begins the next picture while the one before is being written. A
+worker that dies or hangs fails its file with the cause, and the next file gets a new worker. A signal ends the workers
+first; then nothing can be half-done, because every output is a `.part` until it is complete, checked, flushed and,
+where that was asked for, verified.
 """
 
 import hashlib
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -18,7 +20,7 @@ from typing import Final, TypeAlias, final
 
 from skyveil.app.jobs import Job, Plan, shown, writable
 from skyveil.app.process import COMMAND, SILENT_S, Worker
-from skyveil.app.recording import Recorded, record, suspects_in
+from skyveil.app.recording import Recorded, independent, recording, suspects_in
 from skyveil.app.task import Begin, Sound, Task, settings_json, with_masks
 from skyveil.core.errors import InputRefused, OutputRefused, SkyveilError, WorkerFailed
 from skyveil.core.settings import Mask, RedactSettings
@@ -106,9 +108,7 @@ class Batch:
         self._plan = plan
         self._settings = settings
         self._options = options
-        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()  # filled here, so it can not grow
-        for job in plan.jobs:
-            self._waiting.put(job)
+        self._waiting = deque(plan.jobs)
         self._events: queue.Queue[Event | None] = queue.Queue(maxsize=64)  # a slow screen makes the slots wait
         self._stop = threading.Event()
         self._workers: set[Worker] = set()
@@ -158,81 +158,110 @@ class Batch:
         """One slot's life: jobs until none is left, each with the worker of the one before while that lives."""
         slot = _Slot()
         try:
-            while not self._stop.is_set():
-                job = self._waiting.get_nowait()
+            job = self._next()
+            while job is not None and not self._stop.is_set():
+                then = self._next(behind=job)
                 try:
-                    self._one(job, slot)
+                    self._one(job, then, slot)
                 except SkyveilError as error:
                     self._lost(job, error)
                 except Exception as error:  # the loop over files: one that hits a bug must not take the others along
                     self._lost(job, WorkerFailed(f"unexpected {type(error).__name__}: {error}; please report it"))
-        except queue.Empty:
-            return
+                job = then or self._next()
         finally:
             self._release(slot)
             self._events.put(None)
+
+    def _next(self, *, behind: Job | None = None) -> Job | None:
+        """Take the next file. To wait behind another: only a picture that is to be made, and not behind a video."""
+        with self._lock:
+            if not self._waiting or (behind is not None and not self._may_wait(self._waiting[0], behind)):
+                return None
+            return self._waiting.popleft()
+
+    def _may_wait(self, job: Job, behind: Job) -> bool:
+        made = job.output.exists() and not self._options.overwrite
+        return job.kind == behind.kind == "still" and not made and not self._options.verify
 
     def _lost(self, job: Job, error: SkyveilError) -> None:
         """Tell of a failure, unless it is only that we ended the workers."""
         if not self._stop.is_set():
             self._events.put(Lost(job, error))
 
-    def _one(self, job: Job, slot: "_Slot") -> None:
-        """Do one job."""
+    def _one(self, job: Job, then: Job | None, slot: "_Slot") -> None:
+        """Do one job; `then` is the slot's next one."""
         earlier = self._already(job)
         if earlier is not None:
             self._events.put(earlier)
             return
         writable(job, overwrite=self._options.overwrite)
         _make_folder(job.output.parent)
-        self._events.put(self._redacted(job, self._ready(slot)))
+        worker = self._ready(slot, self._task(job, self._settings))
+        self._events.put(self._redacted(job, then, worker))
 
-    def _redacted(self, job: Job, worker: Worker) -> Done:
-        """Redact; an output whose second look or result fails is deleted, for nothing tells what it is."""
+    def _redacted(self, job: Job, then: Job | None, worker: Worker) -> Done:
+        """Redact, with `verify` look again and cover what was found; the output gets its name when all of it is done.
+
+        It loses that name when its result can not be written: nothing would tell what it is.
+        """
         settings = self._settings
         size, sha256 = job.source.stat().st_size, sha256_of(job.source) if self._options.input_hash else None
-        recorded = self._recorded(job, settings, worker, overwrite=self._options.overwrite)
-        try:
-            return self._told(job, worker, recorded, FileSide(job.source.name, sha256, size if sha256 else None))
-        except BaseException:
-            job.output.unlink(missing_ok=True)
-            raise
+        source = FileSide(job.source.name, sha256, size if sha256 else None)
+        with self._recorded(job, settings, worker, then) as first:
+            if not self._options.verify:
+                return self._named(job, worker, source, first, None)
+            found, looked = self._suspects(job, first, worker)
+            if not found:
+                return self._named(job, worker, source, first, Verified(_independent(first, looked), 0, 0))
+        with self._recorded(job, with_masks(settings, masks_over(found)), worker, None) as second:
+            left, looked = self._suspects(job, second, worker)
+            verified = Verified(_independent(second, looked), len(found), len(left))
+            return self._named(job, worker, source, second, verified, left)
 
-    def _told(self, job: Job, worker: Worker, recorded: Recorded, source: FileSide) -> Done:
-        """With `verify` look again, cover what was found and look once more; then write the result."""
-        settings = self._settings
-        verified: Verified | None = None
-        left: tuple[Suspect, ...] = ()
-        if self._options.verify:
-            found, looked = self._suspects(job, settings, worker)
-            left = found
-            if found:
-                again = with_masks(settings, masks_over(found))
-                recorded = self._recorded(job, again, worker, overwrite=True)
-                left, looked = self._suspects(job, settings, worker)
-            verified = Verified(_independent(recorded.finished, looked), len(found), len(left))
+    def _named(
+        self,
+        job: Job,
+        worker: Worker,
+        source: FileSide,
+        recorded: Recorded,
+        verified: Verified | None,
+        left: tuple[Suspect, ...] = (),
+    ) -> Done:
+        """Give a finished output its name, and write its result beside it."""
         if worker.wall is None:
             raise WorkerFailed("the worker never told of its wall")
         result = Result(
             input=source,
             output=FileSide(job.output.name, recorded.written.sha256, recorded.written.size),
-            settings=settings_json(settings),
+            settings=settings_json(self._settings),
             finished=recorded.finished,
             wall=worker.wall,
             verified=verified,
         )
-        write_result(job.result, result)
+        recorded.output.commit()
+        try:
+            write_result(job.result, result)
+        except BaseException:
+            job.output.unlink(missing_ok=True)
+            raise
         return Done(job, result, left)
 
-    def _recorded(self, job: Job, settings: RedactSettings, worker: Worker, *, overwrite: bool) -> Recorded:
-        """One pass over the input, into the output."""
-        task = Task(job.source, settings, _sound(job.output))
-        sound = settings.keep_audio
-        return record(worker.run(task), job.output, overwrite=overwrite, sound=sound, progress=self._teller(job))
+    def _recorded(
+        self, job: Job, settings: RedactSettings, worker: Worker, then: Job | None
+    ) -> AbstractContextManager[Recorded]:
+        """One pass over the input, into the `.part` of the output."""
+        after = None if then is None else self._task(then, self._settings)
+        messages = worker.run(self._task(job, settings), then=after)
+        sound, overwrite = settings.keep_audio, self._options.overwrite
+        return recording(messages, job.output, overwrite=overwrite, sound=sound, progress=self._teller(job))
 
-    def _suspects(self, job: Job, settings: RedactSettings, worker: Worker) -> tuple[tuple[Suspect, ...], Finished]:
-        """One look at the output."""
-        return suspects_in(worker.run(Task(job.output, settings, action="verify")), self._teller(job))
+    def _task(self, job: Job, settings: RedactSettings) -> Task:
+        return Task(job.source, settings, _sound(job.output))
+
+    def _suspects(self, job: Job, recorded: Recorded, worker: Worker) -> tuple[tuple[Suspect, ...], Finished]:
+        """One look at an output that has no name yet."""
+        task = Task(recorded.output.part, self._settings, action="verify")
+        return suspects_in(worker.run(task), self._teller(job))
 
     def _teller(self, job: Job) -> Callable[[Progress], None]:
         return lambda progress: self._events.put(Advanced(job, progress.frames, progress.expected))
@@ -251,9 +280,9 @@ class Batch:
             return None
         return Already(job, damaged=fields.get("state") != "done")
 
-    def _ready(self, slot: "_Slot") -> Worker:
-        """The slot's worker, a new one when there is none that waits for a file."""
-        if slot.worker is not None and slot.worker.idle:
+    def _ready(self, slot: "_Slot", task: Task) -> Worker:
+        """The slot's worker, a new one when there is none that takes this file next."""
+        if slot.worker is not None and slot.worker.takes(task):
             return slot.worker
         self._release(slot)
         with self._lock:
@@ -343,9 +372,8 @@ def _found_clean(verified: object) -> bool:
     return isinstance(verified, dict) and verified.get("suspects_left") == 0
 
 
-def _independent(redacted: Finished, verified: Finished) -> bool:
-    """Whether a network took the second look that had no part in the first."""
-    return bool({model.sha256 for model in verified.models} - {model.sha256 for model in redacted.models})
+def _independent(recorded: Recorded, looked: Finished) -> bool:
+    return independent(looked, of={model.sha256 for model in recorded.finished.models})
 
 
 @contextmanager

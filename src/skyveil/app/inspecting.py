@@ -8,15 +8,13 @@ from typing import Final, final
 
 from skyveil.app.task import Task
 from skyveil.core.ids import SourceId
-from skyveil.core.kinds import Kind
+from skyveil.core.kinds import WITH_FACES
 from skyveil.private.capture.source import Source, open_media
 from skyveil.private.detect.boxes import nothing
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.inspect import EVERY_S, STILL_LOOKS, VIDEO_LOOKS, Inspector, Spot, Suspicion, still_spots
 from skyveil.public.wire import Finished, Message, ModelUsed, Progress, Suspect, Suspects
 
-_WITH_FACES: Final = frozenset({Kind.FACE, Kind.HEAD, Kind.PERSON})
-"""Targets of which a face that shows is a leak."""
 _JITTER_S: Final = 0.005
 """Times that a container rounds to milliseconds must not put an inspection off by one frame."""
 
@@ -36,7 +34,7 @@ class Inspecting:
         """
         began_s = time.process_time()
         with closing(open_media(task.source, SourceId("file"))) as source:
-            inspector = self._inspector(source, task) if task.settings.targets & _WITH_FACES else None
+            inspector = self._inspector(source, task) if task.settings.targets & WITH_FACES else None
             walk = _Walk(source, inspector)
             for frames in walk.frames():
                 yield Progress(frames, source.info.expected_frames)

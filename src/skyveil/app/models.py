@@ -11,7 +11,7 @@ from typing import Final, final
 import platformdirs
 
 from skyveil.core.errors import ModelMissing
-from skyveil.core.kinds import Kind
+from skyveil.core.kinds import WITH_FACES, Kind
 from skyveil.core.manifest import (
     CENTERFACE,
     COMPILED,
@@ -94,6 +94,8 @@ def ensure(names: Iterable[str], *, optional: Iterable[str] = ()) -> dict[str, P
 def ensure_for(settings: RedactSettings, *, verify: bool) -> dict[str, Path]:
     """The paths for a redaction: the networks its targets need and, for `verify`, a second opinion if it is here."""
     needed = {entry.name: None for kind in sorted(settings.targets) for entry in _NEEDED[kind]}
+    if verify and settings.targets & WITH_FACES:
+        needed[CENTERFACE.name] = None
     return ensure(needed, optional=[entry.name for entry in MODELS.values() if verify and not entry.required])
 
 

@@ -81,12 +81,20 @@ class Worker:
         self._listener.start()
         self.wall: Walled | None = None
         self._busy = False
+        self._ahead: Task | None = None
         self._tell(begin.line())
 
-    def run(self, task: Task) -> Iterator[Message]:
-        """The messages of one file up to and with `Finished`; raises what `Failed` says, WorkerFailed when it died."""
+    def run(self, task: Task, *, then: Task | None = None) -> Iterator[Message]:
+        """The messages of one file up to and with `Finished`; raises what `Failed` says, WorkerFailed when it died.
+
+        `then` is the file to run next: it is sent along, so that the worker has begun it while we write this one.
+        """
+        if self._ahead not in (None, task):
+            raise WorkerFailed(f"the worker was sent {self._ahead.source.name} to do next, not {task.source.name}")
         self._busy = True
-        self._tell(task.line())
+        if self._ahead is None:
+            self._tell(task.line())
+        self._ahead = then if then is not None and self._tell_ahead(then.line()) else None
         while True:
             message = self._next()
             self._busy = not isinstance(message, Failed | Finished)
@@ -102,7 +110,11 @@ class Worker:
     @property
     def idle(self) -> bool:
         """Whether the process runs and waits for a file; one that was left in the middle of a file never does again."""
-        return not self._busy and self._process.poll() is None
+        return self._ahead is None and self.takes(None)
+
+    def takes(self, task: Task | None) -> bool:
+        """Whether the process runs and `task` may be run next: nothing is under way, and no other file was sent."""
+        return not self._busy and self._ahead in (None, task) and self._process.poll() is None
 
     def kill(self) -> None:
         """End the process at once; harmless when it is gone."""
@@ -136,6 +148,13 @@ class Worker:
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.write(line)
+
+    def _tell_ahead(self, line: bytes) -> bool:
+        """Send a line that waits in the pipe; not one that may fill it: we and the worker would wait for each other."""
+        if len(line) > select.PIPE_BUF:
+            return False
+        self._tell(line)
+        return True
 
     def _obituary(self) -> str:
         """How the process ended, with its last printed line."""

@@ -1,7 +1,7 @@
 """From a worker's messages to one checked file. App, parent side: takes redacted packets and pictures, nothing else."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -9,6 +9,7 @@ from typing import final
 from skyveil.core.errors import WorkerFailed
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.record.check import Written
+from skyveil.public.record.output import OutputFile
 from skyveil.public.record.writer import MediaWriter, write_still
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import Finished, Message, Progress, Suspect, Suspects
@@ -17,16 +18,18 @@ from skyveil.public.wire import Finished, Message, Progress, Suspect, Suspects
 @final
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A file that is written, checked and named."""
+    """A file that is written and checked, and gets its name by `output.commit()`."""
 
     written: Written
     finished: Finished
+    output: OutputFile
 
 
-def record(
-    messages: Iterator[Message], output: Path, *, overwrite: bool, sound: bool, progress: Callable[[Progress], None]
-) -> Recorded:
-    """Write what the worker sends to `output`; on any error nothing of it stays.
+@contextmanager
+def recording(
+    messages: Iterator[Message], path: Path, *, overwrite: bool, sound: bool, progress: Callable[[Progress], None]
+) -> Iterator[Recorded]:
+    """What the worker sends, in the `.part` of `path`; unless it was committed, nothing of it stays.
 
     Raises what the worker told, OutputRefused or OutputWrong by the writer, WorkerFailed when messages come in an
     impossible order or the frame counts disagree.
@@ -34,13 +37,14 @@ def record(
     first = _past_progress(messages, progress)
     if isinstance(first, StillImage):
         finished = _end(messages, progress)
-        return Recorded(write_still(output, first, overwrite=overwrite), finished)
+        with OutputFile(path, overwrite=overwrite) as output:
+            yield Recorded(write_still(output, first), finished, output)
+        return
     if not isinstance(first, StreamHeader):
         raise WorkerFailed(f"the worker began with {type(first).__name__}, expected a header or a picture")
     second = _past_progress(messages, progress) if sound else None
     audio = second if isinstance(second, AudioHeader) else None
-    with ExitStack() as stack:
-        writer = stack.enter_context(MediaWriter(output, first, audio=audio, overwrite=overwrite))
+    with MediaWriter(path, first, audio=audio, overwrite=overwrite) as writer:
         message = second if second is not None and audio is None else next(messages)
         while not isinstance(message, Finished):
             _write(writer, message, progress)
@@ -48,7 +52,7 @@ def record(
         written = writer.finish()
         if written.frames != message.frames:
             raise WorkerFailed(f"the worker tells of {message.frames} frames, {written.frames} were written")
-        return Recorded(written, message)
+        yield Recorded(written, message, writer.output)
 
 
 def suspects_in(
@@ -66,6 +70,11 @@ def suspects_in(
         else:
             raise WorkerFailed(f"the worker sent {type(message).__name__} in answer to verify")
     raise WorkerFailed("the worker ended before it had verified")
+
+
+def independent(looked: Finished, *, of: Set[str]) -> bool:
+    """Whether a network looked that is not one of those, by sha256: what one overlooks it may overlook again."""
+    return any(model.sha256 not in of for model in looked.models)
 
 
 def _write(writer: MediaWriter, message: Message, progress: Callable[[Progress], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, final
 
 from skyveil.app.jobs import shown
 from skyveil.app.process import COMMAND, Worker
-from skyveil.app.recording import suspects_in
+from skyveil.app.recording import independent, suspects_in
 from skyveil.app.task import Begin, Task
 from skyveil.core.errors import InputRefused, SkyveilError
 from skyveil.core.manifest import MODELS
@@ -33,7 +33,7 @@ class Verdict:
     @property
     def independent(self) -> bool:
         """Whether a network looked that takes no part in what `balanced` and `strict` cover."""
-        return any(not MODELS[model.name].required for model in self.finished.models if model.name in MODELS)
+        return independent(self.finished, of={entry.sha256 for entry in MODELS.values() if entry.required})
 
     def as_json(self) -> dict[str, Json]:
         """What `skyveil redact --add` reads, and with what it was found."""

@@ -1,7 +1,7 @@
 """The four things Skyveil finds, and nothing else. Core."""
 
 from enum import IntEnum
-from typing import final
+from typing import Final, final
 
 
 @final
@@ -12,3 +12,7 @@ class Kind(IntEnum):
     HEAD = 1
     PERSON = 2
     PLATE = 3
+
+
+WITH_FACES: Final = frozenset({Kind.FACE, Kind.HEAD, Kind.PERSON})
+"""Targets of which a face that shows is a leak, for whoever looks again."""

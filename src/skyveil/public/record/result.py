@@ -9,6 +9,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeAlias, final
@@ -128,6 +129,7 @@ def software() -> dict[str, Json]:
     return versions
 
 
+@lru_cache  # reading it parses all of a package's metadata: 1 ms a file and package
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -74,7 +74,7 @@ def container_for(path: Path, codec: Codec) -> Container:
 
 @final
 class MediaWriter:
-    """Writes one video file. A context manager: leaving it without `finish` leaves nothing on the disk.
+    """Writes one video file. A context manager: leaving it without `output.commit()` leaves nothing on the disk.
 
     One thread owns it. Memory grows by 8 bytes a frame (the times, for the check) and by what the muxer holds back.
     """
@@ -92,12 +92,12 @@ class MediaWriter:
         self._pts = array("q")
         self._newest = 0, 0
         self._moved_s = Fraction(0)
-        self._output = OutputFile(path, overwrite=overwrite)
+        self.output = OutputFile(path, overwrite=overwrite)
         try:
             with _muxing(path):
-                self._muxer, self._video, self._audio = _opened(self._output.address, self._container, header, audio)
+                self._muxer, self._video, self._audio = _opened(self.output.address, self._container, header, audio)
         except BaseException:
-            self._output.discard()
+            self.output.discard()
             raise
         self._audio_packets = 0
 
@@ -126,13 +126,11 @@ class MediaWriter:
         self._mux(self._audio, packet.data, pts, pts, packet.duration, packet.time_base, True)
 
     def finish(self) -> Written:
-        """Complete, flush, check and name the file; OutputWrong when the check finds something else."""
-        with _muxing(self._output.path):
+        """Complete, flush and check the `.part`; OutputWrong when the check finds something else."""
+        with _muxing(self.output.path):
             self._muxer.close()
-        self._output.flush()
-        written = check_media(self._output.address, self._expected())
-        self._output.commit()
-        return written
+        self.output.flush()
+        return check_media(self.output.address, self._expected())
 
     def _expected(self) -> Expected:
         return Expected(
@@ -153,7 +151,7 @@ class MediaWriter:
         packet.time_base = time_base
         packet.pts, packet.dts, packet.duration = pts, dts, duration
         packet.is_keyframe = keyframe
-        with _muxing(self._output.path):
+        with _muxing(self.output.path):
             self._muxer.mux_one(packet)
 
     def __enter__(self) -> Self:
@@ -163,21 +161,18 @@ class MediaWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._output.empty()  # else the muxer would still move a long file about before it is removed
+            self.output.empty()  # else the muxer would still move a long file about before it is removed
             with suppress(FFmpegError, OSError):
                 self._muxer.close()
         finally:
-            self._output.discard()
+            self.output.discard()
 
 
-def write_still(path: Path, image: StillImage, *, overwrite: bool) -> Written:
-    """Write one picture: `.part`, check, flush, name. Raises OutputRefused or OutputWrong, and leaves nothing then."""
-    with OutputFile(path, overwrite=overwrite) as output:
-        output.write(image.data)
-        output.flush()
-        written = check_still(output.address, image)
-        output.commit()
-    return written
+def write_still(output: OutputFile, image: StillImage) -> Written:
+    """Write, flush and check one picture; it still has no name then. Raises OutputRefused or OutputWrong."""
+    output.write(image.data)
+    output.flush()
+    return check_still(output.address, image)
 
 
 @contextmanager
