@@ -54,3 +54,17 @@ def test_what_is_no_address_or_holds_a_password_is_refused_without_being_quoted(
     with pytest.raises(SettingsRefused) as refused:
         SafeUrl(text)
     assert "pw" not in str(refused.value)
+
+
+def test_an_address_finds_others_on_its_server_and_knows_those_that_are_not() -> None:
+    url = SafeUrl("https://camera:8443/live/a.m3u8?token=1")
+    assert (url.authority, url.reveal_target()) == ("camera:8443", "/live/a.m3u8?token=1")
+    assert SafeUrl("http://camera").reveal_target() == "/"
+    assert url.joined("../b/c.ts#part").reveal() == "https://camera:8443/b/c.ts"
+    assert url.same_server(url.joined("/other"))
+    for other in ("http://camera:8443/", "https://camera/", "https://Camera2:8443/", "//elsewhere/x", "file:///x"):
+        assert not url.same_server(url.joined(other))
+    with pytest.raises(SettingsRefused):
+        url.joined("//user@camera:8443/")
+    with pytest.raises(SettingsRefused):
+        url.joined("//[bad")

@@ -27,6 +27,7 @@ from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, CameraUnavailable, Cause
 from skyveil.core.settings import Mask
+from skyveil.private.capture.live.connection import Connection, UdpPair
 from skyveil.public.wire import Dial, DialPorts, Epoch, Failed, Message, Pulse, Walled, WireWriter
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class CameraProcess:
 
     def _run_once(self) -> None:
         """Show the camera until it fails; raises CameraUnavailable."""
-        with closing(self._live.opened(self._dial, self._dial_udp)) as source:
+        with closing(self._live.opened(self)) as source:
             for arrived in source.frames():
                 self._counts.dropped = self._live.dropped_before + source.dropped
                 self._listen(0.0)
@@ -207,7 +208,7 @@ class CameraProcess:
                 for given in self._control.taken(_descriptors(order)):
                     given.close()
             self._listen(0.1)
-            self._pulse()
+            self.idle()
         raise CameraUnavailable(Cause.WRONG_ADDRESS)
 
     def _asked(self, message: Dial) -> list[socket.socket]:
@@ -217,17 +218,28 @@ class CameraProcess:
             raise CameraUnavailable(_TROUBLES.get(str(order["error"]), Cause.WRONG_ADDRESS))
         return self._control.taken(_descriptors(order))
 
-    def _dial(self) -> SocketConnection:
+    # --- connections, for the source ----------------------------------------------------------------------------------
+
+    def tcp(self) -> Connection:
+        """A new connection to the camera, under TLS where the address says so; raises CameraUnavailable."""
         self._dials += 1
         (given,) = self._asked(Dial(self._dials, "tcp"))
         if self._tls is not None:
             given = secured(given, self._tls, self._spec.source.host)
         return SocketConnection(given)
 
-    def _dial_udp(self) -> "_Udp":
+    def udp(self) -> UdpPair:
+        """Two new UDP sockets; raises CameraUnavailable."""
         self._dials += 1
         first, second = self._asked(Dial(self._dials, "udp"))
         return _Udp(first, second, self._bind)
+
+    def idle(self) -> None:
+        """Look at orders and clocks while a source waits."""
+        self._listen(0.0)
+        if self._state in (CameraState.LIVE, CameraState.COVERED):
+            self._judge()
+        self._pulse()
 
     def _bind(self, rtp_port: int, rtcp_port: int) -> None:
         self._wire.send(DialPorts(self._dials, rtp_port, rtcp_port))
@@ -240,8 +252,6 @@ class _Udp:
     """Two given UDP sockets."""
 
     def __init__(self, first: socket.socket, second: socket.socket, bind: Callable[[int, int], None]) -> None:
-        from skyveil.private.capture.live.connection import Connection
-
         self.ports = (int(first.getsockname()[1]), int(second.getsockname()[1]))
         self.rtp: Connection = SocketConnection(first)
         self.rtcp: Connection = SocketConnection(second)

@@ -20,6 +20,8 @@ Order: TypeAlias = dict[str, Json]
 
 _LINE_LIMIT: Final = 4 << 20
 _SEND_S: Final = 5.0
+_HANDSHAKE_S: Final = 3.0
+"""Nothing is told to the parent meanwhile, and it takes a process that is silent for 5 s for hung."""
 _MOST_SOCKETS: Final = 4
 
 
@@ -108,12 +110,15 @@ class SocketConnection:
 
 def secured(given: socket.socket, context: ssl.SSLContext, host: str) -> socket.socket:
     """The socket under TLS, its peer's certificate checked; raises CameraUnavailable."""
-    given.settimeout(_SEND_S)
+    given.settimeout(_HANDSHAKE_S)
     try:
         return context.wrap_socket(given, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         given.close()
         raise CameraUnavailable(Cause.CERTIFICATE) from error
+    except TimeoutError as error:
+        given.close()
+        raise CameraUnavailable(Cause.FROZEN) from error
     except OSError as error:
         given.close()
         raise CameraUnavailable(Cause.LINK_LOST) from error

@@ -13,8 +13,9 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
 from skyveil.core.settings import Mask
 from skyveil.gate.fill import make_fill
-from skyveil.private.capture.live.connection import DialTcp, DialUdp
-from skyveil.private.capture.live.source import Arrived, Given, LiveSource, Shape, open_live
+from skyveil.private.capture.live.connection import Dial
+from skyveil.private.capture.live.given import Arrived, Given, LiveSource, Shape
+from skyveil.private.capture.live.source import open_live
 from skyveil.private.capture.live.timeline import TIME_BASE
 from skyveil.private.detect.finds import Finds
 from skyveil.private.frame import RawFrame
@@ -99,12 +100,12 @@ class Live:
         self.trouble: Cause | None = None
         """Why whole pictures are covered, when it is not for lack of time."""
 
-    def opened(self, dial: DialTcp, dial_udp: DialUdp) -> LiveSource:
+    def opened(self, dial: Dial) -> LiveSource:
         """Reach the camera; raises CameraUnavailable. What was seen before is forgotten: the scene may have changed."""
         if self._source is not None:
             self.dropped_before += self._source.dropped
             self._source = None
-        self._source = open_live(self._spec, self._given, dial, dial_udp)
+        self._source = open_live(self._spec, self._given, dial)
         if self._chain is not None:
             self._chain.begin_anew()
             self._arrivals.clear()

@@ -47,6 +47,8 @@ class Cause(StrEnum):
     DISABLED = "disabled"
     CERTIFICATE = "certificate"
     FILE_MISSING = "file-missing"
+    ELSEWHERE = "elsewhere"
+    UNSUPPORTED_STREAM = "unsupported-stream"
 
 
 SENTENCES: Final = {
@@ -68,6 +70,8 @@ SENTENCES: Final = {
     Cause.DISABLED: "switched off in the configuration",
     Cause.CERTIFICATE: "the camera's certificate is not valid: renew it, or name its authority with ca_file",
     Cause.FILE_MISSING: "the file is missing or can not be read",
+    Cause.ELSEWHERE: "the camera points to another host, which is not followed: write that address as the source",
+    Cause.UNSUPPORTED_STREAM: "this kind of stream is not read: offer RTSP, MJPEG, HLS without encryption, TS or MP4",
 }
 """Each cause as one sentence in English; the console has its own words for every language."""
 

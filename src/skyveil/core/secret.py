@@ -1,7 +1,7 @@
 """Values that must not be printed: passwords, and addresses that may carry them. Core."""
 
 from typing import Final, NoReturn, final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 from skyveil.core.errors import SettingsRefused
 
@@ -88,9 +88,29 @@ class SafeUrl:
         """The path, without the query."""
         return self._parts.path
 
+    @property
+    def authority(self) -> str:
+        """Host and port as they are written."""
+        return self._parts.netloc
+
     def reveal(self) -> str:
         """The whole address, for the one place that asks for it."""
         return self._text
+
+    def reveal_target(self) -> str:
+        """Path and query, for the one place that asks for it."""
+        return (self.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
+
+    def joined(self, reference: str) -> "SafeUrl":
+        """The address that `reference` stands for here (RFC 3986, 5); raises SettingsRefused."""
+        try:
+            return SafeUrl(urldefrag(urljoin(self._text, reference)).url)
+        except ValueError as error:
+            raise SettingsRefused("a source is an address like rtsp://host/path: this one can not be read") from error
+
+    def same_server(self, other: "SafeUrl") -> bool:
+        """Whether both name the same scheme, host and port."""
+        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same address."""

@@ -81,7 +81,11 @@ class Camera:
     name: Annotated[Text, Field(description="what people call it")]
     purpose: Annotated[Text, Field(description="why this camera is here, in one sentence; shown and audited")]
     source: Annotated[
-        str, Field(max_length=2000, description="rtsp://host/path, rtsps://, file:///video.mp4; without a password")
+        str,
+        Field(
+            max_length=2000,
+            description="rtsp://host/path, rtsps://, http://, https://, file:///video.mp4; without a password",
+        ),
     ]
     place: Annotated[str, Field(max_length=200)] = ""
     site: Id | None = None

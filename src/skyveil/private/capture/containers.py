@@ -6,7 +6,7 @@ An allow-list: FFmpeg reads none but these. Each holds its media itself. Left ou
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import av
 from av.container import InputContainer
@@ -33,6 +33,29 @@ CONTAINERS: Final = (
     *("tmv", "usm", "vividas", "vivo", "vmd", "wc3movie", "wsvqa", "xmv", "yop"),
 )
 """Names of FFmpeg's demuxers."""
+
+
+STREAMED: Final = ("mpegts", "mov", "mp4", "matroska", "webm", "flv")
+"""Names of the demuxers that may read what a camera sends over HTTP."""
+
+
+class ByteReader(Protocol):
+    """Bytes that come one after another."""
+
+    def read(self, limit: int, /) -> bytes:
+        """At most `limit` bytes, waiting for the first; empty at the end."""
+        ...
+
+
+def open_streamed(reader: ByteReader, name: Path) -> InputContainer:
+    """What `reader` reads, open; raises InputRefused for what is no video, and what `reader` raises.
+
+    Little is probed: each second of it is a second without a picture.
+    """
+    probing = {"fpsprobesize": "0", "analyzeduration": "1000000"}
+    options = {"format_whitelist": ",".join(STREAMED), "protocol_whitelist": "none", **probing}
+    with translated(name, doing="reading the stream"):
+        return av.open(reader, "r", container_options=options, metadata_errors="replace")
 
 
 def open_container(path: Path, *, doing: str) -> InputContainer:

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.time import MediaTime
-from skyveil.private.capture.containers import open_container
+from skyveil.private.capture.containers import ByteReader, open_container, open_streamed
 from skyveil.private.capture.decoding import Decoded, Decoding
 from skyveil.private.capture.interlace import deinterlaced
 from skyveil.private.capture.orientation import orientation_of
@@ -39,6 +39,17 @@ def open_video(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> "Vi
     container = open_container(path, doing="reading the video")
     try:
         return VideoSource(path, source_id, container, ten_bit=ten_bit)
+    except BaseException:
+        container.close()
+        raise
+
+
+def open_stream(reader: ByteReader, source_id: SourceId) -> "VideoSource":
+    """Open the first video stream of what `reader` reads, once; raises InputRefused."""
+    name = Path("stream")
+    container = open_streamed(reader, name)
+    try:
+        return VideoSource(name, source_id, container, ten_bit=False)
     except BaseException:
         container.close()
         raise

@@ -25,6 +25,7 @@ class Dial:
     def __init__(self, url: str) -> None:
         self._dialer = Dialer(SafeUrl(url))
         self._number = 0
+        self.idled = 0
 
     def tcp(self) -> SocketConnection:
         return SocketConnection(self._dialer.tcp())
@@ -32,6 +33,9 @@ class Dial:
     def udp(self) -> UdpPair:
         self._number += 1
         return Udp(self._dialer, self._number)
+
+    def idle(self) -> None:
+        self.idled += 1
 
 
 def closed_port() -> int:

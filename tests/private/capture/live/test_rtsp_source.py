@@ -19,7 +19,8 @@ from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.private._pixels import look
 from skyveil.private.capture.live import source as live_source
-from skyveil.private.capture.live.source import Arrived, Given, RtspSource, open_live
+from skyveil.private.capture.live.given import Arrived, Given, LiveSource
+from skyveil.private.capture.live.source import RtspSource, open_live
 from tests.private.capture.live.dialling import Dial
 
 FPS = 20
@@ -63,13 +64,12 @@ def spec_for(
 
 
 def opened(spec: CameraSpec) -> RtspSource:
-    dial = Dial(spec.source.reveal())
-    source = open_live(spec, Given(spec), dial.tcp, dial.udp)
+    source = open_live(spec, Given(spec), Dial(spec.source.reveal()))
     assert isinstance(source, RtspSource)
     return source
 
 
-def first(source: RtspSource, number: int) -> list[Arrived]:
+def first(source: LiveSource, number: int) -> list[Arrived]:
     found: list[Arrived] = []
     for arrived in source.frames():
         if arrived is not None:

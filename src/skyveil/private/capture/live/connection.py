@@ -1,8 +1,8 @@
 """What a live source is given to talk through. Private side: it can not open a connection, only use one."""
 
 import select
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 
 class Connection(Protocol):
@@ -25,10 +25,6 @@ class Connection(Protocol):
         ...
 
 
-DialTcp: TypeAlias = Callable[[], Connection]
-"""A new TCP connection to the camera; raises CameraUnavailable."""
-
-
 class UdpPair(Protocol):
     """Two UDP sockets of neighbouring ports, for RTP and RTCP; they reach the camera once `bind` told its ports."""
 
@@ -41,7 +37,20 @@ class UdpPair(Protocol):
         ...
 
 
-DialUdp: TypeAlias = Callable[[], UdpPair]
+class Dial(Protocol):
+    """Connections to the camera, and to nobody else; all raise CameraUnavailable."""
+
+    def tcp(self) -> Connection:
+        """A new TCP connection, under TLS where the address says so."""
+        ...
+
+    def udp(self) -> UdpPair:
+        """Two new UDP sockets."""
+        ...
+
+    def idle(self) -> None:
+        """Called at least every tenth of a second while a source waits: orders and clocks are looked at meanwhile."""
+        ...
 
 
 def wait(connections: Sequence[Connection], seconds: float) -> bool:

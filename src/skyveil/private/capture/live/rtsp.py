@@ -3,9 +3,6 @@
 It speaks over connections that it is given and follows no redirect, so it reaches no host but the camera's.
 """
 
-import base64
-import hashlib
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,7 +12,9 @@ from typing import Final, Literal, final
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraUnavailable, Cause
-from skyveil.private.capture.live.connection import Connection, DialTcp, DialUdp, UdpPair, wait
+from skyveil.private.capture.live.connection import Connection, Dial, UdpPair, wait
+from skyveil.private.capture.live.given import TICK_S
+from skyveil.private.capture.live.login import Login
 from skyveil.private.capture.live.sdp import Offer, offer
 
 ANSWER_S: Final = 5.0
@@ -26,7 +25,6 @@ _BURST: Final = 1 << 20
 """Bytes taken from a socket at once, so that a fast sender can not keep us from looking at the clock."""
 _DATAGRAM: Final = 65_536
 _DEFAULT_SESSION_S: Final = 60.0
-_HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
 
 
 @final
@@ -49,20 +47,19 @@ class TransportRefused(CameraUnavailable):
 class Rtsp:
     """One session: set up by the constructor, read by `packets`, ended by `close`. One thread owns it."""
 
-    def __init__(self, spec: CameraSpec, dial: DialTcp, dial_udp: DialUdp, transport: Literal["tcp", "udp"]) -> None:
+    def __init__(self, spec: CameraSpec, dial: Dial, transport: Literal["tcp", "udp"]) -> None:
         """Connect and ask for the pictures; raises CameraUnavailable."""
-        self._spec = spec
+        self._dial = dial
         self._url = spec.source.reveal()
         self._buffer = bytearray()
         self._number = 0
-        self._challenge: dict[str, str] | None = None
-        self._basic = False
+        self._login = Login(spec)
         self._session = ""
         self._alive_every_s = _DEFAULT_SESSION_S / 2
         self._udp: UdpPair | None = None
-        self._connection = dial()
+        self._connection = dial.tcp()
         try:
-            self.offer: Final[Offer] = self._begin(dial_udp if transport == "udp" else None)
+            self.offer: Final[Offer] = self._begin(transport)
         except BaseException:
             self.close()
             raise
@@ -99,16 +96,16 @@ class Rtsp:
             self._udp.rtp.close()
             self._udp.rtcp.close()
 
-    def _begin(self, dial_udp: DialUdp | None) -> Offer:
+    def _begin(self, transport: Literal["tcp", "udp"]) -> Offer:
         described = self._asked("DESCRIBE", self._url, "Accept: application/sdp")
         found = offer(described.body)
         base = described.headers.get("content-base") or described.headers.get("content-location") or self._url
-        if dial_udp is None:
-            transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        if transport == "tcp":
+            way = "RTP/AVP/TCP;unicast;interleaved=0-1"
         else:
-            self._udp = dial_udp()
-            transport = f"RTP/AVP;unicast;client_port={self._udp.ports[0]}-{self._udp.ports[1]}"
-        made = self._asked("SETUP", _resolved(base, found.control), f"Transport: {transport}")
+            self._udp = self._dial.udp()
+            way = f"RTP/AVP;unicast;client_port={self._udp.ports[0]}-{self._udp.ports[1]}"
+        made = self._asked("SETUP", _resolved(base, found.control), f"Transport: {way}")
         session, _, parameters = made.headers.get("session", "").partition(";")
         self._session = session.strip()
         timeout = re.search(r"timeout=(\d{1,5})", parameters)
@@ -126,8 +123,8 @@ class Rtsp:
     def _asked(self, method: str, url: str, *headers: str) -> Answer:
         """Ask, and once more with the name and password when the camera wants them."""
         answer = self._ask(method, url, *headers)
-        if answer.status == 401 and self._spec.username is not None:
-            self._accept(answer.challenges)
+        if answer.status == 401 and self._login.known:
+            self._login.accept(answer.challenges)
             answer = self._ask(method, url, *headers)
         if answer.status in (401, 403):
             raise CameraUnavailable(Cause.WRONG_PASSWORD)
@@ -153,15 +150,16 @@ class Rtsp:
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     raise CameraUnavailable(Cause.FROZEN)
-                wait([self._connection], left_s)
-                self._fill()
+                if wait([self._connection], min(left_s, TICK_S)):
+                    self._fill()
+                self._dial.idle()
 
     def _send(self, method: str, url: str, *headers: str) -> None:
         self._number += 1
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._number}", "User-Agent: Skyveil", *headers]
         if self._session:
             lines.append(f"Session: {self._session}")
-        authorisation = self._authorisation(method, url)
+        authorisation = self._login.header(method, url)
         if authorisation:
             lines.append(f"Authorization: {authorisation}")
         self._connection.send(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace"))
@@ -225,54 +223,6 @@ class Rtsp:
     def _asked_by_camera(self) -> bool:
         """Whether a request of the camera stands there (some send OPTIONS or ANNOUNCE); it is read and not answered."""
         return re.match(rb"[A-Z_]{1,20}( |$)", bytes(self._buffer[:32])) is not None
-
-    # --- who we are ---------------------------------------------------------------------------------------------------
-
-    def _accept(self, challenges: tuple[str, ...]) -> None:
-        """Choose how to prove who we are: Digest with the strongest hash, else Basic."""
-        read = [
-            dict(re.findall(r'(\w+)\s*=\s*"?([^",]*)"?', one)) for one in challenges if one.lower().startswith("digest")
-        ]
-        known = [one for one in read if one.get("algorithm", "MD5").upper() in _HASHES]
-        if known:
-            self._challenge = max(known, key=lambda one: one.get("algorithm", "MD5").upper() == "SHA-256")
-        elif any(one.lower().startswith("basic") for one in challenges):
-            self._basic = True
-        else:
-            raise CameraUnavailable(Cause.WRONG_PASSWORD)
-
-    def _authorisation(self, method: str, url: str) -> str:
-        name = self._spec.username or ""
-        password = "" if self._spec.password is None else self._spec.password.reveal()
-        if self._basic:
-            return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
-        if self._challenge is None:
-            return ""
-        told = self._challenge
-        kind = told.get("algorithm", "MD5").upper()
-
-        def digest(text: str) -> str:
-            return hashlib.new(_HASHES[kind], text.encode(), usedforsecurity=False).hexdigest()
-
-        realm, nonce = told.get("realm", ""), told.get("nonce", "")
-        first, second = digest(f"{name}:{realm}:{password}"), digest(f"{method}:{url}")
-        fields = {"username": name, "realm": realm, "nonce": nonce, "uri": url}
-        if "auth" in re.split(r"[\s,]+", told.get("qop", "")):
-            client = os.urandom(8).hex()
-            fields["response"] = digest(f"{first}:{nonce}:00000001:{client}:auth:{second}")
-            extra = f', qop=auth, nc=00000001, cnonce="{client}"'
-        else:
-            fields["response"] = digest(f"{first}:{nonce}:{second}")
-            extra = ""
-        if "opaque" in told:
-            fields["opaque"] = told["opaque"]
-        if "algorithm" in told:
-            extra += f", algorithm={told['algorithm']}"
-        return "Digest " + ", ".join(f'{key}="{_quoted(value)}"' for key, value in fields.items()) + extra
-
-
-def _quoted(text: str) -> str:
-    return re.sub(r"[\r\n]", "", text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _resolved(base: str, control: str) -> str:

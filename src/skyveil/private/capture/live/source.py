@@ -6,118 +6,39 @@ moment are given; a queue would age.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import count
 from pathlib import Path
-from typing import Final, Protocol, final
-
-import av
+from typing import final
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import InputRefused
 from skyveil.core.health import CameraUnavailable, Cause
-from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.ids import SourceId
 from skyveil.private._pixels import take
-from skyveil.private.capture.live.connection import DialTcp, DialUdp, wait
+from skyveil.private.capture.live.connection import Dial, wait
 from skyveil.private.capture.live.decoder import LiveDecoder, Picture
+from skyveil.private.capture.live.given import FRESH_S, SILENT_S, TICK_S, Arrived, Given, LiveSource
+from skyveil.private.capture.live.hls import HlsFeed
+from skyveil.private.capture.live.http import Http
+from skyveil.private.capture.live.mjpeg import MjpegSource
 from skyveil.private.capture.live.rtp import Ordered, Pictures, parsed
 from skyveil.private.capture.live.rtsp import Rtsp, TransportRefused
-from skyveil.private.capture.live.timeline import CLOCK_HZ, LiveTimeline
-from skyveil.private.capture.orientation import orientation_of
-from skyveil.private.capture.shape import Shaper
+from skyveil.private.capture.live.stream import BodyFeed, StreamSource
+from skyveil.private.capture.live.timeline import CLOCK_HZ
 from skyveil.private.capture.video import VideoSource, open_video
-from skyveil.private.frame import RawFrame
-
-TICK_S: Final = 0.1
-"""Longest time without a word from a source, so that its caller can look at orders and clocks."""
-FRESH_S: Final = 0.15
-"""Pictures this close before the newest one are given as well: two that arrive together are no queue yet."""
-SILENT_S: Final = 5.0
-"""Time without a picture after which a connection is given up."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What an encoder must know of the pictures; a new one when the camera changes them."""
-
-    width: int
-    height: int
-    sample_aspect: Fraction
-    full_range: bool
-    color: tuple[int, int, int]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A picture, the moment it arrived (monotonic), and its shape."""
-
-    raw: RawFrame
-    arrival_s: float
-    shape: Shape
-
-
-class LiveSource(Protocol):
-    """An open camera. `frames` ends only by CameraUnavailable; whoever opened it closes it."""
-
-    @property
-    def dropped(self) -> int:
-        """Pictures that were not given because a newer one was there, or above the highest rate."""
-        ...
-
-    def frames(self) -> Iterator[Arrived | None]:
-        """Pictures as they arrive; None at least every `TICK_S` seconds."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
-
-@final
-class Given:
-    """What all sources of one camera share, over its connections: frame numbers, the clock, and the highest rate."""
-
-    def __init__(self, spec: CameraSpec) -> None:
-        self._id = SourceId(spec.id)
-        self._numbers = count()
-        self._shortest = 0 if spec.max_fps is None else round(0.9 * CLOCK_HZ / spec.max_fps)
-        self._last_ticks: int | None = None
-        self._shaper: Shaper | None = None
-        self._like: tuple[int, int, str] | None = None
-        self.timeline = LiveTimeline(time.monotonic())
-
-    def arrived(self, picture: av.VideoFrame, ticks: int, clock_hz: int, *, damaged: bool) -> Arrived | None:
-        """The picture as a frame of this camera; None when it comes too soon for the highest rate."""
-        now_s = time.monotonic()
-        at = self.timeline.place(ticks, clock_hz, now_s)
-        if self._last_ticks is not None and at.ticks - self._last_ticks < self._shortest:
-            return None
-        self._last_ticks = at.ticks
-        like = (picture.width, picture.height, picture.format.name)
-        if self._shaper is None or self._like != like:
-            self._shaper, self._like = Shaper(picture, orientation_of(picture), ten_bit=False), like
-        shaper = self._shaper
-        raw = RawFrame(shaper.shaped(picture), FrameId(self._id, next(self._numbers)), at, damaged=damaged)
-        colour = shaper.colour
-        color = (colour.primaries, colour.transfer, colour.matrix)
-        return Arrived(raw, now_s, Shape(raw.width, raw.height, Fraction(1), colour.full_range, color))
 
 
 @final
 class RtspSource:
     """A camera over RTSP."""
 
-    def __init__(self, spec: CameraSpec, given: Given, dial: DialTcp, dial_udp: DialUdp) -> None:
+    def __init__(self, spec: CameraSpec, given: Given, dial: Dial) -> None:
         """Connect; TCP first where the transport is left to us. Raises CameraUnavailable."""
         try:
-            self._rtsp = Rtsp(spec, dial, dial_udp, "udp" if spec.transport == "udp" else "tcp")
+            self._rtsp = Rtsp(spec, dial, "udp" if spec.transport == "udp" else "tcp")
         except TransportRefused:
             if spec.transport != "auto":
                 raise
-            self._rtsp = Rtsp(spec, dial, dial_udp, "udp")
+            self._rtsp = Rtsp(spec, dial, "udp")
         offer = self._rtsp.offer
         self._payload_type, self._clock_hz = offer.payload_type, offer.clock_hz
         self._ordered = Ordered()
@@ -230,10 +151,34 @@ class FileSource:
             raise CameraUnavailable(Cause.FILE_MISSING) from error
 
 
-def open_live(spec: CameraSpec, given: Given, dial: DialTcp, dial_udp: DialUdp) -> LiveSource:
+def open_live(spec: CameraSpec, given: Given, dial: Dial) -> LiveSource:
     """Open a camera; raises CameraUnavailable."""
-    if spec.source.scheme == "file":
-        return FileSource(spec, given)
-    if spec.source.scheme in ("rtsp", "rtsps"):
-        return RtspSource(spec, given, dial, dial_udp)
-    raise CameraUnavailable(Cause.UNSUPPORTED_CODEC)
+    match spec.source.scheme:
+        case "file":
+            return FileSource(spec, given)
+        case "rtsp" | "rtsps":
+            return RtspSource(spec, given, dial)
+        case "http" | "https":
+            return _open_http(spec, given, dial)
+        case _:
+            raise CameraUnavailable(Cause.UNSUPPORTED_STREAM)
+
+
+def _open_http(spec: CameraSpec, given: Given, dial: Dial) -> LiveSource:
+    """What a camera answers says by its first bytes what it is."""
+    http = Http(spec, dial)
+    answer = http.asked(spec.source)
+    try:
+        beginning = answer.beginning(16)
+        kind = "" if answer.head is None else answer.head.kind
+        if kind.startswith("multipart/") or beginning.startswith(b"\xff\xd8\xff"):
+            return MjpegSource(given, answer)
+        if beginning.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
+            return StreamSource(spec, given, dial, HlsFeed(http, answer))
+        if kind.startswith(("text/", "application/json")):
+            raise CameraUnavailable(Cause.NO_VIDEO)
+        return StreamSource(spec, given, dial, BodyFeed(http, spec.source, answer))
+    except BaseException:
+        answer.close()
+        http.close()
+        raise

@@ -1,0 +1,76 @@
+"""Cameras over HTTP in real walled processes, which are handed every connection."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from examples.http_server import BodyPage, MjpegPage, hls, http_serving, jpegs, ts_segments
+from skyveil.core.camera import CameraSpec
+from skyveil.core.health import CameraState, Cause
+from skyveil.core.ids import camera_id
+from skyveil.core.secret import SafeUrl, Secret
+from tests.app.authority import Authority
+from tests.app.test_supervisor import Seen, supervising
+from tests.private.capture.live.test_rtsp_source import made
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("clip") / "camera.mp4", frames=80)
+
+
+def spec(name: str, address: str) -> CameraSpec:
+    return CameraSpec(camera_id(name), SafeUrl(address))
+
+
+def test_motion_jpeg_a_playlist_and_a_file_are_shown_behind_the_wall_under_tls(clip: Path, tmp_path: Path) -> None:
+    seen, authority = Seen(), Authority(tmp_path)
+    segments = ts_segments(clip)
+    pages = {
+        "/mjpeg": MjpegPage(jpegs(clip)),
+        "/file": BodyPage(segments, "video/mp2t"),
+        **hls("hls", segments, seconds=0.5),
+    }
+    login = ("viewer", "secret")
+    with http_serving(pages, login=login, tls=authority.server()) as server, supervising(seen) as supervisor:
+        addresses = {"mjpeg": "/mjpeg", "playlist": "/hls/live.m3u8", "file": "/file"}
+        specs = {
+            camera_id(name): replace(
+                spec(name, server.address + path), username=login[0], password=Secret(login[1]), ca_file=authority.file
+            )
+            for name, path in addresses.items()
+        }
+        supervisor.apply(specs)
+        for name in specs:
+            seen.wait_for_packets(name, 30)
+            assert (CameraState.LIVE, Cause.OK) in seen.states[name]
+        # A playlist that stands still: the process waits inside FFmpeg, hears its parent all the same, and tells.
+        server.faults.frozen = True
+        for name in specs:
+            seen.wait_for_state(name, CameraState.STALE)
+        assert not any(health.restarts for health in supervisor.health().values())
+    for name in specs:
+        assert seen.states[name][-1] == (CameraState.STOPPED, Cause.OK)
+
+
+def test_a_certificate_that_does_not_hold_is_told_and_nothing_is_asked(clip: Path, tmp_path: Path) -> None:
+    seen, authority = Seen(), Authority(tmp_path)
+    contexts = {
+        "expired": authority.server(days=(-3, -1)),
+        "early": authority.server(days=(1, 3)),
+        "other-host": authority.server(host="192.0.2.1"),
+        "unknown": authority.server(),
+    }
+    page = {"/mjpeg": MjpegPage(jpegs(clip))}
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(http_serving(page, tls=tls)) for name, tls in contexts.items()}
+        supervisor = stack.enter_context(supervising(seen))
+        asked = [spec(name, server.address + "/mjpeg") for name, server in servers.items()]
+        specs = {one.id: one if one.id == "unknown" else replace(one, ca_file=authority.file) for one in asked}
+        supervisor.apply(specs)
+        told = (CameraState.UNREACHABLE, Cause.CERTIFICATE)
+        seen.wait_for(lambda: all(told in seen.states.get(camera, []) for camera in specs))
+        assert not seen.counts()
+        assert not any(server.requests for server in servers.values())
