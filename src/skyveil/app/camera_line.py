@@ -1,16 +1,23 @@
 """A camera as the JSON that crosses the control socket, and back. App; both sides of the wall import it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from skyveil.app.task import Json, mask_from_json, mask_json, settings_from_json, task_settings_json
-from skyveil.core.camera import CameraSpec, Transport
+from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, Shares, Transport, ZoneSpec, ZoneUse
 from skyveil.core.errors import WorkerFailed
-from skyveil.core.ids import camera_id
+from skyveil.core.ids import PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask
 
 _TRANSPORTS: Final[dict[str, Transport]] = {"auto": "auto", "tcp": "tcp", "udp": "udp"}
+_USES: Final[dict[str, ZoneUse]] = {
+    "walkway": "walkway",
+    "stairs": "stairs",
+    "queue": "queue",
+    "standing": "standing",
+}
 
 
 def spec_json(spec: CameraSpec) -> dict[str, Json]:
@@ -29,6 +36,7 @@ def spec_json(spec: CameraSpec) -> dict[str, Json]:
         "key_every_s": spec.key_every_s,
         "ca_file": None if spec.ca_file is None else str(spec.ca_file),
         "verify_tls": spec.verify_tls,
+        "crowd": None if spec.crowd is None else _crowd_json(spec.crowd),
     }
 
 
@@ -51,7 +59,56 @@ def spec_from(value: Json) -> CameraSpec:
         key_every_s=_number(value["key_every_s"]),
         ca_file=None if ca_file is None else Path(str(ca_file)),
         verify_tls=value["verify_tls"] is True,
+        crowd=None if value["crowd"] is None else _crowd_from(value["crowd"]),
     )
+
+
+def _crowd_json(crowd: CrowdSpec) -> dict[str, Json]:
+    return {
+        "calibration": crowd.calibration,
+        "zones": [
+            {
+                "id": zone.id,
+                "use": zone.use,
+                "corners": _points_json(zone.corners),
+                "way": None if zone.way is None else _points_json(zone.way),
+            }
+            for zone in crowd.zones
+        ],
+        "lines": [{"id": line.id, "ends": _points_json((line.start, line.end))} for line in crowd.lines],
+    }
+
+
+def _crowd_from(value: Json) -> CrowdSpec:
+    table = _table(value)
+    calibration = table["calibration"]
+    return CrowdSpec(
+        tuple(_zone_from(_table(one)) for one in _list(table["zones"])),
+        tuple(_line_from(_table(one)) for one in _list(table["lines"])),
+        None if calibration is None else str(calibration),
+    )
+
+
+def _zone_from(table: dict[str, Json]) -> ZoneSpec:
+    way = None if table["way"] is None else _points_from(table["way"])
+    if way is not None and len(way) != 2:
+        raise WorkerFailed("expected two points on the control socket")
+    both = None if way is None else (way[0], way[1])
+    return ZoneSpec(PlaceId(str(table["id"])), _USES[str(table["use"])], _points_from(table["corners"]), both)
+
+
+def _line_from(table: dict[str, Json]) -> LineSpec:
+    start, end = _points_from(table["ends"])
+    return LineSpec(PlaceId(str(table["id"])), start, end)
+
+
+def _points_json(points: Sequence[Shares]) -> Json:
+    return [[x, y] for x, y in points]
+
+
+def _points_from(value: Json) -> tuple[Shares, ...]:
+    pairs = [_list(one) for one in _list(value)]
+    return tuple((_number(x), _number(y)) for x, y in pairs)
 
 
 def masks_json(masks: tuple[Mask, ...]) -> Json:
@@ -64,6 +121,18 @@ def masks_from(value: Json) -> tuple[Mask, ...]:
     if not isinstance(value, list):
         raise WorkerFailed("expected masks on the control socket")
     return tuple(mask_from_json(one) for one in value)
+
+
+def _table(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise WorkerFailed("expected a table on the control socket")
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise WorkerFailed("expected a list on the control socket")
+    return value
 
 
 def _number(value: Json) -> float:

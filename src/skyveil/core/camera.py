@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
 from skyveil.core.errors import SettingsRefused
-from skyveil.core.ids import CameraId
+from skyveil.core.ids import CameraId, PlaceId
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import RedactSettings
 
@@ -16,6 +16,45 @@ SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "usb")
 
 HINDSIGHT_LIMIT: Final = 25
 
+Shares: TypeAlias = tuple[float, float]
+"""A point of the picture: x and y as shares of its width and height, 0 to 1."""
+ZoneUse: TypeAlias = Literal["walkway", "stairs", "queue", "standing"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ZoneSpec:
+    """A part of the floor that numbers are about: its corners where the floor is seen in the picture.
+
+    way: from where to where people should go, when only one direction is right.
+    """
+
+    id: PlaceId
+    use: ZoneUse
+    corners: tuple[Shares, ...]
+    way: tuple[Shares, Shares] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LineSpec:
+    """A line on the floor whose crossings are counted; forward is to the left of who looks from `start` to `end`."""
+
+    id: PlaceId
+    start: Shares
+    end: Shares
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CrowdSpec:
+    """What is measured of the crowd before a camera. calibration: the text of its file; without one there are counts,
+    never densities."""
+
+    zones: tuple[ZoneSpec, ...] = ()
+    lines: tuple[LineSpec, ...] = ()
+    calibration: str | None = None
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -25,6 +64,7 @@ class CameraSpec:
     hindsight: frames that wait so that a later look can cover them; each costs one frame of latency.
     max_fps: pictures above this rate are dropped at the entrance; None keeps all.
     key_every_s: longest time between key frames, which is what a new viewer waits for at most.
+    crowd: None where nothing is measured.
     """
 
     id: CameraId
@@ -40,6 +80,7 @@ class CameraSpec:
     key_every_s: float = 2.0
     ca_file: Path | None = None
     verify_tls: bool = True
+    crowd: CrowdSpec | None = None
 
     def __post_init__(self) -> None:
         """Raise SettingsRefused for a value outside what its field allows."""

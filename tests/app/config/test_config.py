@@ -1,16 +1,43 @@
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from skyveil.app.camera_line import spec_from, spec_json
 from skyveil.app.config import Secrets, load, set_masks, specs
-from skyveil.app.config.models import Camera, Config, Defaults, Group, Mask, Place, Retention, Server, Tls
+from skyveil.app.config.models import (
+    Camera,
+    Config,
+    Defaults,
+    Group,
+    Line,
+    Mask,
+    Place,
+    Retention,
+    Server,
+    Thresholds,
+    Tls,
+    Zone,
+)
 from skyveil.app.config.models import Secret as SecretModel
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import Secret
 
+CROWD = """\
+    calibration: door.calibration.json
+    zones:
+      - {id: porch, name: Porch, kind: queue, points: [[0, 0.5], [1, 0.5], [1, 1]], way: [[0, 0.6], [1, 0.6]]}
+      - id: hall
+        name: Hall
+        points: [[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]
+        thresholds: {yellow: 1, orange: 2, red: 3, critical: 4}
+    lines:
+      - {id: step, name: Step, points: [[0.2, 0.8], [0.7, 0.8]]}
+    # the end of the door
+"""
 GOOD = """\
 # The hall.
 version: 1
@@ -103,6 +130,55 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert {line.split(":")[1] for line in str(refused.value).splitlines()} == {"20", "22"}
 
 
+def with_crowd(text: str = CROWD) -> str:
+    return GOOD.replace("    # the end of the door\n", text)
+
+
+def test_zones_and_lines_reach_the_camera_with_the_text_of_its_calibration(tmp_path: Path) -> None:
+    (tmp_path / "door.calibration.json").write_text("{}")
+    config = load(written(tmp_path, with_crowd()))
+    found = specs(config, Secrets(config.server.secrets))
+    crowd = found[camera_id("door")].crowd
+    assert crowd is not None
+    porch, hall = crowd.zones
+    assert (porch.use, porch.way, porch.corners[2]) == ("queue", ((0, 0.6), (1, 0.6)), (1, 1))
+    assert (hall.use, hall.way) == ("walkway", None)
+    assert crowd.lines[0].end == (0.7, 0.8)
+    assert crowd.calibration == "{}"
+    assert found[camera_id("stairs")].crowd is None
+
+
+def test_a_crowd_crosses_the_control_socket_unchanged(tmp_path: Path) -> None:
+    (tmp_path / "door.calibration.json").write_text("{}")
+    config = load(written(tmp_path, with_crowd()))
+    for spec in specs(config, Secrets(config.server.secrets)).values():
+        assert spec_from(spec_json(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("id: step", "id: porch", "`porch` stands here twice"),
+        ("id: hall", "id: porch", "`porch` stands here twice"),
+        ("red: 3", "red: 2", "thresholds rise"),
+        ("[0.7, 0.8]]", "[0.7, 0.8], [1, 1]]", "lines.0.points"),
+        ("[[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]", "[[0.1, 0.5], [0.4, 0.5]]", "zones.1.points"),
+        ("kind: queue", "kind: pool", "choices"),
+        ("yellow: 1", "yelow: 1", "did you mean `yellow`?"),
+    ],
+)
+def test_a_wrong_zone_or_line_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in CROWD
+    with pytest.raises(SettingsRefused, match=re.escape(says)):
+        load(written(tmp_path, with_crowd(CROWD.replace(old, new))))
+
+
+def test_a_calibration_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    config = load(written(tmp_path, with_crowd()))
+    with pytest.raises(SettingsRefused, match=r"door\.calibration\.json"):
+        specs(config, Secrets(config.server.secrets))
+
+
 @pytest.mark.parametrize(
     "text", ["a: &x [1]\nb: *x\n", "[" * 5000, "\x00", "version: 1\nserver: {keys: data/k, data: data}\n"]
 )
@@ -149,5 +225,19 @@ def test_masks_of_an_unknown_camera_change_nothing(tmp_path: Path) -> None:
 
 def test_every_key_is_in_the_reference() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs/reference/configuration.md").read_text(encoding="utf-8")
-    models_of = (Config, Server, Tls, Place, Group, Defaults, Camera, Mask, Retention, SecretModel)
+    models_of = (
+        Config,
+        Server,
+        Tls,
+        Place,
+        Group,
+        Defaults,
+        Camera,
+        Mask,
+        Retention,
+        SecretModel,
+        Zone,
+        Line,
+        Thresholds,
+    )
     assert [f.name for model in models_of for f in fields(model) if f"| `{f.name}` |" not in page] == []

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from skyveil.app.config import models
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
-from skyveil.core.camera import SCHEMES, CameraSpec
+from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
-from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
 
@@ -41,6 +41,9 @@ _KEYS: Final = {
     "defaults": [one.name for one in dataclasses.fields(models.Defaults)],
     "cameras": [one.name for one in dataclasses.fields(Camera)],
     "masks": [one.name for one in dataclasses.fields(models.Mask)],
+    "zones": [one.name for one in dataclasses.fields(models.Zone)],
+    "lines": [one.name for one in dataclasses.fields(models.Line)],
+    "thresholds": [one.name for one in dataclasses.fields(models.Thresholds)],
     "retention": [one.name for one in dataclasses.fields(models.Retention)],
     "password": [one.name for one in dataclasses.fields(SecretRef)],
     "tls": [one.name for one in dataclasses.fields(models.Tls)],
@@ -176,6 +179,20 @@ def _checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tu
             yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
     if camera.password is not None and (camera.password.secret is None) == (camera.password.env is None):
         yield (*where, "password"), "a password is `{secret: NAME}` or `{env: NAME}`"
+    yield from _checked_places(camera, where)
+
+
+def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
+    seen: set[str] = set()
+    for key, ids in (("zones", [one.id for one in camera.zones]), ("lines", [one.id for one in camera.lines])):
+        for index, name in enumerate(ids):
+            if name in seen:
+                yield (*where, key, index, "id"), f"the id `{name}` stands here twice"
+            seen.add(name)
+    for index, zone in enumerate(camera.zones):
+        limits = zone.thresholds
+        if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
+            yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
 
 
 def _placed(config: Config, folder: Path) -> Config:
@@ -190,7 +207,11 @@ def _placed(config: Config, folder: Path) -> Config:
     sites = tuple(
         dataclasses.replace(one, plan=None if one.plan is None else folder / one.plan) for one in config.sites
     )
-    return dataclasses.replace(config, server=placed, sites=sites)
+    cameras = tuple(
+        one if one.calibration is None else dataclasses.replace(one, calibration=folder / one.calibration)
+        for one in config.cameras
+    )
+    return dataclasses.replace(config, server=placed, sites=sites, cameras=cameras)
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
@@ -256,6 +277,23 @@ def records(config: Config, camera: Camera) -> bool:
     return config.defaults.record is not False
 
 
+def _crowd(camera: Camera) -> CrowdSpec | None:
+    """What is measured of the crowd before a camera; raises SettingsRefused when its calibration can not be read."""
+    if not camera.zones and not camera.lines:
+        return None
+    calibration = None
+    if camera.calibration is not None:
+        try:
+            calibration = camera.calibration.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
+    return CrowdSpec(
+        tuple(ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way) for zone in camera.zones),
+        tuple(LineSpec(PlaceId(line.id), *line.points) for line in camera.lines),
+        calibration,
+    )
+
+
 def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
     defaults = config.defaults
     reference = camera.password or defaults.password
@@ -271,4 +309,5 @@ def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
         max_fps=camera.max_fps or defaults.max_fps,
         ca_file=camera.ca_file,
         verify_tls=camera.verify_tls,
+        crowd=_crowd(camera),
     )

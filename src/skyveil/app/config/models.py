@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias, final
 
 from pydantic import ConfigDict, Field
 
-from skyveil.core.camera import Transport
+from skyveil.core.camera import Transport, ZoneUse
 from skyveil.core.settings import FillName, Mode, Mount
 
 STRICT: Final = ConfigDict(extra="forbid")
@@ -39,6 +39,54 @@ class Mask:
     points: Annotated[
         tuple[tuple[Share, Share], ...],
         Field(min_length=3, max_length=64, description="corners as shares of width and height, 0 to 1"),
+    ]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Densities at which the levels of a zone begin, persons per square metre, and how long they must hold."""
+
+    __pydantic_config__: ClassVar = STRICT
+    yellow: Annotated[float, Field(gt=0, le=12)]
+    orange: Annotated[float, Field(gt=0, le=12)]
+    red: Annotated[float, Field(gt=0, le=12)]
+    critical: Annotated[float, Field(gt=0, le=12)]
+    rise_s: Annotated[float, Field(ge=0, le=600, description="a level begins when its density has held so long")] = 5.0
+    fall_s: Annotated[float, Field(ge=0, le=3600, description="and ends when it has been gone so long")] = 60.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of the floor that is counted and measured, drawn where the floor is seen in the picture."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: Annotated[Id, Field(description="short name, used in addresses and tables")]
+    name: Annotated[Text, Field(description="what people call it")]
+    points: Annotated[
+        tuple[tuple[Share, Share], ...],
+        Field(min_length=3, max_length=32, description="corners on the floor, as shares of width and height"),
+    ]
+    kind: Annotated[ZoneUse, Field(description="decides which thresholds hold when none are given")] = "walkway"
+    way: Annotated[
+        tuple[tuple[Share, Share], tuple[Share, Share]] | None,
+        Field(description="two points: people should go from the first to the second"),
+    ] = None
+    thresholds: Thresholds | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line on the floor whose crossings are counted; forward is to the left of who looks along it."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: Annotated[Id, Field(description="short name, used in addresses and tables")]
+    name: Annotated[Text, Field(description="what people call it")]
+    points: Annotated[
+        tuple[tuple[Share, Share], tuple[Share, Share]],
+        Field(description="its two ends on the floor, as shares of width and height"),
     ]
 
 
@@ -107,6 +155,11 @@ class Camera:
     retention: Retention | None = None
     verify_tls: bool = True
     ca_file: Path | None = None
+    calibration: Annotated[
+        Path | None, Field(description="file of `skyveil calibrate`; without it there are counts, no densities")
+    ] = None
+    zones: Annotated[tuple[Zone, ...], Field(max_length=32)] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=32)] = ()
     enabled: bool = True
 
 
