@@ -440,6 +440,41 @@ def test_someone_near_explains_nothing_and_a_face_is_looked_for_where_they_move(
     assert all(finder.asked[index] for index in finder.looked_at[:-1])
 
 
+def weak_face(score: float) -> Scored:
+    """On the legs of `strolling`, as they stand at frame 8, which is looked at."""
+    x1, _, x2, y2 = strolling(8)[0]
+    return scored([(x1, y2 - 12, x2, y2 - 2)], score)
+
+
+@pytest.mark.parametrize("score, counts", [(0.2, False), (0.4, True)])
+def test_a_weak_face_on_the_legs_of_a_far_body_begins_no_track(score: float, counts: bool) -> None:
+    finder = ScriptedFinder(standing=strolling, answers={8: weak_face(score)})
+    regions = decided(video_watch(finder, HEADS_ONLY), scene(11, strolling))
+    x1, y1, x2, y2 = weak_face(score).xyxy[0].tolist()
+    assert covered((x1, y1, x2, y2), regions[8].boxes) == counts
+
+
+def test_a_weak_face_before_a_near_body_counts() -> None:
+    def near(_: int) -> Sequence[Box]:
+        return [(100, 20, 180, 230)]
+
+    finder = ScriptedFinder(standing=near, answers={8: scored([(130, 190, 145, 205)], 0.2)})
+    regions = decided(video_watch(finder, HEADS_ONLY), scene(11, walker))
+    assert covered((130, 190, 145, 205), regions[8].boxes)
+
+
+def test_a_face_that_turned_away_is_covered_where_a_doubtful_answer_says_it_went() -> None:
+    there = {index: scored(walker(index), 0.9 if index < 10 else 0.06) for index in range(60)}
+    regions = decided(video_watch(ScriptedFinder(answers=there)), scene(60, walker))
+    assert all(covered(walker(index)[0], one.boxes) for index, one in enumerate(regions))
+
+
+def test_doubtful_answers_alone_cover_nothing() -> None:
+    there = {index: scored(walker(index), 0.06) for index in range(60)}
+    regions = decided(video_watch(ScriptedFinder(answers=there)), scene(60, walker))
+    assert not any(len(one.boxes) for one in regions)
+
+
 def test_a_face_that_became_the_head_of_a_person_is_not_held_where_it_was() -> None:
     first = strolling(0)[0]
     face: Box = (first[0] + 3, first[1] + 1, first[2] - 3, first[1] + 9)

@@ -48,7 +48,10 @@ class Detections:
 
     def of_kind(self, kind: Kind) -> "Detections":
         """Only the boxes of one kind."""
-        keep = self.kind == kind
+        return self.only(self.kind == kind)
+
+    def only(self, keep: NDArray[np.bool_]) -> "Detections":
+        """Those that a mask names."""
         return Detections(self.of, self.xyxy[keep], self.score[keep], self.kind[keep])
 
 

@@ -28,7 +28,7 @@ class Pace:
     look_every: frames from one look to the next in a calm scene; look_every_busy: while most of the picture moves.
     hindsight: frames that wait behind a look, so that what is found later can still cover them.
     person_long_px: longer side of what the person network is shown; person_least, face_least: scores from which a
-    box counts.
+    box counts; face_doubtful: from which a box keeps a face that was found before.
     """
 
     look_every: int
@@ -37,6 +37,7 @@ class Pace:
     person_long_px: int
     person_least: float
     face_least: float
+    face_doubtful: float
     face_scale: float
     holding: Holding
     live: bool = False
@@ -73,6 +74,7 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
         person_long_px=round(person / 32) * 32,
         person_least=0.05 if strict else 0.10,
         face_least=0.15,
+        face_doubtful=0.05,
         face_scale=min(2.0, max(1.0, _SMALL_PX / max(width, height))),
         holding=Holding(
             before=round((7 if strict else 6) * faster),

@@ -17,7 +17,7 @@ from skyveil.core.geometry import BoxesXyxy, intersection, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
-from skyveil.private.detect.boxes import Scored
+from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
@@ -38,12 +38,10 @@ _LARGE: Final = 0.2
 """Share of the picture's height up to which a person is far away. Nearer faces have a network of their own."""
 _STOCKY: Final = 0.5
 """Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
-_CUT_OFF: Final = 0.7
-"""Width to height up to which a box shows legs, too."""
 _SURE: Final = 0.3
 """A face of this score counts wherever it is."""
 _UPPER: Final = 0.6
-"""Share of an upright person's box in which a face may lie."""
+"""Share of a far body's box in which a face may lie."""
 
 
 class Watch(Protocol):
@@ -122,6 +120,7 @@ class VideoWatch:
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
         self._busy = False
+        self._doubtful: Detections | None = None
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
         """Take a frame; gives the frames that are now decided, in order."""
@@ -179,7 +178,7 @@ class VideoWatch:
             found.append(self._faces(raw, small, found))
         if Kind.PLATE in targets:
             found.append(self._plates(raw, small))
-        self._tracks.update(joined(raw.id, found), frame=raw.id.index)
+        self._tracks.update(joined(raw.id, found), frame=raw.id.index, doubtful=self._doubtful)
         self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
 
     def _persons(self, raw: RawFrame) -> Detections:
@@ -197,10 +196,13 @@ class VideoWatch:
         )
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
-        seen = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_least)
+        every = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_doubtful)
+        faces = _found(raw, every, Kind.FACE)
+        begins = (every.score >= self._pace.face_least) & ~_on_a_body(every, bodies)
+        self._doubtful = faces.only(~begins & ~beside_better(every))
         self._hold(Kind.FACE, raw, areas)
         self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
-        return _found(raw, seen.only(~_on_a_body(seen, sure)), Kind.FACE)
+        return faces.only(begins)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
@@ -283,14 +285,14 @@ def _far_bodies(persons: BoxesXyxy, picture_height: int) -> BoxesXyxy:
     return persons[(height <= _LARGE * picture_height) & (width <= _STOCKY * height)]
 
 
-def _on_a_body(faces: Scored, persons: BoxesXyxy) -> NDArray[np.bool_]:
-    """Which weak faces lie on the trunk or legs of a sure, upright person: folds and bags, not faces."""
-    if not len(persons):
-        return np.zeros(len(faces.score), np.bool_)
-    width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
-    trunk = persons.copy()
-    trunk[:, 1] = persons[:, 1] + _UPPER * height
-    return _inside_any(faces.xyxy, trunk[width <= _CUT_OFF * height]) & (faces.score < _SURE)
+def _on_a_body(faces: Scored, bodies: BoxesXyxy) -> NDArray[np.bool_]:
+    """Which weak faces lie on the trunk or legs of a far body: folds and bags, not faces.
+
+    Before a near one others pass: of the faces that moved, more were lost there than for any other reason.
+    """
+    trunk = bodies.copy()
+    trunk[:, 1] += _UPPER * (bodies[:, 3] - bodies[:, 1])
+    return _inside_any(faces.xyxy, trunk) & (faces.score < _SURE)
 
 
 def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:

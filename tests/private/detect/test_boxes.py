@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import iou
-from skyveil.private.detect.boxes import Scored, nothing, suppressed, together
+from skyveil.private.detect.boxes import Scored, beside_better, nothing, suppressed, together
 from tests.private.made import Box, steady
 
 HERE: Box = (10, 10, 30, 40)
@@ -61,6 +61,12 @@ def test_parts_are_joined_in_order() -> None:
     assert together([boxes((HERE, 0.1)), nothing(), boxes((HERE, 0.2), (HERE, 0.3))]).score.tolist() == [
         np.float32(score) for score in (0.1, 0.2, 0.3)
     ]
+
+
+def test_answers_beside_a_better_one_are_told_and_those_apart_are_not() -> None:
+    found = boxes(((12, 10, 32, 30), 0.2), ((10, 10, 30, 30), 0.9), ((25, 10, 45, 30), 0.1), ((80, 10, 90, 20), 0.1))
+    assert beside_better(found).tolist() == [True, False, True, False]
+    assert beside_better(nothing()).tolist() == []
 
 
 SCORED = st.lists(

@@ -63,7 +63,7 @@ def test_boxes_that_overlap_from_look_to_look_are_one_track() -> None:
 
 
 def test_boxes_far_apart_are_two_tracks() -> None:
-    assert count_at(tracks_of((0, [HERE]), (5, [(300, 100, 340, 150)])), 2) == 2
+    assert count_at(tracks_of((0, [HERE]), (5, [(400, 100, 440, 150)])), 2) == 2
 
 
 def test_kinds_are_never_joined() -> None:
@@ -122,6 +122,46 @@ def test_a_small_fast_box_that_never_overlaps_itself_is_one_track_once_its_speed
     for frame in range(59):
         assert inside(small(frame), at(tracks, frame).xyxy), frame
         assert count_at(tracks, frame) == 1
+
+
+@pytest.mark.parametrize("speed_px", [1, 4, 8])
+def test_a_small_fast_face_is_one_track_from_its_second_sight_on(speed_px: int) -> None:
+    def small(frame: int) -> Box:
+        return (10.0 + speed_px * frame, 50, 22.0 + speed_px * frame, 64)
+
+    tracks = tracks_of(*[(frame, [small(frame)]) for frame in range(0, 61, 5)], holding=BARE)
+    for frame in range(59):
+        assert inside(small(frame), at(tracks, frame).xyxy), frame
+        assert count_at(tracks, frame) == 1
+
+
+def test_a_body_that_is_found_several_of_its_heights_away_is_another() -> None:
+    tracks = Tracks(BARE)
+    for frame, box in ((0, HERE), (5, (200, 100, 240, 150))):
+        tracks.update(found(frame, box, kind=Kind.PERSON), frame=frame)
+    assert count_at(tracks, 2) == 0
+
+
+def test_a_doubtful_box_keeps_a_track_that_nothing_was_found_of() -> None:
+    tracks = tracks_of((0, [HERE]))
+    tracks.update(found(20), frame=20, doubtful=found(20, HERE, score=0.05))
+    tracks.update(found(40, HERE), frame=40)
+    assert [count_at(tracks, frame) for frame in range(41)] == [1] * 41
+    assert at(tracks, 20).score.tolist() == [np.float32(0.9)]
+
+
+def test_a_doubtful_box_begins_no_track_and_takes_none_that_was_found() -> None:
+    tracks = Tracks(BARE)
+    tracks.update(found(0), frame=0, doubtful=found(0, HERE, score=0.05))
+    assert count_at(tracks, 0) == 0
+    tracks.update(found(5, HERE), frame=5, doubtful=found(5, (110, 100, 150, 150), score=0.05))
+    assert at(tracks, 5).xyxy.tolist() == [list(HERE)]
+
+
+def test_a_doubtful_box_further_than_its_own_side_from_where_a_track_should_be_does_not_keep_it() -> None:
+    tracks = tracks_of((0, [HERE]), holding=BARE)
+    tracks.update(found(5), frame=5, doubtful=found(5, (160, 100, 200, 150), score=0.05))
+    assert count_at(tracks, 5) == 0
 
 
 # Where a track is.

@@ -1,14 +1,17 @@
 """Boxes of one look made into few: suppression and agreement between looks. Private side."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from skyveil.core.errors import DetectorFailed
-from skyveil.core.geometry import BoxesXyxy, no_boxes
+from skyveil.core.geometry import BoxesXyxy, iou, no_boxes
+
+_TOUCHING: Final = 0.1
+"""IoU from which on two boxes may be answers to the same face."""
 
 
 @final
@@ -49,6 +52,12 @@ def together(parts: list[Scored]) -> Scored:
     if not parts:
         return nothing()
     return Scored(np.concatenate([part.xyxy for part in parts]), np.concatenate([part.score for part in parts]))
+
+
+def beside_better(boxes: Scored) -> NDArray[np.bool_]:
+    """Which boxes touch one that scores more: a network answers all around a face, weaker and weaker."""
+    touch = iou(boxes.xyxy, boxes.xyxy) > _TOUCHING
+    return np.asarray((touch & (boxes.score[None] > boxes.score[:, None])).any(axis=1), np.bool_)
 
 
 def suppressed(boxes: Scored, *, iou: float) -> Scored:

@@ -21,8 +21,11 @@ Box: TypeAlias = NDArray[np.float32]
 
 SURE: Final = 0.3
 """A box that scores this much is taken at once; a weaker one must be found again before it is held for long."""
-_LIVELY: Final = 2.0
-"""Faces and plates move by more of their own size than bodies do."""
+_LIVELY: Final = {Kind.PERSON: 1.0, Kind.HEAD: 8.0, Kind.FACE: 8.0, Kind.PLATE: 2.0}
+"""How many times the share of its own size that a body moves by: a face of 0.2 m goes as fast as its body of 1.7 m.
+At 2 faces of 10 to 20 px that crossed a scene at 7 px a frame broke into single finds (docs/design/engine.md)."""
+_DOUBTFUL_LEEWAY: Final = 1.0
+"""How far from where its track should be a doubtful box may lie, in longer sides of the box."""
 
 
 @final
@@ -96,13 +99,16 @@ class Tracks:
         self._ended: list[_Track] = []
         self._updated = -1
 
-    def update(self, found: Detections, *, frame: int) -> None:
+    def update(self, found: Detections, *, frame: int, doubtful: Detections | None = None) -> None:
         """Take the boxes found in `frame`, which is later than the frames before.
 
-        Strong boxes choose their track first, then weak ones; what is left begins new tracks.
+        Strong boxes choose their track first, then weak ones; what is left begins new tracks. doubtful: boxes too weak
+        to begin a track, which keep one that would be lost.
         """
         for kind in Kind:
             self._update_kind(found.of_kind(kind), int(kind), frame)
+            if doubtful is not None:
+                self._keep(doubtful.of_kind(kind), int(kind), frame)
         self._updated = frame
         stay = [frame - track.frames[-1] < self._patience(track) for track in self._alive]
         self._ended += [track for track, stays in zip(self._alive, stay, strict=True) if not stays]
@@ -182,11 +188,19 @@ class Tracks:
         """How far from its prediction each track may be found in `frame`, in longer sides of its box."""
         waited = np.array([frame - track.frames[-1] for track in tracks], np.float64)
         share = np.array([1.0 if len(track.frames) == 1 else SWERVE for track in tracks], np.float64)
-        lively = np.array([1.0 if track.kind == Kind.PERSON else _LIVELY for track in tracks], np.float64)
+        lively = np.array([_LIVELY[Kind(track.kind)] for track in tracks], np.float64)
         return np.asarray(SLACK + self._holding.stride * lively * share * waited, np.float64)
 
     def _patience(self, track: _Track) -> int:
         return self._holding.gap if track.trusted else self._holding.before_weak
+
+    def _keep(self, doubtful: Detections, kind: int, frame: int) -> None:
+        """Let tracks that were not found go on where a doubtful box lies."""
+        tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
+        predicted = _stacked([track.predicted(frame) for track in tracks])
+        near = nearness(predicted, doubtful.xyxy, leeway=np.full(len(tracks), _DOUBTFUL_LEEWAY))
+        for row, column in pairs(near):
+            tracks[row].add(frame, doubtful.xyxy[column], float(doubtful.score[column]))
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
         tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
