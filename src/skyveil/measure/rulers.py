@@ -1,0 +1,130 @@
+"""People as rulers: a calibration from feet and heads of people of usual height, without a tape. Measure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from skyveil.core.errors import MeasureRefused
+from skyveil.measure.calibration import HEAD_M, Calibration, Fit, pinhole, seen_through
+from skyveil.measure.points import Points, inverse, mapped
+
+LEAST_PEOPLE: Final = 12
+_NOISE_PX: Final = 4.0
+"""Usual error of a foot or head in a picture, as a box shows it."""
+_HEIGHT_SD_M: Final = 0.09
+"""Spread of people's heights."""
+_FOCAL_LOG_SD: Final = 0.6
+"""Focal lengths of cameras vary about 0.9 widths of the picture by a factor of 1.8; people say more than that."""
+_ROLL_SD_DEG: Final = 2.0
+_MEAN_HEIGHT_SD: Final = 0.02
+"""How far the mean height of the people of one place is from the usual one, as a share."""
+_STARTS: Final = [(focal, tilt) for focal in (0.7, 1.2, 2.2) for tilt in (12.0, 30.0, 55.0)]
+
+
+def from_people(
+    feet_px: Points, heads_px: Points, *, size_wh: tuple[int, int], person_m: float = HEAD_M
+) -> Calibration:
+    """From feet and heads of people who stand or walk upright, both (N, 2), one person a row.
+
+    Focal length, tilt, roll and height of the camera are those with which people of `person_m` would have their heads
+    where they were seen (soft L1 least squares, so that single wrong pairs count little). The floor's origin is below
+    the camera, y points ahead. Raises MeasureRefused for fewer than 12 people, or people who all stand in one place.
+    """
+    if feet_px.shape != heads_px.shape or len(feet_px) < LEAST_PEOPLE:
+        raise MeasureRefused(f"{LEAST_PEOPLE} or more people are needed, each with feet and head, got {len(feet_px)}")
+    if float(np.ptp(feet_px[:, 1])) < 0.1 * size_wh[1]:
+        raise MeasureRefused("people must have been near and far: all feet lie in one row of the picture")
+
+    length_px = np.linalg.norm(heads_px - feet_px, axis=1)
+    height_sd_m = np.hypot(_HEIGHT_SD_M, _NOISE_PX * person_m / np.maximum(length_px, 1.0))
+
+    def residuals(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        heights_m, aside_px = _seen_by(values, feet_px, heads_px, size_wh)
+        camera = [(values[0] - np.log(0.9)) / _FOCAL_LOG_SD, values[3] / _ROLL_SD_DEG]
+        return np.concatenate([(heights_m - person_m) / height_sd_m, aside_px / _NOISE_PX, camera])
+
+    best = min((_from_start(residuals, focal, tilt) for focal, tilt in _STARTS), key=lambda one: one.cost)
+    values = best.values
+    heights_m, aside_px = _seen_by(values, feet_px, heads_px, size_wh)
+    if float(np.median(np.abs(heights_m - person_m))) > 3 * _HEIGHT_SD_M:
+        raise MeasureRefused("no camera shows these people: were feet and heads exchanged, or does the lens bend much?")
+    errors_px = np.stack([(heights_m - person_m) / person_m * length_px, aside_px], axis=1)
+    fit = Fit(
+        len(feet_px),
+        float(np.sqrt((errors_px**2).sum(axis=1).mean())),
+        None,
+        None,
+        _area_sigma(best, feet_px, size_wh),
+    )
+    return seen_through(_projection(values, size_wh), size_wh=size_wh, lens=None, fit=fit, head_m=person_m)
+
+
+def _projection(values: NDArray[np.float64], size_wh: tuple[int, int]) -> NDArray[np.float64]:
+    focal, tilt, height, roll = values
+    return pinhole(
+        focal_px=float(np.exp(focal)) * size_wh[0],
+        tilt_deg=float(tilt),
+        height_m=float(np.exp(height)),
+        size_wh=size_wh,
+        roll_deg=float(roll),
+    )
+
+
+def _seen_by(
+    values: NDArray[np.float64], feet_px: Points, heads_px: Points, size_wh: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How tall each person is if this is the camera, metres, and how far the head is beside its upright line, pixels.
+
+    With the camera over the origin at height H, feet at f and the head's floor point g, a person is H (1 - |f| / |g|)
+    tall: linear in what is seen, so that tall and short people weigh the same.
+    """
+    projection = _projection(values, size_wh)
+    back = inverse(projection[:, [0, 1, 3]])
+    floor_m = mapped(back, feet_px)
+    x, y, w = back @ np.vstack([heads_px.T, np.ones(len(heads_px))])
+    camera_m = float(np.exp(values[2]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        heights_m = camera_m * (1 - (floor_m**2).sum(axis=1) * w / (floor_m[:, 0] * x + floor_m[:, 1] * y))
+    nadir = projection[:, 2]  # where upright lines meet
+    upright = nadir[:2] - feet_px * nadir[2]
+    across = upright[:, 0] * (heads_px - feet_px)[:, 1] - upright[:, 1] * (heads_px - feet_px)[:, 0]
+    aside_px = across / np.maximum(np.linalg.norm(upright, axis=1), 1e-9)
+    # Feet above the horizon are as wrong as can be.
+    return np.clip(np.nan_to_num(heights_m, nan=9.0), -9, 9), np.clip(aside_px, -size_wh[1], size_wh[1])
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Camera:
+    """What least squares found: the values, their cost, and the slope of the residuals there."""
+
+    values: NDArray[np.float64]
+    cost: float
+    slope: NDArray[np.float64]
+
+
+def _from_start(residuals: Callable[[NDArray[np.float64]], NDArray[np.float64]], focal: float, tilt: float) -> _Camera:
+    start = np.array([np.log(focal), tilt, np.log(5.0), 0.0])
+    bounds = ([np.log(0.3), 1.0, np.log(1.8), -15.0], [np.log(5.0), 89.0, np.log(60.0), 15.0])
+    found = least_squares(residuals, start, bounds=bounds, loss="soft_l1", x_scale=[0.3, 10.0, 0.3, 2.0], max_nfev=200)
+    return _Camera(np.asarray(found.x, np.float64), float(found.cost), np.asarray(found.jac, np.float64))
+
+
+def _area_sigma(best: _Camera, feet_px: Points, size_wh: tuple[int, int]) -> float:
+    """Standard error of the area about the people's feet as a share, from the fit and from the mean height."""
+    covariance = np.linalg.pinv(best.slope.T @ best.slope)
+    values = best.values
+    around = np.quantile(feet_px, [0.25, 0.75], axis=0)
+    corners = np.array([[around[i, 0], around[j, 1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))])
+
+    def log_area(at: NDArray[np.float64]) -> float:
+        x, y = mapped(inverse(_projection(at, size_wh)[:, [0, 1, 3]]), corners).T
+        return float(np.log(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) + 1e-9))
+
+    steps = np.diag([0.01, 0.1, 0.01, 0.1])
+    slope = np.array([(log_area(values + step) - log_area(values - step)) / (2 * step.max()) for step in steps])
+    return float(np.sqrt(max(slope @ covariance @ slope, 0.0) + (2 * _MEAN_HEIGHT_SD) ** 2))
