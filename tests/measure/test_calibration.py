@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyveil.core.errors import MeasureRefused
@@ -59,6 +59,7 @@ def test_heads_put_on_the_floor_would_look_too_thin_by_the_known_share(hung: Hun
     assert share_seen(hung, by_people=False, floor_only=True) == pytest.approx(expected, rel=0.1)
 
 
+@settings(deadline=None)
 @given(st.floats(2.5, 12), st.floats(15, 75), st.floats(0.5, 2.5), st.floats(-8, 8), st.integers(0, 1000))
 def test_pixels_and_metres_are_the_inverse_of_each_other(
     height_m: float, tilt_deg: float, focal: float, roll_deg: float, seed: int

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyveil.core.errors import MeasureRefused
@@ -65,6 +65,7 @@ def test_density_gives_the_level_of_its_kind_of_zone(kind: ZoneKind, per_m2: flo
     assert f"{per_m2:.1f} per m2" in judged.reasons[0].words
 
 
+@settings(deadline=None)
 @given(st.floats(0, 12), st.sampled_from([MOVING, STANDING]))
 def test_signs_without_density_never_give_more_than_orange(per_m2: float, thresholds: Thresholds) -> None:
     plain = level_of(crowd(per_m2), thresholds).level
@@ -80,6 +81,7 @@ def test_a_hot_spot_leads_where_the_zone_as_a_whole_is_calm() -> None:
     assert judged.reasons[0].words == "hot spot 4.0 per m2, red from 3.5"
 
 
+@settings(deadline=None)
 @given(st.floats(0, 12), st.sampled_from(list(Level)))
 def test_at_least_is_at_least_orange_and_never_below_what_was_measured(per_m2: float, last: Level) -> None:
     level = level_of(crowd(per_m2, quality=Quality.AT_LEAST), MOVING, last=last).level
@@ -140,6 +142,7 @@ def test_a_zone_past_what_can_be_counted_stays_as_it_was_measured() -> None:
     assert state.level is Level.RED
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(0, 8)), min_size=1, max_size=60))
 def test_red_was_dense_for_five_seconds_whatever_happens(densities: list[float | None]) -> None:
     """Red or critical begin only after the density has been there for `rise_s`."""

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyveil.core.errors import MeasureRefused
@@ -38,6 +38,7 @@ def test_a_value_that_contradicts_itself_is_refused(
         Quantity(value, sigma, Unit.PERSONS, quality, age_s)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6), st.sampled_from(list(Unit)))
 def test_a_lower_bound_is_always_said_as_one(value: float, unit: Unit) -> None:
     assert str(Quantity(value, None, unit, Quality.AT_LEAST, 0.0)).startswith("at least ")
