@@ -18,7 +18,7 @@ CONFIRMED_AFTER: Final = 3
 """Times a point must be found before it is believed: false positives do not come back to the same place."""
 _LOST_AFTER_S: Final = 1.2
 """A believed track that is not found for so long has ended."""
-_DOUBTED_FOR_S: Final = 0.45
+_DOUBTED_FOR_S: Final = 0.7
 """The same for one that is not believed yet."""
 _GATE_M: Final = (0.25, 0.7)
 """Least and most distance from where a track should be to where it is found."""
