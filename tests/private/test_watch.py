@@ -408,6 +408,14 @@ def test_a_plate_is_covered_in_every_frame_also_while_it_stands() -> None:
         assert covered(plate(one.of.index)[0], one.boxes), one.of.index
 
 
+def test_a_large_face_in_a_still_needs_a_higher_score_than_a_small_one() -> None:
+    small, large = (20, 20, 30, 32), (100, 100, 130, 136)
+    finder = ScriptedFinder(lambda _: [small, large], score=0.07)
+    (regions,) = decided(still_watch(finder), [frame_of(plain())])
+    assert covered(small, regions.boxes)
+    assert not covered(large, regions.boxes)
+
+
 def test_a_still_is_evidence_of_itself() -> None:
     watch = still_watch(ScriptedFinder(walker))
     ((raw, regions),) = watch.see(frame_of(plain()))

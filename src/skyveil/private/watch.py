@@ -19,7 +19,7 @@ from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.finds import Finds
-from skyveil.private.detect.pyramid import Area, Level, levels
+from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
@@ -40,6 +40,9 @@ _STOCKY: Final = 0.5
 """Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
 _SURE: Final = 0.3
 """A face of this score counts wherever it is."""
+_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0063}
+"""Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
+area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
 _UPPER: Final = 0.6
 """Share of a far body's box in which a face may lie."""
 
@@ -347,15 +350,19 @@ class StillWatch:
         pyramid = levels(
             width,
             height,
-            finest=3.0 if strict else 2.0,
+            finest=3.0 if strict else 1.8,
             most_px=64 if strict else 76,
             least_px=20,
             budget_px=8_000_000 if strict else 3_500_000,
+            step=2.0 if strict else 2.75,
+            multiple_px=STILL_MULTIPLE_PX,
         )
-        fine, coarse = (0.035, 0.065) if strict else (0.065, 0.12)
-        seen = self._finder.faces(raw, self._everything, pyramid[:1], threshold=fine)
-        larger = self._finder.faces(raw, self._everything, pyramid[1:], threshold=coarse)
-        return joined(raw.id, [_found(raw, seen, Kind.FACE), _found(raw, larger, Kind.FACE)])
+        least, most = (0.03, 0.065) if strict else (0.05, 0.12)
+        seen = self._finder.faces(raw, self._everything, pyramid, threshold=least)
+        sides = (seen.xyxy[:, 2:] - seen.xyxy[:, :2]) * pyramid[0].scale
+        doubt = _DOUBT[self._settings.mode] * np.sqrt(np.sqrt(sides[:, 0] * sides[:, 1]))
+        weak = seen.score < np.clip(doubt, least, most)  # false for what is no number, which is refused next
+        return _found(raw, seen.only(~weak), Kind.FACE)
 
     def _persons(self, raw: RawFrame, faces: BoxesXyxy) -> Detections:
         strict = self._settings.mode == "strict"

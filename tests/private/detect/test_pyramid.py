@@ -114,6 +114,18 @@ def test_each_level_is_half_of_the_one_before_and_the_last_is_small(plan: tuple[
 
 
 @steady
+@given(PLANS, st.sampled_from([2.0, 2.75]), st.floats(0.5, 10_000))
+def test_levels_further_apart_and_of_whole_steps_answer_for_every_size_too(
+    plan: tuple[int, int, float, int], step: float, face_px: float
+) -> None:
+    width, height, finest, budget_px = plan
+    made = levels(width, height, finest=finest, most_px=76, least_px=20, budget_px=budget_px, step=step, multiple_px=64)
+    assert any(one.least_px <= face_px * one.scale < one.most_px for one in made)
+    long_px = made[0].scale * max(width, height)
+    assert made[0].scale == 1.0 or long_px == pytest.approx(max(1, round(long_px / 64)) * 64)
+
+
+@steady
 @given(PLANS)
 def test_a_picture_is_enlarged_as_far_as_its_budget_allows_and_never_shrunk_at_first(
     plan: tuple[int, int, float, int],

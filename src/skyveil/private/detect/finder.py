@@ -14,15 +14,15 @@ from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
 from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Canvas, Piece, enlarged, fits
-from skyveil.private.detect.pyramid import AnySize, Area, FewSizes, Level, Sizes, Window
+from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, AnySize, Area, FewSizes, Level, Sizes, Window
 from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
 
-STILL_MULTIPLE_PX: Final = 64
-"""Sides of what pictures are shown at: coarse, because every new size costs a compilation."""
-
-
-STILL_PERSON_SIZES_WH: Final = ((416, 416), (640, 640), (1280, 1280))
+STILL_PERSON_SIZES_WH: Final = (
+    *((416, 320), (320, 416), (416, 416)),
+    *((640, 384), (640, 480), (480, 640), (640, 640)),
+    (1280, 1280),
+)
 """What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
 VIDEO_SIZES_WH: Final = (SMALL_WH, WIDE_WH, HIGH_WH, (320, 320), (640, 384))
 """What parts of a video are shown at."""

@@ -12,6 +12,8 @@ from typing import Final, TypeAlias, final
 Area: TypeAlias = tuple[int, int, int, int]
 """A part of a picture: xyxy in pixels, even corners but at the picture's own edges."""
 
+STILL_MULTIPLE_PX: Final = 64
+"""Sides of what pictures are shown at: coarse, because every new size costs a compilation."""
 WINDOW_PX: Final = 1280
 """Longest side of what a network is shown at once; a larger level is cut into windows that overlap."""
 OVERLAP_PX: Final = 112
@@ -42,21 +44,36 @@ class Window:
     size_wh: tuple[int, int]
 
 
-def levels(width: int, height: int, *, finest: float, most_px: float, least_px: float, budget_px: float) -> list[Level]:
-    """The pyramid of a picture, finest first, each level half of the one before.
+def levels(
+    width: int,
+    height: int,
+    *,
+    finest: float,
+    most_px: float,
+    least_px: float,
+    budget_px: float,
+    step: float = 2.0,
+    multiple_px: int | None = None,
+) -> list[Level]:
+    """The pyramid of a picture, finest first, each level by `step` smaller than the one before.
 
     finest: enlargement wanted for a small picture; budget_px: network pixels that the finest level may cost, which
     lowers the enlargement of larger pictures down to none. most_px ends the sizes of every level but the last, least_px
-    begins those of every level but the first.
+    begins those of every level but the first; most_px must be larger than step times least_px, or a size is answered
+    for by nobody. With `multiple_px` an enlarged finest level is made a whole number of them long, next to what was
+    wanted: nothing is computed for grey there.
     """
     scale = min(finest, max(1.0, sqrt(budget_px / (width * height))))
+    if multiple_px is not None:
+        long_px = max(width, height)
+        scale = max(1.0, max(1, round(scale * long_px / multiple_px)) * multiple_px / long_px)
     found: list[Level] = []
     while True:
         last = max(width, height) * scale <= _LAST_LEVEL_PX and len(found) > 0
         found.append(Level(scale, 0.0 if not found else least_px, float("inf") if last else most_px))
         if last:
             return found
-        scale /= 2
+        scale /= step
 
 
 @final
