@@ -209,6 +209,7 @@ def test_the_kind_is_read_from_the_first_bytes(tmp_path: Path) -> None:
     }
     for name, head in heads.items():
         assert still_format(made(tmp_path, name, data=head)[0]) == name
+    assert still_format(made(tmp_path, "m", data=JPEG + b"\xff\xd9" + JPEG)[0]) is None  # Motion JPEG
     assert still_format(made(tmp_path, "v", data=VIDEO)[0]) is None
     with pytest.raises(InputRefused, match="can not be read"):
         still_format(tmp_path / "gone")

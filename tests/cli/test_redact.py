@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from skyveil.app.additions import mask_from, masks_from_file
 from skyveil.cli.main import COMMANDS, build
@@ -93,6 +94,14 @@ def test_verify_reads_outputs_in_folders_that_are_made_on_the_way(clip: Path, tm
         (tmp_path / "in" / name / "x.mp4").write_bytes(clip.read_bytes())
     ran = run("redact", tmp_path / "in", "-o", tmp_path / "out", "--verify", "--jobs", "1")
     assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".bmp", ".avif"])
+def test_a_picture_in_a_format_that_is_not_written_becomes_a_png(tmp_path: Path, suffix: str) -> None:
+    Image.new("RGB", (32, 24), "green").save(tmp_path / f"a{suffix}")
+    assert run("redact", tmp_path).code == 0
+    with Image.open(tmp_path / f"a{suffix}.redacted.png") as made:
+        assert (made.format, made.size) == ("PNG", (32, 24))
 
 
 def test_an_output_gets_its_name_only_after_the_second_look(make_clip: ClipMaker) -> None:

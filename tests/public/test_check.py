@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from skyveil.core.errors import OutputWrong
+from skyveil.core.stills import StillFormat
 from skyveil.core.time import MediaTime
-from skyveil.public.encode.header import EncodeSettings, StillFormat, StillImage, StreamHeader
+from skyveil.public.encode.header import EncodeSettings, StillImage, StreamHeader
 from skyveil.public.encode.still import encode_still
 from skyveil.public.record import writer as writing
 from skyveil.public.record.check import Expected, check_media, check_still

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from skyveil.core.errors import BoundaryViolated, SettingsRefused
+from skyveil.core.stills import StillFormat
 from skyveil.core.time import MediaTime
-from skyveil.public.encode.header import StillFormat
 from skyveil.public.encode.still import encode_still
 from skyveil.public.types import RedactedFrame
 from tests.public.moving import CANARY, MS, picture, through_the_gate

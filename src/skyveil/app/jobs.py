@@ -3,8 +3,8 @@
 An output made beside its input is called `NAME.redacted.EXT`; in an output folder the tree and the names of the input
 folder are kept. Beside every output lies `OUTPUT.json`, its result. Both marks say "ours" to a later run, which then
 leaves the file out. A video keeps its container when that can hold the chosen codec and its exact times (MP4, MOV,
-Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format. The kind is read from the first bytes,
-not from the name.
+Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format, but GIF, BMP and AVIF become PNG. The
+kind is read from the first bytes, not from the name.
 """
 
 import glob
@@ -18,6 +18,7 @@ from typing import Final, Literal, final
 
 from skyveil.core.errors import InputRefused, OutputRefused, SettingsRefused
 from skyveil.core.settings import Codec
+from skyveil.core.stills import StillFormat, still_format_of
 
 MARK: Final = ".redacted"
 _CONTAINERS: Final[dict[Codec, tuple[str, ...]]] = {
@@ -50,7 +51,6 @@ _VIDEO_SUFFIXES: Final = frozenset(
         ".ogg",
         ".dv",
         ".divx",
-        ".gif",
         ".h264",
         ".264",
         ".h265",
@@ -65,15 +65,16 @@ _VIDEO_SUFFIXES: Final = frozenset(
         ".m2v",
     ]
 )
-_STILL_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
+_STILL_SUFFIXES: Final[dict[StillFormat, tuple[str, ...]]] = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
     "webp": (".webp",),
     "tiff": (".tif", ".tiff"),
     "heic": (".heic", ".heif", ".hif"),
 }
-_ALL_STILL_SUFFIXES: Final = frozenset(suffix for suffixes in _STILL_SUFFIXES.values() for suffix in suffixes)
-_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+_ALL_STILL_SUFFIXES: Final = frozenset(suffix for suffixes in _STILL_SUFFIXES.values() for suffix in suffixes) | {
+    *(".gif", ".bmp", ".dib", ".avif", ".avifs"),  # which become PNG
+}
 
 
 @final
@@ -175,24 +176,17 @@ def writable(job: Job, *, overwrite: bool) -> None:
         raise OutputRefused(f"{shown(folder)}: can not be written; choose another --output")
 
 
-def still_format(source: Path) -> str | None:
-    """The still format that the first bytes say, None for anything else. Raises InputRefused when it can't be read."""
+def still_format(source: Path) -> StillFormat | None:
+    """The format that a picture is written in again, None for video. Raises InputRefused when it can't be read."""
     try:
         with source.open("rb") as file:
-            head = file.read(32)
+            found = still_format_of(file)
+            empty = file.tell() == 0
     except OSError as error:
         raise InputRefused(f"{shown(source)}: can not be read: {error.strerror}") from error
-    if not head:
+    if empty:
         raise InputRefused(f"{shown(source)}: is empty; nothing to redact")
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[:4] in {b"II*\x00", b"MM\x00*"}:
-        return "tiff"
-    return "heic" if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS else None
+    return found
 
 
 def is_own_output(path: Path) -> bool:
@@ -319,7 +313,7 @@ def _plan_one(
     jobs.append(Job(item.source, output, "still" if still else "video", str(item.within)))
 
 
-def _output(item: _Found, target: _Target, still: str | None, codec: Codec) -> Path:
+def _output(item: _Found, target: _Target, still: StillFormat | None, codec: Codec) -> Path:
     """Where one output goes; OutputRefused for a file name that can not hold it."""
     fits = _STILL_SUFFIXES[still] if still else _CONTAINERS[codec]
     if target.file is not None:

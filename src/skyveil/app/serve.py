@@ -11,8 +11,9 @@ from skyveil.app.tally import FileTally
 from skyveil.app.task import Task
 from skyveil.core.ids import SourceId
 from skyveil.core.settings import RedactSettings
+from skyveil.core.stills import StillFormat
 from skyveil.gate.fill import make_fill
-from skyveil.private.capture.source import Source, SourceInfo, StillFormat, open_media
+from skyveil.private.capture.source import Source, SourceInfo, open_media
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.finder import Finder
 from skyveil.private.watch import StillWatch, VideoWatch, Watch

@@ -40,7 +40,7 @@ _STOCKY: Final = 0.5
 """Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
 _SURE: Final = 0.3
 """A face of this score counts wherever it is."""
-_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0063}
+_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
 """Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
 area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
 _UPPER: Final = 0.6

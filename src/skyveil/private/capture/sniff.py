@@ -1,63 +1,25 @@
-"""Tells pictures from video by their first bytes. Private side."""
+"""Tells pictures from video by the first bytes of a file. Private side."""
 
 from pathlib import Path
 from typing import Final
 
+from skyveil.core.stills import StillFormat, still_format_of
 from skyveil.private.capture.refusal import refuse_unless_file, translated
-from skyveil.private.capture.source import StillFormat
 
-_HEAD_BYTES: Final = 1 << 20
-"""How much is looked at: room for the first pictures of a Motion JPEG stream."""
-
-_SIGNATURES: Final[tuple[tuple[bytes, StillFormat], ...]] = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "png"),
-    (b"GIF89a", "png"),
-    (b"BM", "png"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"II+\x00", "tiff"),
-    (b"MM\x00+", "tiff"),
-)
-"""First bytes of a picture, and the format it is written in again: GIF and BMP become PNG, which loses nothing."""
-
-_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_JPEG: Final = b"\xff\xd8\xff"
 
 
-def still_format_of(path: Path) -> StillFormat | None:
+def still_format_in(path: Path) -> StillFormat | None:
     """The format in which the picture at `path` is written again; None when it is no picture we know.
 
     Raises InputRefused when the file is missing, empty, or no ordinary file.
     """
     refuse_unless_file(path)
     with translated(path, doing="reading the file"), path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[4:8] == b"ftyp":
-        return _iso_still(head)
-    if head[:2] == b"BM" and head[6:10] != bytes(4):
-        return None  # two letters alone are too little: the reserved words of a BMP are zero
-    known = next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
-    return None if known == "jpeg" and _motion_jpeg(head) else known
-
-
-def _iso_still(head: bytes) -> StillFormat | None:
-    """HEIC is written as HEIC, AVIF as PNG; any other file of that family is video."""
-    brands = {head[8:12]} | {head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4]), 256), 4)}
-    if head[8:12] in _AVIF_BRANDS or (head[8:12] == b"mif1" and brands & _AVIF_BRANDS):
-        return "png"
-    return "heic" if head[8:12] in _HEIC_BRANDS else None
-
-
-def _motion_jpeg(head: bytes) -> bool:
-    """Whether one JPEG follows on the heels of another, and not as the second view of one picture (CIPA DC-007)."""
-    return b"\xff\xd9\xff\xd8\xff" in head and b"MPF\x00" not in head
+        return still_format_of(file)
 
 
 def named_container_of(path: Path) -> str | None:
     """The container that FFmpeg must be told, as it would go by the name: Motion JPEG looks like one JPEG."""
     with translated(path, doing="reading the file"), path.open("rb") as file:
-        return "mjpeg" if file.read(3) == _SIGNATURES[0][0] else None
+        return "mjpeg" if file.read(3) == _JPEG else None

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, final
 
 from skyveil.core.ids import SourceId
+from skyveil.core.stills import StillFormat
 from skyveil.private.frame import RawFrame
 
-StillFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic"]
 Gap: TypeAlias = tuple[float, float]
 """Start and end, in seconds of media time, of a stretch that the file should hold and does not."""
 
@@ -76,9 +76,9 @@ def open_media(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> Sou
     With `ten_bit`, video of more than 8 bits comes out with 10 bits instead of 8. Raises InputRefused.
     """
     # Imported here: Pillow would cost a video worker 30 ms of CPU.
-    from skyveil.private.capture.sniff import still_format_of
+    from skyveil.private.capture.sniff import still_format_in
 
-    still_format = still_format_of(path)
+    still_format = still_format_in(path)
     if still_format is not None:
         from skyveil.private.capture.still import open_still
 

@@ -25,11 +25,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.stills import StillFormat
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
 from skyveil.private.capture.refusal import shown
-from skyveil.private.capture.sniff import still_format_of
-from skyveil.private.capture.source import Gap, SourceInfo, StillFormat
+from skyveil.private.capture.sniff import still_format_in
+from skyveil.private.capture.source import Gap, SourceInfo
 from skyveil.private.frame import RawFrame
 
 _READERS: Final = (JpegImageFile, PngImageFile, WebPImageFile, TiffImageFile, GifImageFile, BmpImageFile, AvifImageFile)
@@ -52,7 +53,7 @@ _BROKEN: Final = (
 
 def open_still(path: Path, source_id: SourceId) -> "StillSource":
     """Open the first picture of the file at `path`; raises InputRefused."""
-    still_format = still_format_of(path)
+    still_format = still_format_in(path)
     if still_format is None:
         raise InputRefused(f"{shown(path)} is not a picture: give a JPEG, PNG, WebP, TIFF or HEIC file")
     with warnings.catch_warnings():

@@ -6,9 +6,9 @@ from typing import Final, Literal, TypeAlias, final
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.settings import Codec
+from skyveil.core.stills import StillFormat
 
 AudioCodec: TypeAlias = Literal["aac", "opus"]
-StillFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic"]
 
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",

@@ -13,7 +13,7 @@ import pillow_heif
 from PIL import Image
 
 from skyveil.core.errors import BoundaryViolated, SettingsRefused
-from skyveil.public.encode.header import StillFormat
+from skyveil.core.stills import StillFormat
 from skyveil.public.types import RedactedFrame, sealed
 
 DEFAULT_QUALITY: Final = 95

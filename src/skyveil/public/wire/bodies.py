@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Final, final, get_args
 
 from skyveil.core.errors import WorkerFailed
-from skyveil.public.encode.header import AudioHeader, AudioPacket, StillFormat, StillImage, StreamHeader
+from skyveil.core.stills import StillFormat
+from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
     audio_header_json,
