@@ -55,6 +55,12 @@ def _add_doctor(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
+def _add_discover(app: typer.Typer) -> None:
+    from skyveil.cli.discover import discover
+
+    app.command()(discover)
+
+
 def _add_user(app: typer.Typer) -> None:
     from skyveil.cli.site import user_app
 
@@ -74,6 +80,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "run": (_add_run, "Run the cameras, the console and the API of a site until it is stopped."),
     "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
     "doctor": (_add_doctor, "Look for what is wrong with this machine or configuration, and say what to do."),
+    "discover": (_add_discover, "Find ONVIF cameras in the networks of this machine, and their streams."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
     "models": (_add_models, "List, pull and verify the weights."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from skyveil.core.errors import SettingsRefused, SkyveilError
+from skyveil.core.secret import Secret
 
 if TYPE_CHECKING:
     from skyveil.public.store import Accounts, AuditLog
@@ -100,7 +101,7 @@ def add_user(
     with one_line(), site_accounts(config) as (accounts, audit):
         if role not in set(Role):
             raise SettingsRefused(f"unknown role {role!r}: choose {', '.join(Role)}")
-        accounts.add(name, _password(), Role(role), cameras=[one for one in cameras.split(",") if one])
+        accounts.add(name, ask_password().reveal(), Role(role), cameras=[one for one in cameras.split(",") if one])
         audit.record("(command line)", "user.add", name, {"role": role})
         typer.echo(f"added {name} as {role}")
 
@@ -127,7 +128,7 @@ def remove_user(name: _Name, config: _Config = _DEFAULT) -> None:
 def password_of_user(name: _Name, config: _Config = _DEFAULT) -> None:
     """Give an account another password; its sessions end."""
     with one_line(), site_accounts(config) as (accounts, audit):
-        accounts.set_password(name, _password())
+        accounts.set_password(name, ask_password().reveal())
         audit.record("(command line)", "user.password", name)
         typer.echo(f"changed the password of {name}")
 
@@ -168,14 +169,14 @@ def site_accounts(path: Path) -> "Iterator[tuple[Accounts, AuditLog]]":
         engine.dispose()
 
 
-def _password() -> str:
-    """Asked for twice on a terminal; the first line of a pipe."""
+def ask_password(*, twice: bool = True) -> Secret:
+    """Asked for on a terminal, a new one twice; the first line of a pipe."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        return Secret(sys.stdin.readline().rstrip("\n"))
     first = getpass.getpass("Password: ")
-    if first != getpass.getpass("Again: "):
+    if twice and first != getpass.getpass("Again: "):
         raise SettingsRefused("the two passwords are not the same")
-    return first
+    return Secret(first)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Http:
 
     def __init__(self, spec: CameraSpec, dial: Dial) -> None:
         self.dial: Final = dial
-        self.login: Final = Login(spec)
+        self.login: Final = Login(spec.username, spec.password)
         self._kept: Connection | None = None
 
     def asked(self, url: SafeUrl) -> "Exchange":

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, final
 
-from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraUnavailable, Cause
+from skyveil.core.secret import Secret
 
 _HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
 
@@ -17,9 +17,9 @@ _HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
 class Login:
     """The name and password of one camera, and what it last asked for."""
 
-    def __init__(self, spec: CameraSpec) -> None:
-        self._name = spec.username
-        self._password = spec.password
+    def __init__(self, name: str | None, password: Secret | None) -> None:
+        self._name = name
+        self._password = password
         self._challenge: dict[str, str] | None = None
         self._uses = 0
         self._basic = False

@@ -53,7 +53,7 @@ class Rtsp:
         self._url = spec.source.reveal()
         self._buffer = bytearray()
         self._number = 0
-        self._login = Login(spec)
+        self._login = Login(spec.username, spec.password)
         self._session = ""
         self._alive_every_s = _DEFAULT_SESSION_S / 2
         self._udp: UdpPair | None = None
