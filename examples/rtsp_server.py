@@ -27,6 +27,7 @@ Codec = Literal["h264", "hevc"]
 CLOCK_HZ: Final = 90_000
 _PAYLOAD: Final = 96
 _PART: Final = 1380
+_PORT_ATTEMPTS: Final = 32
 _BUFFER_LIMIT: Final = 2_000_000
 """Bytes waiting for one client above which pictures are left out, as real cameras do."""
 
@@ -100,6 +101,9 @@ class Faults:
     no_parameter_sets: bool = False
     silent_describe: bool = False
     first_timestamp: int = 0
+    """Timestamp of the first picture; changed while it plays, the camera's clock jumps."""
+    clock_offset_s: float = 0.0
+    """The camera's clock minus the true time, as its reports tell."""
     lose_every: int = 0
     """Every n-th RTP packet is left out; 0 loses none."""
 
@@ -109,6 +113,7 @@ class Faults:
 class _Client:
     writer: asyncio.StreamWriter
     udp: asyncio.DatagramTransport | None = None
+    reports: asyncio.DatagramTransport | None = None
     channel: int = 0
     playing: bool = False
 
@@ -149,6 +154,17 @@ class Camera:
         for client in self.clients:
             if client.playing:
                 self._send(client, packets)
+                if number % max(1, round(self.fps)) == 0:
+                    self._report(client, ticks)
+
+    def _report(self, client: _Client, ticks: int) -> None:
+        """Tell the time on the camera's clock, once a second (RFC 3550, 6.4.1)."""
+        ntp = round((time.time() + self.faults.clock_offset_s + 2_208_988_800) * (1 << 32))
+        report = struct.pack(">BBHIQIII", 0x80, 200, 6, self._source, ntp, ticks, 0, 0)
+        if client.reports is not None:
+            client.reports.sendto(report)
+        elif client.udp is None:
+            client.writer.write(struct.pack(">cBH", b"$", client.channel + 1, len(report)) + report)
 
     def _faulty(self, units: Sequence[bytes]) -> list[bytes]:
         kept = list(units)
@@ -247,8 +263,9 @@ class RtspServer:
             self._writers.discard(writer)
             for one in self.cameras.values():
                 one.clients.discard(client)
-            if client.udp is not None:
-                client.udp.close()
+            for transport in (client.udp, client.reports):
+                if transport is not None:
+                    transport.close()
             with suppress(ConnectionError):
                 writer.close()
 
@@ -336,12 +353,20 @@ async def _transport(request: _Request, client: _Client) -> str:
         client.channel = int(channels[1]) if channels else 0
         return f"RTP/AVP/TCP;unicast;interleaved={client.channel}-{client.channel + 1}"
     host = client.writer.get_extra_info("peername")[0]
-    loop = asyncio.get_running_loop()
-    client.udp, _ = await loop.create_datagram_endpoint(
-        asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0), remote_addr=(host, int(ports[1]))
+    for _ in range(_PORT_ATTEMPTS):
+        with suppress(OSError):
+            client.udp = await _datagrams(0, host, int(ports[1]))
+            own = int(client.udp.get_extra_info("sockname")[1])
+            client.reports = await _datagrams(own + 1, host, int(ports[2]))
+            return f"RTP/AVP;unicast;client_port={ports[1]}-{ports[2]};server_port={own}-{own + 1}"
+    raise ValueError("no two neighbouring ports are free")
+
+
+async def _datagrams(port: int, host: str, peer: int) -> asyncio.DatagramTransport:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        asyncio.DatagramProtocol, local_addr=("127.0.0.1", port), remote_addr=(host, peer)
     )
-    own = int(client.udp.get_extra_info("sockname")[1])
-    return f"RTP/AVP;unicast;client_port={ports[1]}-{ports[2]};server_port={own}-{own + 1}"
+    return transport
 
 
 @contextmanager

@@ -37,8 +37,21 @@ PULSE_S: Final = 0.5
 STALE_S: Final = 2.0
 COVERED_S: Final = 5.0
 DIAL_S: Final = 8.0
-BACK_OFF_S: Final = (1.0, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits between two attempts to reach a camera; each varies by a quarter, so that a site does not come back at once."""
+BACK_OFF_S: Final[tuple[float, ...]] = (0.5, 1.0, 1.0, 1.5)
+"""Waits between two attempts to reach a camera that is away, so that its picture is back within 3 s of it: an attempt
+that nobody answers takes 2 s more. Each varies by a quarter, so that a site does not come back at once."""
+PATIENT_S: Final[tuple[float, ...]] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""The same where a person must do something first: cameras lock out who tries wrong passwords often."""
+_LASTING: Final = frozenset(
+    {
+        Cause.WRONG_PASSWORD,
+        Cause.CERTIFICATE,
+        Cause.UNSUPPORTED_CODEC,
+        Cause.UNSUPPORTED_STREAM,
+        Cause.ELSEWHERE,
+        Cause.FILE_MISSING,
+    }
+)
 _EPOCH_S: Final = 0.5
 _TROUBLES: Final = {"dns": Cause.WRONG_ADDRESS, "refused": Cause.WRONG_ADDRESS, "unreachable": Cause.WRONG_ADDRESS}
 _STATES: Final = {
@@ -93,14 +106,15 @@ class CameraProcess:
         failures = 0
         try:
             while True:
-                began_s = time.monotonic()
+                began_s, waits_s = time.monotonic(), BACK_OFF_S
                 try:
                     self._run_once()
                 except CameraUnavailable as error:
+                    waits_s = PATIENT_S if error.cause in _LASTING else BACK_OFF_S
                     # A connection that held for a while starts the patience anew.
                     failures = 0 if time.monotonic() - began_s > 30 else failures
                     self._say(_STATES.get(error.cause, CameraState.UNREACHABLE), error.cause)
-                wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
+                wait_s = waits_s[min(failures, len(waits_s) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
                 failures += 1
                 until_s = time.monotonic() + wait_s
                 while time.monotonic() < until_s:
@@ -169,7 +183,7 @@ class CameraProcess:
                 whole=self._counts.whole,
                 rss_bytes=_rss_bytes(),
                 descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 (names only)
-                clock_offset_s=None,
+                clock_offset_s=self._live.clock_offset_s,
             )
         )
 

@@ -111,6 +111,11 @@ class Live:
             self._arrivals.clear()
         return self._source
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The camera's clock minus ours, where it tells its own."""
+        return self._given.clock_offset_s
+
     def mask(self, masks: tuple[Mask, ...]) -> None:
         """Cover these polygons (shares of the picture) from the next frame on."""
         self._spec = replace(self._spec, settings=replace(self._spec.settings, masks=masks))

@@ -19,22 +19,38 @@ _SMALLEST_SIDE_PX: Final = 16
 """bwdif looks 4 rows up and down in chroma as well; smaller pictures pass as they are."""
 
 
-def deinterlaced(frames: Iterable[Decoded]) -> Iterator[Decoded]:
-    """The same frames, whole. Costs nothing until the first interlaced frame, then one frame of delay."""
-    fields: _Fields | None = None
-    for frame in frames:
+@final
+class Deinterlacer:
+    """Makes frames whole. Costs nothing until the first interlaced frame, then one frame of delay."""
+
+    def __init__(self) -> None:
+        self._fields: _Fields | None = None
+
+    def push(self, frame: Decoded) -> Iterator[Decoded]:
+        """The frames that are whole now that `frame` is known."""
         picture = frame.picture
-        if fields is not None and picture is not None and not fields.fits(picture):
-            yield from fields.end()
-            fields = None
-        if fields is None and picture is not None and _interlaced(picture):
-            fields = _Fields(picture)
-        if fields is None:
+        if self._fields is not None and picture is not None and not self._fields.fits(picture):
+            yield from self.end()
+        if self._fields is None and picture is not None and _interlaced(picture):
+            self._fields = _Fields(picture)
+        if self._fields is None:
             yield frame
         else:
-            yield from fields.merged(frame)
-    if fields is not None:
-        yield from fields.end()
+            yield from self._fields.merged(frame)
+
+    def end(self) -> Iterator[Decoded]:
+        """The frames that still wait."""
+        fields, self._fields = self._fields, None
+        if fields is not None:
+            yield from fields.end()
+
+
+def deinterlaced(frames: Iterable[Decoded]) -> Iterator[Decoded]:
+    """The same frames, whole."""
+    deinterlacer = Deinterlacer()
+    for frame in frames:
+        yield from deinterlacer.push(frame)
+    yield from deinterlacer.end()
 
 
 def _interlaced(picture: av.VideoFrame) -> bool:

@@ -1,6 +1,7 @@
 """Sources against the project's own RTSP server: real sockets, real codecs."""
 
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -20,6 +21,7 @@ from skyveil.core.secret import SafeUrl, Secret
 from skyveil.private._pixels import look
 from skyveil.private.capture.live import source as live_source
 from skyveil.private.capture.live.given import Arrived, Given, LiveSource
+from skyveil.private.capture.live.rtcp import sender_time_s
 from skyveil.private.capture.live.source import RtspSource, open_live
 from tests.private.capture.live.dialling import Dial
 
@@ -164,6 +166,85 @@ def test_a_timestamp_that_wraps_goes_on(clip: Clip) -> None:
     with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
         steps = np.diff([one.raw.time.ticks for one in first(source, 40)])
     assert (steps > 0).all() and steps.max() < 3 * 90_000 / FPS
+
+
+def test_a_clock_that_jumps_is_left_for_ours(clip: Clip) -> None:
+    camera = Camera(clip)
+    with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
+        before = first(source, 10)
+        camera.faults.first_timestamp = 1_000_000_007
+        after = first(source, 20)
+    steps = np.diff([one.raw.time.ticks for one in (*before, *after)])
+    assert (steps > 0).all() and steps.max() < 2 * 90_000
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_the_clock_of_a_camera_is_known_by_its_reports(clip: Clip, transport: Transport) -> None:
+    camera = Camera(clip)
+    camera.faults.clock_offset_s = -7200.0
+    with serving({"/1": camera}) as server:
+        spec = spec_for(server, transport=transport)
+        given = Given(spec)
+        with closing(open_live(spec, given, Dial(spec.source.reveal()))) as source:
+            for _ in source.frames():
+                if given.clock_offset_s is not None:
+                    break
+    assert given.clock_offset_s == pytest.approx(-7200.0, abs=5.0)
+
+
+def report(ntp: int) -> bytes:
+    return struct.pack(">BBHIQIII", 0x80, 200, 6, 1, ntp, 0, 0, 0)
+
+
+RECEIVER = struct.pack(">BBHI", 0x80, 201, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (report((3_900_000_000 << 32) + (1 << 31)), 1_691_011_200.5),
+        (RECEIVER + report(4_000_000_000 << 32), 1_791_011_200.0),
+        # Without a clock: nothing, or the time since it was switched on.
+        (report(0), None),
+        (report(3600 << 32), None),
+        # Cut off, no report, no RTCP, endless.
+        (report(4_000_000_000 << 32)[:20], None),
+        (RECEIVER, None),
+        (b"GET / HTTP/1.1\r\n" * 4, None),
+        (b"\x80\xc9\x00\x00" * 10, None),
+        (b"", None),
+    ],
+)
+def test_a_report_is_read_for_its_time_only(data: bytes, told: float | None) -> None:
+    assert sender_time_s(data) == told
+
+
+def test_interlaced_cameras_are_made_whole(tmp_path: Path) -> None:
+    """Every second line of a moving bar is one field ahead: combs, which must be gone."""
+    path = tmp_path / "interlaced.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 10, 0
+        stream.codec_context.options = {"x264-params": "tff=1:qp=10"}
+        for number in range(20):
+            luma = np.full((96, 128), 40, np.uint8)
+            for field in (0, 1):
+                luma[field::2, 4 * number + 2 * field : 4 * number + 2 * field + 20] = 200
+            frame = av.VideoFrame.from_ndarray(np.vstack([luma, np.full((48, 128), 128, np.uint8)]), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with serving({"/1": Camera(load(path))}) as server, closing(opened(spec_for(server))) as source:
+        found = first(source, 15)
+    assert (np.diff([one.raw.time.ticks for one in found]) > 0).all()
+    moving = [one for one in found if not one.raw.damaged][2:]
+    assert len(moving) > 5
+    for one in moving:
+        luma = look(one.raw)[0].astype(int)
+        combs = np.abs(luma[20:75] - (luma[19:74] + luma[21:76]) / 2) > 60
+        assert combs.mean() < 0.01
 
 
 def test_pictures_above_the_highest_rate_are_dropped_at_the_entrance(clip: Clip) -> None:

@@ -9,7 +9,8 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from skyveil.core.health import CameraUnavailable, Cause
-from skyveil.private.capture.decoding import MAX_PIXELS
+from skyveil.private.capture.decoding import MAX_PIXELS, Decoded
+from skyveil.private.capture.interlace import Deinterlacer
 from skyveil.private.capture.live.rtp import Coded
 from skyveil.private.capture.live.sdp import LiveCodec
 
@@ -26,7 +27,10 @@ class Picture:
 
 @final
 class LiveDecoder:
-    """Decodes one stream; gives each picture without waiting for the next. One thread owns it."""
+    """Decodes one stream; gives each picture without waiting for the next, but for interlaced ones, which need it.
+
+    One thread owns it.
+    """
 
     def __init__(self, codec: LiveCodec) -> None:
         context = av.CodecContext.create(codec, "r")
@@ -37,6 +41,7 @@ class LiveDecoder:
         context.flags |= int(Flags.output_corrupt) | int(Flags.low_delay)
         context.options = {"max_pixels": str(MAX_PIXELS), "err_detect": "crccheck"}
         self._context: Final = context
+        self._deinterlacer = Deinterlacer()
         self._suspect = True
 
     def pictures(self, coded: Coded) -> list[Picture]:
@@ -48,12 +53,12 @@ class LiveDecoder:
         except FFmpegError:
             self._suspect = True
             return []
-        pictures = []
+        whole: list[Decoded] = []
         for picture in decoded:
             if picture.is_corrupt or coded.damaged:
                 self._suspect = True
             elif picture.key_frame:
                 self._suspect = False
             ticks = coded.ticks if picture.pts is None else picture.pts
-            pictures.append(Picture(picture, ticks, damaged=self._suspect))
-        return pictures
+            whole += self._deinterlacer.push(Decoded(ticks, picture, damaged=self._suspect))
+        return [Picture(one.picture, one.pts or 0, one.damaged) for one in whole if one.picture is not None]

@@ -75,6 +75,8 @@ class Given:
         self._shaper: Shaper | None = None
         self._like: tuple[int, int, str] | None = None
         self.timeline = LiveTimeline(time.monotonic())
+        self.clock_offset_s: float | None = None
+        """The camera's clock minus ours, where it tells its own."""
 
     def arrived(self, picture: av.VideoFrame, ticks: int, clock_hz: int, *, damaged: bool) -> Arrived | None:
         """The picture as a frame of this camera; None when it comes too soon for the highest rate."""

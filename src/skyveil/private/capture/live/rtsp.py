@@ -15,6 +15,7 @@ from skyveil.core.health import CameraUnavailable, Cause
 from skyveil.private.capture.live.connection import Connection, Dial, UdpPair, wait
 from skyveil.private.capture.live.given import TICK_S
 from skyveil.private.capture.live.login import Login
+from skyveil.private.capture.live.rtcp import sender_time_s
 from skyveil.private.capture.live.sdp import Offer, offer
 
 ANSWER_S: Final = 5.0
@@ -57,6 +58,9 @@ class Rtsp:
         self._session = ""
         self._alive_every_s = _DEFAULT_SESSION_S / 2
         self._udp: UdpPair | None = None
+        self._channel = 0
+        self.clock_offset_s: float | None = None
+        """The camera's clock minus ours, by its last report, the way through the network included; None before one."""
         self._connection = dial.tcp()
         try:
             self.offer: Final[Offer] = self._begin(transport)
@@ -78,13 +82,17 @@ class Rtsp:
             while taken < _BURST and (data := self._udp.rtp.receive(_DATAGRAM)):
                 taken += len(data)
                 yield data
-            while self._udp.rtcp.receive(_DATAGRAM):
-                pass
+            while report := self._udp.rtcp.receive(_DATAGRAM):
+                self._reported(report)
         self._fill()
         while (packet := self._interleaved()) is not None:
             channel, data = packet
-            if channel == 0 and self._udp is None:
+            if self._udp is not None:
+                continue
+            if channel == self._channel:
                 yield data
+            elif channel == self._channel + 1:
+                self._reported(data)
 
     def close(self) -> None:
         """Say goodbye where it costs nothing, and close."""
@@ -115,8 +123,16 @@ class Rtsp:
             if ports is None or not 1 <= int(ports[1]) <= 65535:
                 raise CameraUnavailable(Cause.GARBAGE)
             self._udp.bind(int(ports[1]), min(65535, int(ports[2] or int(ports[1]) + 1)))
+        channel = re.search(r"interleaved=(\d{1,3})", made.headers.get("transport", ""))
+        if channel is not None:
+            self._channel = int(channel[1])
         self._asked("PLAY", base if base.startswith(("rtsp://", "rtsps://")) else self._url, "Range: npt=0.000-")
         return found
+
+    def _reported(self, data: bytes) -> None:
+        sent_s = sender_time_s(data)
+        if sent_s is not None:
+            self.clock_offset_s = sent_s - time.time()
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ class RtspSource:
                     self.dropped += 1
                 else:
                     yield arrived
+            self._given.clock_offset_s = self._rtsp.clock_offset_s
             self._give_up_when_silent()
             if not fresh:
                 yield None
