@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
-from skyveil.app.config import Config, Secrets, load, specs
+from skyveil.app.config import Config, Secrets, load, specs, told
 from skyveil.app.config.models import Retention
 from skyveil.app.models import State, verify
 from skyveil.app.sandbox import REQUIRED
@@ -70,7 +70,9 @@ def diagnose(path: Path) -> list[Diagnosis]:
     config: Config | None = None
     try:
         config = load(path)
-        specs(config, Secrets(config.server.secrets))
+        secrets = Secrets(config.server.secrets)
+        specs(config, secrets)
+        told(config, secrets)
         found.append(Diagnosis("ok", f"{path.name}: {len(config.cameras)} cameras"))
     except SkyveilError as error:
         found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]

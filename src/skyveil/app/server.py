@@ -133,6 +133,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
     finally:
         keeping.cancel()
         await asyncio.to_thread(site.close)
+        await site.telling.close()
         audit.record(SYSTEM, "server.stop")
         audit.publish()
 

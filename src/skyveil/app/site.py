@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
-from skyveil.app.config import Config, Secrets, load, set_masks, specs
+from skyveil import __version__
+from skyveil.app.config import Config, Secrets, load, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.models import ensure_for
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.supervisor import COMMAND, Supervisor
+from skyveil.app.telling import Telling
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
@@ -51,7 +53,9 @@ class LiveSite:
         self._command = command
         self._lock = threading.Lock()
         self.config = load(path)
-        self._specs = specs(self.config, Secrets(self.config.server.secrets))
+        secrets = Secrets(self.config.server.secrets)
+        self._specs, self._told = specs(self.config, secrets), told(self.config, secrets)
+        self.telling = Telling(__version__)
         self.recordings = LiveRecordings(self.config)
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
@@ -60,6 +64,7 @@ class LiveSite:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start every camera. Raises ModelMissing."""
         self._loop = loop
+        self._tell()
         every = frozenset(kind for spec in self._specs.values() for kind in spec.settings.targets)
         models = ensure_for(RedactSettings(every or RedactSettings().targets), verify=False)
         self._supervisor = Supervisor(models, on_message=self._heard, on_health=self._health, command=self._command)
@@ -95,6 +100,7 @@ class LiveSite:
     def _health(self, health: CameraHealth) -> None:
         self.recordings.health(health)
         self._in_loop(partial(self._hub.state, health))
+        self._in_loop(partial(self.telling.health, health))
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -151,13 +157,14 @@ class LiveSite:
     def problems(self) -> list[str]:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
-        return found + self.recordings.problems()
+        return found + self.recordings.problems() + self.telling.problems()
 
     def _apply(self, config: Config) -> str:
         """Run another configuration; cameras that did not change are not disturbed."""
-        wanted = specs(config, Secrets(config.server.secrets))
+        secrets = Secrets(config.server.secrets)
+        wanted, to_tell = specs(config, secrets), told(config, secrets)
         old = self._specs
-        self.config, self._specs = config, wanted
+        self.config, self._specs, self._told = config, wanted, to_tell
         self.recordings.configure(config, wanted)
         if self._supervisor is not None:
             self._supervisor.apply(wanted)
@@ -165,8 +172,14 @@ class LiveSite:
         changed = {name for name in wanted.keys() & old.keys() if wanted[name] != old[name]}
         for name in removed:
             self._in_loop(partial(self._hub.remove, name))
+        self._tell()
         parts = [("added", added), ("removed", removed), ("changed", changed)]
         return "; ".join(f"{word} {', '.join(sorted(names))}" for word, names in parts if names) or "nothing"
+
+    def _tell(self) -> None:
+        """Tell whom the configuration names, of the cameras that it names."""
+        names = {camera_id(one.id): one.name for one in self.config.cameras if one.enabled}
+        self._in_loop(partial(self.telling.configure, self._told, names))
 
 
 def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:

@@ -49,6 +49,12 @@ def _add_check(app: typer.Typer) -> None:
     app.command()(check)
 
 
+def _add_cameras(app: typer.Typer) -> None:
+    from skyveil.cli.cameras import cameras_app
+
+    app.add_typer(cameras_app)
+
+
 def _add_doctor(app: typer.Typer) -> None:
     from skyveil.cli.site import doctor
 
@@ -79,6 +85,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "eval": (_add_eval, "Measure what stays visible on labelled data, by comparing pixels before and after."),
     "run": (_add_run, "Run the cameras, the console and the API of a site until it is stopped."),
     "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
+    "cameras": (_add_cameras, "Export and import cameras as a table, and copy their masks."),
     "doctor": (_add_doctor, "Look for what is wrong with this machine or configuration, and say what to do."),
     "discover": (_add_discover, "Find ONVIF cameras in the networks of this machine, and their streams."),
     "user": (_add_user, "Accounts of the console."),

@@ -38,16 +38,24 @@ def run(config: _Config = _DEFAULT) -> None:
         serve(config)
 
 
-def check(config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT) -> None:
+def check(
+    config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT,
+    as_schema: Annotated[bool, typer.Option("--schema", help="Only print the JSON Schema, for editors.")] = False,
+) -> None:
     """Read a configuration and tell every problem in it, with its line.
 
     Exit 1 when there is one.
     """
-    from skyveil.app.config import Secrets, load, specs
+    from skyveil.app.config import Secrets, load, schema, specs, told
 
+    if as_schema:
+        sys.stdout.write(schema())
+        return
     try:
         loaded = load(config)
-        found = specs(loaded, Secrets(loaded.server.secrets))
+        secrets = Secrets(loaded.server.secrets)
+        found = specs(loaded, secrets)
+        told(loaded, secrets)
     except SettingsRefused as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

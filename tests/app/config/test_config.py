@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skyveil.app.camera_line import spec_from, spec_json
-from skyveil.app.config import Secrets, load, set_masks, specs
+from skyveil.app.config import Secrets, load, set_masks, specs, told
 from skyveil.app.config.models import (
     Camera,
     Config,
@@ -13,11 +13,14 @@ from skyveil.app.config.models import (
     Group,
     Line,
     Mask,
+    MqttOutput,
+    Outputs,
     Place,
     Retention,
     Server,
     Thresholds,
     Tls,
+    WebhookOutput,
     Zone,
 )
 from skyveil.app.config.models import Secret as SecretModel
@@ -202,6 +205,49 @@ def test_a_password_may_come_from_the_environment(tmp_path: Path) -> None:
         specs(config, Secrets(config.server.secrets, {}))
 
 
+OUTPUTS = """\
+outputs:
+  mqtt: {host: broker.local, username: site, password: {secret: door}, ca_file: ca.pem}
+  webhooks:
+    - {url: "https://ops.example/in?key=1", secret: {secret: door}}
+"""
+
+
+def test_outputs_are_read_with_their_secrets_which_nothing_prints(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD + OUTPUTS))
+    found = told(config, Secrets(config.server.secrets))
+    (broker,), (receiver,) = found.brokers, found.receivers
+    assert (broker.host, broker.port, broker.tls, broker.ca_file) == ("broker.local", 8883, True, tmp_path / "ca.pem")
+    assert (broker.password, receiver.secret) == (Secret("hunter2"), Secret("hunter2"))
+    assert found.discovery == "homeassistant"
+    assert "hunter2" not in str(found) and "key=1" not in str(found)
+    with pytest.raises(SettingsRefused, match="no secret 'nothing'"):
+        loaded = load(written(tmp_path, GOOD + OUTPUTS.replace("secret: door", "secret: nothing")))
+        told(loaded, Secrets(loaded.server.secrets))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("https://ops", "ftp://ops", 26, "https://host/path"),
+        ("https://ops", "https://a:b@ops", 26, "without a name or password"),
+        ("host: broker.local", "host: mqtt://broker.local", 24, "host"),
+        ("secret: {secret: door}", "secret: hunter2", 26, "secret"),
+        ("secret: {secret: door}", "secret: {}", 26, "`{secret: NAME}`"),
+        (", secret: {secret: door}", "", 26, "is required"),
+        ("username: site", "usernme: site", 24, "did you mean `username`?"),
+        ("mqtt:", "mqt:", 24, "did you mean `mqtt`?"),
+    ],
+)
+def test_wrong_outputs_are_refused_with_line_and_key(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    assert old in OUTPUTS
+    with pytest.raises(SettingsRefused) as refused:
+        load(written(tmp_path, GOOD + OUTPUTS.replace(old, new, 1)))
+    assert any(f"skyveil.yaml:{line}: " in one and says in one for one in str(refused.value).splitlines()), (
+        refused.value
+    )
+
+
 @pytest.mark.parametrize("camera", ["door", "stairs"])
 def test_masks_are_changed_and_every_other_byte_stays(tmp_path: Path, camera: str) -> None:
     path = written(tmp_path)
@@ -232,6 +278,9 @@ def test_every_key_is_in_the_reference() -> None:
         Place,
         Group,
         Defaults,
+        Outputs,
+        MqttOutput,
+        WebhookOutput,
         Camera,
         Mask,
         Retention,

@@ -1,7 +1,8 @@
 """The configuration of a site: read, checked, changed. App."""
 
 from skyveil.app.config.edit import set_masks
-from skyveil.app.config.load import Secrets, load, specs
+from skyveil.app.config.load import Secrets, load, schema, specs
 from skyveil.app.config.models import Camera, Config, Server
+from skyveil.app.config.outputs import Told, told
 
-__all__ = ["Camera", "Config", "Secrets", "Server", "load", "set_masks", "specs"]
+__all__ = ["Camera", "Config", "Secrets", "Server", "Told", "load", "schema", "set_masks", "specs", "told"]

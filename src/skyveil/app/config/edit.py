@@ -1,18 +1,29 @@
-"""Changes of `skyveil.yaml` by the console: one value is replaced, every other byte of the file stays. App."""
+"""Changes of `skyveil.yaml` by the console and commands: values are replaced, every other byte stays. App."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import yaml
 
-from skyveil.app.config.load import Document, load, read
+from skyveil.app.config.load import Document, Plain, load, read
 from skyveil.app.config.models import Config, Mask
 from skyveil.core.errors import SettingsRefused
 
 _MODE: Final = 0o640
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class _Splice:
+    """Bytes of the file that another text takes the place of."""
+
+    start: int
+    end: int
+    text: str
 
 
 def set_masks(path: Path, camera: str, masks: Sequence[Mask]) -> Config:
@@ -20,17 +31,70 @@ def set_masks(path: Path, camera: str, masks: Sequence[Mask]) -> Config:
 
     Raises SettingsRefused when the file is wrong, or has no such camera; it is then as it was.
     """
+    if camera not in _cameras(read(path)):
+        raise SettingsRefused(f"the configuration has no camera {camera!r}")
+    return change(path, {camera: {"masks": masks_value(masks)}})
+
+
+def masks_value(masks: Sequence[Mask]) -> Plain:
+    """Masks as the file has them."""
+    return [{"name": mask.name, "points": [list(point) for point in mask.points]} for mask in masks]
+
+
+def change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> Config:
+    """Set these keys of cameras, by id, and add cameras that are not there; atomically. Gives the new configuration.
+
+    Raises SettingsRefused when the file is or would be wrong; it is then as it was.
+    """
     document = read(path)
-    node = _camera(document, camera)
-    points = [{"name": mask.name, "points": [list(point) for point in mask.points]} for mask in masks]
-    value = json.dumps(points, ensure_ascii=False)  # YAML in flow style
-    old = next((value_node for key, value_node in node.value if key.value == "masks"), None)
+    known = _cameras(document)
+    splices = [
+        _set(known[name], key, value) for name in cameras if name in known for key, value in cameras[name].items()
+    ]
+    new = [{"id": name, **values} for name, values in cameras.items() if name not in known]
+    if new:
+        splices.append(_added(document, new))
+    text = document.text
+    for splice in sorted(splices, reverse=True):
+        text = text[: splice.start] + splice.text + text[splice.end :]
+    return _written(path, document, text)
+
+
+def _set(node: yaml.MappingNode, key: str, value: Plain) -> _Splice:
+    """What gives a key of a camera another value."""
+    old = next((value_node for key_node, value_node in node.value if key_node.value == key), None)
     if old is not None:
-        text = document.text[: old.start_mark.index] + value + document.text[_end(old) :]
-    else:
-        first = node.value[0][0].start_mark
-        indent = ", " if node.flow_style else "\n" + " " * first.column
-        text = document.text[: first.index] + f"masks: {value}{indent}" + document.text[first.index :]
+        return _Splice(old.start_mark.index, _end(old), _flow(value))
+    first = node.value[0][0].start_mark
+    indent = ", " if node.flow_style else "\n" + " " * first.column
+    return _Splice(first.index, first.index, f"{key}: {_flow(value)}{indent}")
+
+
+def _added(document: Document, cameras: Sequence[dict[str, Plain]]) -> _Splice:
+    """What adds cameras behind those that are there."""
+    node = _section(document)
+    lines = [_flow(camera) for camera in cameras]
+    if isinstance(node, yaml.SequenceNode) and node.value:
+        if node.flow_style:
+            end = _end(node.value[-1])
+            return _Splice(end, end, "".join(f", {line}" for line in lines))
+        end = document.text.find("\n", _end(node.value[-1]))
+        end = len(document.text) if end < 0 else end
+        return _Splice(end, end, "".join(f"\n{' ' * node.start_mark.column}- {line}" for line in lines))
+    block = "".join(f"\n  - {line}" for line in lines)
+    if node is not None:
+        return _Splice(node.start_mark.index, _end(node), block)
+    end = len(document.text)
+    return _Splice(end, end, f"{'' if document.text.endswith(chr(10)) else chr(10)}cameras:{block}\n")
+
+
+def _flow(value: Plain) -> str:
+    """A value as YAML in flow style, which JSON is."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _written(path: Path, document: Document, text: str) -> Config:
+    """Put a text in the file's place when it is a good configuration, and nobody wrote it meanwhile."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -49,19 +113,21 @@ def set_masks(path: Path, camera: str, masks: Sequence[Mask]) -> Config:
     return changed
 
 
-def _camera(document: Document, wanted: str) -> yaml.MappingNode:
-    """The node of a camera."""
+def _section(document: Document) -> yaml.Node | None:
+    """What stands behind `cameras:`, None without it."""
     root = document.root
-    if isinstance(root, yaml.MappingNode):
-        for key, value in root.value:
-            if key.value != "cameras" or not isinstance(value, yaml.SequenceNode):
-                continue
-            for node in value.value:
-                if isinstance(node, yaml.MappingNode) and any(
-                    one.value == "id" and given.value == wanted for one, given in node.value
-                ):
-                    return node
-    raise SettingsRefused(f"the configuration has no camera {wanted!r}")
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == "cameras"), None)
+
+
+def _cameras(document: Document) -> dict[str, yaml.MappingNode]:
+    """The node of every camera by id."""
+    node = _section(document)
+    found: dict[str, yaml.MappingNode] = {}
+    for one in node.value if isinstance(node, yaml.SequenceNode) else []:
+        if isinstance(one, yaml.MappingNode):
+            found |= {str(given.value): one for key, given in one.value if key.value == "id"}
+    return found
 
 
 def _end(node: yaml.Node) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import json
 import os
 import stat
 import zoneinfo
@@ -20,6 +21,7 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
+from skyveil.public.notify.webhook import SCHEMES as WEBHOOK_SCHEMES
 
 SIZE_LIMIT: Final = 8 << 20
 _DEPTH_LIMIT: Final = 32
@@ -47,6 +49,10 @@ _KEYS: Final = {
     "retention": [one.name for one in dataclasses.fields(models.Retention)],
     "password": [one.name for one in dataclasses.fields(SecretRef)],
     "tls": [one.name for one in dataclasses.fields(models.Tls)],
+    "outputs": [one.name for one in dataclasses.fields(models.Outputs)],
+    "mqtt": [one.name for one in dataclasses.fields(models.MqttOutput)],
+    "webhooks": [one.name for one in dataclasses.fields(models.WebhookOutput)],
+    "secret": [one.name for one in dataclasses.fields(SecretRef)],
 }
 """The keys that may stand below each key, for nearest names."""
 
@@ -96,6 +102,13 @@ class Document:
         return value if isinstance(value, bool | int | float | str) or value is None else str(node.value)
 
 
+def schema() -> str:
+    """The JSON Schema (draft 2020-12) of `skyveil.yaml`, for editors that check it while one types."""
+    made = _ADAPTER.json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "skyveil.yaml"}
+    return json.dumps({**made, **head}, indent=2, sort_keys=True) + "\n"
+
+
 def read(path: Path) -> Document:
     """The YAML file at `path`; raises SettingsRefused."""
     try:
@@ -129,7 +142,12 @@ def _problem(document: Document, where: Where, kind: str, text: str) -> tuple[in
     name = ".".join(str(one) for one in where)
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return document.line(where), f"`{where[-1]}` is not known here{_nearest(str(where[-1]), where)}"
-    return document.line(where), f"`{name}` {_WORDS.get(kind, text[:1].lower() + text[1:])}"
+    return document.line(where), f"`{name}` {said(kind, text)}"
+
+
+def said(kind: str, text: str) -> str:
+    """What pydantic says of a value, in our words."""
+    return _WORDS.get(kind, text[:1].lower() + text[1:])
 
 
 def _nearest(name: str, where: Where) -> str:
@@ -149,7 +167,9 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
             if name in ids[:index]:
                 yield (kind, index, "id"), f"the id `{name}` stands here twice"
     for index, camera in enumerate(config.cameras):
-        yield from _checked_camera(config, camera, ("cameras", index))
+        yield from checked_camera(config, camera, ("cameras", index))
+    yield from _checked_secret(config.defaults.password, ("defaults", "password"))
+    yield from _checked_outputs(config.outputs)
     zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
     zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]
     for where, zone in zones:
@@ -162,7 +182,8 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("server", "keys"), "the folder of keys must not lie inside `data`: a backup of both would undo deletion"
 
 
-def _checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
+def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
+    """What is wrong with a camera that no single value of it shows."""
     try:
         scheme = SafeUrl(camera.source).scheme
     except SettingsRefused as error:
@@ -177,8 +198,7 @@ def _checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tu
         if name is not None and name not in known:
             close = difflib.get_close_matches(name, known, 1)
             yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
-    if camera.password is not None and (camera.password.secret is None) == (camera.password.env is None):
-        yield (*where, "password"), "a password is `{secret: NAME}` or `{env: NAME}`"
+    yield from _checked_secret(camera.password, (*where, "password"))
     yield from _checked_places(camera, where)
 
 
@@ -193,6 +213,25 @@ def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]
         limits = zone.thresholds
         if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
             yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
+
+
+def _checked_secret(reference: SecretRef | None, where: Where) -> Iterator[tuple[Where, str]]:
+    if reference is not None and (reference.secret is None) == (reference.env is None):
+        yield where, "a password is `{secret: NAME}` or `{env: NAME}`"
+
+
+def _checked_outputs(outputs: models.Outputs) -> Iterator[tuple[Where, str]]:
+    if outputs.mqtt is not None:
+        yield from _checked_secret(outputs.mqtt.password, ("outputs", "mqtt", "password"))
+    for index, hook in enumerate(outputs.webhooks):
+        where: Where = ("outputs", "webhooks", index)
+        yield from _checked_secret(hook.secret, (*where, "secret"))
+        try:
+            scheme = SafeUrl(hook.url).scheme
+        except SettingsRefused:
+            scheme = ""
+        if scheme not in WEBHOOK_SCHEMES or not hook.url.isascii():
+            yield (*where, "url"), "a webhook is https://host/path or http://host/path, without a name or password"
 
 
 def _placed(config: Config, folder: Path) -> Config:
@@ -211,7 +250,14 @@ def _placed(config: Config, folder: Path) -> Config:
         one if one.calibration is None else dataclasses.replace(one, calibration=folder / one.calibration)
         for one in config.cameras
     )
-    return dataclasses.replace(config, server=placed, sites=sites, cameras=cameras)
+    mqtt = config.outputs.mqtt
+    outputs = models.Outputs(
+        mqtt=mqtt and dataclasses.replace(mqtt, ca_file=mqtt.ca_file and folder / mqtt.ca_file),
+        webhooks=tuple(
+            dataclasses.replace(one, ca_file=one.ca_file and folder / one.ca_file) for one in config.outputs.webhooks
+        ),
+    )
+    return dataclasses.replace(config, server=placed, sites=sites, outputs=outputs, cameras=cameras)
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

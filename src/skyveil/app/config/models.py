@@ -223,6 +223,48 @@ class Server:
 
 @final
 @dataclass(frozen=True, slots=True)
+class MqttOutput:
+    """A broker that is told the health of every camera."""
+
+    __pydantic_config__: ClassVar = STRICT
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$", description="name or address of the broker")]
+    port: Annotated[int | None, Field(ge=1, le=65535, description="8883, or 1883 without TLS, when empty")] = None
+    tls: bool = True
+    ca_file: Annotated[Path | None, Field(description="authorities to trust instead of the system's")] = None
+    username: Annotated[str | None, Field(max_length=200)] = None
+    password: Secret | None = None
+    prefix: Annotated[
+        str, Field(max_length=100, pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", description="first part of topics")
+    ] = "skyveil"
+    home_assistant: Annotated[
+        str | None,
+        Field(max_length=100, pattern=r"^[A-Za-z0-9_-]+$", description="its discovery prefix; no discovery for null"),
+    ] = "homeassistant"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WebhookOutput:
+    """An address that is told every change of a camera's health."""
+
+    __pydantic_config__: ClassVar = STRICT
+    url: Annotated[str, Field(max_length=2000, description="https://host/path, or http:// inside one machine")]
+    secret: Annotated[Secret, Field(description="key of the signature")]
+    ca_file: Annotated[Path | None, Field(description="authorities to trust instead of the system's")] = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Programs outside that are told the health of cameras, and nothing else."""
+
+    __pydantic_config__: ClassVar = STRICT
+    mqtt: MqttOutput | None = None
+    webhooks: Annotated[tuple[WebhookOutput, ...], Field(max_length=16)] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file."""
 
@@ -232,4 +274,5 @@ class Config:
     sites: tuple[Place, ...] = ()
     groups: tuple[Group, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)
+    outputs: Outputs = field(default_factory=Outputs)
     cameras: tuple[Camera, ...] = ()

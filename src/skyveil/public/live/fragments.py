@@ -82,6 +82,13 @@ class Fragmenter:
         return Fragment(moof + _box(b"mdat", sample), packet.keyframe, pts, duration)
 
 
+def picture_size(init: bytes) -> tuple[int, int]:
+    """Width and height of the pictures that an init segment of ours begins; ValueError for other bytes."""
+    entry = init.index(b"avc1", init.index(b"stsd")) + 4
+    width, height = struct.unpack_from(">24xHH", init, entry)
+    return width, height
+
+
 def _box(kind: bytes, *parts: bytes) -> bytes:
     body = b"".join(parts)
     return struct.pack(">I4s", len(body) + 8, kind) + body

@@ -1,0 +1,49 @@
+"""Where the health of cameras is told, from the configuration. App."""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+from skyveil.app.config.load import Secrets
+from skyveil.app.config.models import Config, MqttOutput, WebhookOutput
+from skyveil.core.secret import SafeUrl
+from skyveil.public.notify.mqtt import Broker
+from skyveil.public.notify.webhook import Receiver
+
+_PORT: Final = 1883
+_TLS_PORT: Final = 8883
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where notices go; `discovery` is the topic below which Home Assistant looks for devices."""
+
+    brokers: tuple[Broker, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    discovery: str | None = None
+
+
+def told(config: Config, secrets: Secrets) -> Told:
+    """Brokers and receivers; raises SettingsRefused for a password that is not there, or an address of another kind."""
+    mqtt = config.outputs.mqtt
+    return Told(
+        brokers=() if mqtt is None else (_broker(mqtt, secrets),),
+        receivers=tuple(_receiver(one, secrets) for one in config.outputs.webhooks),
+        discovery=None if mqtt is None else mqtt.home_assistant,
+    )
+
+
+def _broker(mqtt: MqttOutput, secrets: Secrets) -> Broker:
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port or (_TLS_PORT if mqtt.tls else _PORT),
+        tls=mqtt.tls,
+        ca_file=mqtt.ca_file,
+        username=mqtt.username,
+        password=None if mqtt.password is None else secrets.get(mqtt.password),
+        prefix=mqtt.prefix,
+    )
+
+
+def _receiver(hook: WebhookOutput, secrets: Secrets) -> Receiver:
+    return Receiver(SafeUrl(hook.url), secrets.get(hook.secret), ca_file=hook.ca_file)

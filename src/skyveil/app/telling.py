@@ -1,0 +1,98 @@
+"""Tells programs outside how the cameras are: by MQTT and webhooks, as the configuration says. App, server process."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, final
+
+from skyveil.app.config.outputs import Told
+from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.ids import CameraId
+from skyveil.public.notify.health import HealthNotice
+from skyveil.public.notify.home_assistant import discovery
+from skyveil.public.notify.mqtt import Broker, Mqtt
+from skyveil.public.notify.notice import Sender
+from skyveil.public.notify.webhook import Receiver, Webhook
+
+log: Final = logging.getLogger(__name__)
+REPEAT_S: Final = 30.0
+"""How often MQTT is told a state that did not change, for its figures. Webhooks are told changes only."""
+
+_GOODBYE_S: Final = 2.0
+
+
+@final
+class Telling:
+    """The senders of a site. Only the event loop's thread touches it, but for `problems`."""
+
+    def __init__(self, version: str, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._version = version
+        self._now = now
+        self._running: dict[Broker | Receiver, tuple[Sender, asyncio.Task[None]]] = {}
+        self._told: dict[CameraId, tuple[CameraState, Cause, float]] = {}
+        self._newest: dict[CameraId, CameraHealth] = {}
+
+    def configure(self, told: Told, names: Mapping[CameraId, str]) -> None:
+        """Tell these and no others, of these cameras and no others; who is told already is not disturbed."""
+        wanted: tuple[Broker | Receiver, ...] = (*told.brokers, *told.receivers)
+        for gone in self._running.keys() - set(wanted):
+            self._running.pop(gone)[1].cancel()
+        for camera in self._newest.keys() - names.keys():
+            del self._newest[camera]
+            self._told.pop(camera, None)
+            for mqtt in self._brokers().values():
+                mqtt.forget("health", camera)
+        for one in wanted:
+            if one not in self._running:
+                sender = Mqtt(one) if isinstance(one, Broker) else Webhook(one)
+                task = asyncio.create_task(sender.run(), name="telling")
+                task.add_done_callback(_ended)
+                self._running[one] = (sender, task)
+                for health in self._newest.values():
+                    sender.send(HealthNotice(health))
+        for broker, mqtt in self._brokers().items():
+            texts: dict[str, str] = {}
+            for camera, name in names.items():
+                if told.discovery is not None:
+                    texts |= discovery(broker, camera, name, version=self._version, root=told.discovery)
+            mqtt.announce(texts)
+
+    def health(self, health: CameraHealth) -> None:
+        """Tell how a camera is doing, when that changed or is long ago."""
+        camera, now_s = health.camera, self._now()
+        state, cause, at_s = self._told.get(camera, (None, None, 0.0))
+        changed = (state, cause) != (health.state, health.cause)
+        self._newest[camera] = health
+        if not changed and now_s - at_s < REPEAT_S:
+            return
+        self._told[camera] = (health.state, health.cause, now_s)
+        for sender, _ in self._running.values():
+            if changed or isinstance(sender, Mqtt):
+                sender.send(HealthNotice(health))
+
+    def problems(self) -> list[str]:
+        """What is wrong with the senders now."""
+        return [problem for sender, _ in tuple(self._running.values()) if (problem := sender.problem())]
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        tasks = [task for _, task in self._running.values()]
+        self._running.clear()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GOODBYE_S)
+
+    def _brokers(self) -> dict[Broker, Mqtt]:
+        return {
+            one: sender
+            for one, (sender, _) in self._running.items()
+            if isinstance(one, Broker) and isinstance(sender, Mqtt)
+        }
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A sender ends when it is cancelled; any other end is a bug, and said."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("telling ended: %s", type(error).__name__)
