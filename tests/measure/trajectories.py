@@ -1,6 +1,7 @@
 """Recorded trajectories of the Juelich archive, where SKYVEIL_EVAL_DATA has them."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Trajectories:
         return [(self.number[one], self.at_m[one]) for one in rows]
 
 
+@cache
 def read(path: Path, *, fps: float, metres: float = 1.0) -> Trajectories:
     """The trajectories of a file of `id frame x y z`; `metres` is the length of its unit."""
     table = np.loadtxt(path, usecols=(0, 1, 2, 3), comments="#")
