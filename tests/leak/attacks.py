@@ -1,4 +1,4 @@
-"""Ways to let raw pixels out, each a module that a careless or hurried developer could write.
+"""Ways to let raw pixels out, or numbers past their door: modules that a careless or hurried developer could write.
 
 `leak(raw)` gives what left, or raises. They are kept as text because the point is that the checks refuse them.
 """
@@ -523,6 +523,125 @@ from skyveil.private.frame import RawFrame
 def leak(raw: RawFrame) -> bytes:
     subprocess.run(["cat"], input=look(raw)[0].tobytes(), stdout=subprocess.DEVNULL, check=True)
     return b"handed"
+""",
+    ),
+    attack(
+        "30_say_that_numbers_are_released",
+        "app",
+        "mypy runtime",
+        """
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.private.frame import RawFrame
+from skyveil.public.aggregate import Aggregate, Audience
+
+
+def leak(raw: RawFrame) -> object:
+    return Aggregate(Audience.PUBLIC, CameraId("c"), PlaceId("p"), start_s=0, end_s=1, figures={}, seal=object())
+""",
+    ),
+    attack(
+        "31_borrow_the_seal_for_numbers",
+        "app",
+        "imports",
+        """
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.private.frame import RawFrame
+from skyveil.public._seal import SEAL
+from skyveil.public.aggregate import Aggregate, Audience
+
+
+def leak(raw: RawFrame) -> object:
+    return Aggregate(Audience.PUBLIC, CameraId("c"), PlaceId("p"), start_s=0, end_s=1, figures={}, seal=SEAL)
+""",
+    ),
+    attack(
+        "32_show_the_public_what_is_for_the_control_room",
+        "app",
+        "runtime",
+        """
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.release import ControlRoom, release
+from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
+from skyveil.measure.quantity import measured
+from skyveil.private.frame import RawFrame
+from skyveil.public.aggregate import Audience, released
+from skyveil.public.budget import Budget
+
+
+def leak(raw: RawFrame, budget: Budget | None = None) -> object:
+    one = PlaceMeasures(PlaceId("p"), 0, 1, {Measure.COUNT: measured(3, Measure.COUNT.unit)})
+    made = release(CameraMeasures(CameraId("c"), (one,)), ControlRoom(), budget)  # type: ignore[arg-type]
+    return released(made[0], Audience.PUBLIC)
+""",
+    ),
+    attack(
+        "33_make_a_hollow_aggregate",
+        "app",
+        "runtime",
+        """
+from skyveil.private.frame import RawFrame
+from skyveil.public.aggregate import Aggregate, Audience, released
+
+
+def leak(raw: RawFrame) -> object:
+    made = object.__new__(Aggregate)
+    object.__setattr__(made, "audience", Audience.PUBLIC)
+    return released(made, Audience.PUBLIC)
+""",
+    ),
+    attack(
+        "34_give_an_aggregate_a_field_for_tracks",
+        "app",
+        "mypy runtime",
+        """
+from skyveil.private.frame import RawFrame
+from skyveil.public.aggregate import Aggregate
+
+
+def leak(raw: RawFrame) -> object:
+    class WithTracks(Aggregate):
+        tracks: tuple[int, ...] = ()
+
+    return WithTracks
+""",
+    ),
+    attack(
+        "35_write_a_track_into_an_alarm",
+        "app",
+        "runtime",
+        """
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.release import release_alarm
+from skyveil.measure.level import begin
+from skyveil.measure.measures import PlaceMeasures
+from skyveil.private.frame import RawFrame
+
+
+def leak(raw: RawFrame) -> object:
+    alarm = release_alarm(CameraId("c"), PlaceMeasures(PlaceId("p"), 0, 1, {}), begin(0))
+    alarm.track = 17
+    return alarm
+""",
+    ),
+    attack(
+        "36_release_a_second_s_numbers_to_the_public",
+        "app",
+        "runtime",
+        """
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.grounds import grounds
+from skyveil.gate.release import Public, release
+from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
+from skyveil.measure.quantity import measured
+from skyveil.private.frame import RawFrame
+from skyveil.public.budget import Budget
+
+
+def leak(raw: RawFrame, budget: Budget | None = None) -> object:
+    line = PlaceId("p")
+    one = PlaceMeasures(line, 0, 1, {Measure.CROSSED_FORWARD: measured(1, Measure.CROSSED_FORWARD.unit)})
+    policy = Public(grounds({}, frozenset({line})))
+    return release(CameraMeasures(CameraId("c"), (one,)), policy, budget)  # type: ignore[arg-type]
 """,
     ),
 )

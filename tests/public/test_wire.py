@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyveil.core import errors
-from skyveil.core.errors import InputRefused, SkyveilError, WorkerFailed
+from skyveil.core.errors import BoundaryViolated, InputRefused, SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
+from skyveil.measure.measures import Measure, PlaceMeasures
+from skyveil.measure.quantity import unknown
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
@@ -31,6 +33,7 @@ from skyveil.public.wire import (
 )
 from skyveil.public.wire.bodies import PACKET_LIMIT, STILL_LIMIT, TEXT_LIMIT
 from skyveil.public.wire.pipe import VERSION
+from tests.public.store.made import COUNT, EXACT, HALL, STAFF, T, numbers, place
 
 HEADER = StreamHeader(
     "h264", 96, 64, Fraction(1, 90_000), Fraction(30_000, 1001), Fraction(4, 3), 8, False, (1, 1, 1), b"\x00\x01\xff"
@@ -48,6 +51,7 @@ FINISHED = Finished(
     dropped=("audio aac", "subtitle mov_text"),
     timings_s=(("decode", 0.5),),
 )
+NUMBERS = b'{"camera":"c","place":"p","start_s":%b,"end_s":%b,"figures":[%b]}'
 MESSAGES: tuple[Message, ...] = (
     HEADER,
     RedactedPacket(b"bytes", -40, -80, 40, Fraction(1, 1000), True),
@@ -63,6 +67,8 @@ MESSAGES: tuple[Message, ...] = (
     DialPorts(3, 5004, 5005),
     Pulse(CameraState.COVERED, Cause.DETECTOR_LATE, 9.5, 0.25, 1000, 3, 7, 400_000_000, 21, -1.5),
     Epoch(-90_000, 1_790_000_000.25),
+    *numbers(EXACT, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}, start_s=T + 0.5, period_s=1)),
+    *numbers(EXACT, PlaceMeasures(HALL, T, T + 1, {COUNT: unknown(COUNT.unit, age_s=3.5)})),
 )
 
 
@@ -139,7 +145,7 @@ def test_garbage_is_a_failed_worker_and_nothing_else(data: bytes) -> None:
 
 
 @settings(max_examples=400)
-@given(st.integers(1, 10), st.binary(max_size=200))
+@given(st.integers(1, 15), st.binary(max_size=200))
 def test_a_garbage_body_is_a_failed_worker_and_nothing_else(number: int, body: bytes) -> None:
     try:
         read(framed(number, body))
@@ -207,6 +213,14 @@ def test_flipped_bytes_are_a_failed_worker_or_valid_messages(data: st.DataObject
         (framed(3, struct.pack("!BII", 77, 1, 1)), "format"),
         (framed(3, struct.pack("!BII", 0, 0, 1)), "size"),
         (framed(3, b""), "at least 9"),
+        (framed(15, b'{"camera":"../x"}'), "camera"),
+        (framed(15, NUMBERS % (b"5", b"5", b"")), "end_s"),
+        (framed(15, NUMBERS % (b"5", b"90000", b"")), "end_s"),
+        (framed(15, NUMBERS % (b"5", b"6", b'["count",1,null,"good"]')), "figures"),
+        (framed(15, NUMBERS % (b"5", b"6", b'["face",1,null,"good",0]')), "figures"),
+        (framed(15, NUMBERS % (b"5", b"6", b'["count",1,null,"unknown",0]')), "figures"),
+        (framed(15, NUMBERS % (b"5", b"6", b'["count",null,null,"good",0]')), "figures"),
+        (framed(15, NUMBERS % (b"5", b"6", b'["count",1,-1,"good",0]')), "figures"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_reason(data: bytes, complaint: str) -> None:
@@ -247,6 +261,11 @@ def test_labels_hold_no_path_and_no_free_text(dropped: str) -> None:
     broken = Finished(**{**{name: getattr(FINISHED, name) for name in FINISHED.__slots__}, "dropped": (dropped,)})
     with pytest.raises(WorkerFailed, match="dropped"):
         sent(broken)
+
+
+def test_numbers_for_another_audience_never_come_from_a_camera() -> None:
+    with pytest.raises(BoundaryViolated, match="numbers for staff"):
+        sent(*numbers(STAFF, place(HALL, {COUNT: 12})))
 
 
 def test_every_error_of_the_tree_crosses_and_is_raised_again() -> None:

@@ -4,8 +4,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,21 +18,51 @@ def postgresql_programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server of our own that can be killed and started again."""
+
+    control: tuple[str, ...]
+    options: str
+    log: Path
+
+    def start(self) -> None:
+        self._run("-w", "-l", str(self.log), "-o", self.options, "start")
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is written any more."""
+        self._run("-m", "immediate", "stop")
+
+    def _run(self, *words: str) -> None:
+        subprocess.run([*self.control, *words], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """The URL of an empty database of a server of our own, which ends with the block."""
+def server() -> Iterator[tuple[str, Server]]:
+    """The URL of an empty database of a server that ends with the block, and the server.
+
+    Its files do not lie in pytest's own folder, which every other run of pytest closes to other accounts.
+    """
     programs = postgresql_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
     # PostgreSQL refuses to run as root: then it runs as the account that Debian gives files of nobody else.
     as_other = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-    data = folder / "pg"
-    data.mkdir()
-    if as_other:
-        for one in (data, *data.parents):
-            if one.is_relative_to("/tmp") and one != Path("/tmp"):  # noqa: S108
-                one.chmod(0o755)
-        shutil.chown(data, "nobody", "nogroup")
+    with tempfile.TemporaryDirectory(prefix="skyveil-pg-") as name:
+        data = Path(name) / "data"
+        data.mkdir()
+        if as_other:
+            Path(name).chmod(0o755)
+            shutil.chown(data, "nobody", "nogroup")
+        made, url = _new_server(programs, as_other, data)
+        made.start()
+        try:
+            yield url, made
+        finally:
+            made.kill()
+
+
+def _new_server(programs: Path, as_other: list[str], data: Path) -> tuple[Server, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -41,14 +73,12 @@ def postgresql(folder: Path) -> Iterator[str]:
         cwd="/",
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    control = [*as_other, str(programs / "pg_ctl"), "-D", str(data)]
-    subprocess.run(
-        [*control, "-w", "-l", str(data / "log"), "-o", options, "start"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-    )
-    try:
-        yield f"postgresql://skyveil@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+    made = Server((*as_other, str(programs / "pg_ctl"), "-D", str(data)), options, data / "log")
+    return made, f"postgresql://skyveil@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database of a server of our own, which ends with the block."""
+    with server() as (url, _):
+        yield url

@@ -35,7 +35,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
         made.dispose()
         return
-    with postgresql(folder) as url:
+    with postgresql() as url:
         made = open_database(url)
         yield made
         made.dispose()
@@ -69,6 +69,34 @@ def test_no_column_can_hold_who_was_seen(engine: Engine) -> None:
         "tokens": ["digest", "expires_s", "id", "name", "scope", "user_id"],
         "grants": ["camera", "user_id"],
         "audit": ["action", "actor", "at_s", "details", "digest", "id", "object"],
+        **{
+            f"{audience}_numbers": [
+                "camera",
+                "measure",
+                "period_s",
+                "place",
+                "quality",
+                "sigma",
+                "start_s",
+                "told",
+                "value",
+            ]
+            for audience in ("control_room", "staff", "public")
+        },
+        "ledger": ["camera", "day", "epsilon", "measure", "mechanism", "period_s", "place", "sensitivity"],
+        "noise": ["camera", "measure", "noise", "period_s", "place", "start_s"],
+        "alarm_log": [
+            "actor",
+            "alarm",
+            "at_s",
+            "camera",
+            "drill",
+            "event",
+            "id",
+            "level",
+            "place",
+            "words",
+        ],
     }
 
 

@@ -3,7 +3,7 @@
 No table can hold who was seen by a camera: names here are those of staff accounts. Times are unix seconds.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 metadata: Final = MetaData()
 
@@ -83,3 +84,72 @@ audit: Final = Table(
 )
 """Append-only; `digest` is SHA-256 over the entry and the digest before it. The first row that is kept after pruning
 is the checkpoint that the rest hangs on."""
+
+
+NumberTable: TypeAlias = "Table[ReadOnlyColumnCollection[str, Column[object]]]"
+"""A table whose columns are asked for by name."""
+
+
+def _numbers(audience: str) -> NumberTable:
+    """Numbers of places, one row for each measure and period; on PostgreSQL in one partition a day."""
+    return Table(
+        f"{audience}_numbers",
+        metadata,
+        Column("camera", String(63), primary_key=True),
+        Column("place", String(63), primary_key=True),
+        Column("measure", String(32), primary_key=True),
+        Column("period_s", Integer, primary_key=True, autoincrement=False),
+        Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+        Column("told", String(16), nullable=False),
+        Column("value", Float, nullable=True),
+        Column("sigma", Float, nullable=True),
+        Column("quality", String(16), nullable=False),
+        sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (start_s)",
+    )
+
+
+control_room_numbers: Final = _numbers("control_room")
+staff_numbers: Final = _numbers("staff")
+public_numbers: Final = _numbers("public")
+
+ledger: Final = Table(
+    "ledger",
+    metadata,
+    Column("camera", String(63), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970-01-01, UTC
+    Column("place", String(63), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("mechanism", String(32), nullable=False),
+    Column("sensitivity", Integer, nullable=False),
+    Column("epsilon", String(64), nullable=False),  # an exact fraction like 1/3
+)
+"""What each series of public numbers costs; never deleted before its day is over."""
+
+noise: Final = Table(
+    "noise",
+    metadata,
+    Column("camera", String(63), primary_key=True),
+    Column("place", String(63), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("noise", BigInteger, nullable=True),  # forgotten when the number with it is stored
+)
+"""Noise that was drawn. The row stays when its number is published, so that it is never drawn again."""
+
+alarm_log: Final = Table(
+    "alarm_log",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at_s", Float, nullable=False),
+    Column("alarm", String(32), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("camera", String(63), nullable=False),
+    Column("place", String(63), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("drill", Boolean, nullable=False),
+)

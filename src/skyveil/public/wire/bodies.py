@@ -9,6 +9,7 @@ from typing import Final, final, get_args
 
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.stills import StillFormat
+from skyveil.public.aggregate import Aggregate
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
@@ -48,6 +49,7 @@ from skyveil.public.wire.messages import (
     Suspects,
     Walled,
 )
+from skyveil.public.wire.numbers import aggregate_json, read_aggregate
 
 PACKET_LIMIT: Final = 64 << 20
 """Bytes of the largest packet: one 8K key frame at the best quality has under 40 MiB."""
@@ -96,6 +98,8 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 13, _checked(pulse_json(message), read_pulse), b""
         case Epoch():
             return 14, _checked(epoch_json(message), read_epoch), b""
+        case Aggregate():
+            return 15, _checked(aggregate_json(message), read_aggregate), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -172,5 +176,6 @@ TYPES: Final = {
     12: _Type("DialPorts", TEXT_LIMIT, read_dial_ports),
     13: _Type("Pulse", TEXT_LIMIT, read_pulse),
     14: _Type("Epoch", TEXT_LIMIT, read_epoch),
+    15: _Type("Aggregate", TEXT_LIMIT, read_aggregate),
 }
 """Message types by their number, with the largest body of each."""

@@ -12,6 +12,7 @@ from skyveil.core import errors
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
+from skyveil.public.aggregate import Aggregate
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 
@@ -181,4 +182,5 @@ Message: TypeAlias = (
     | DialPorts
     | Pulse
     | Epoch
+    | Aggregate
 )  # fmt: skip

@@ -1,0 +1,242 @@
+"""Numbers on their way from cameras to the database: each minute to three audiences, then hours and days. App.
+
+A minute is written to the spool second by second, and goes from there to the database in one transaction. Everything
+is made again in the same way after a failure or a kill, and stored under the same keys, so that nothing is lost and
+nothing is there twice.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import groupby
+from types import MappingProxyType
+from typing import Final, final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from skyveil.core.errors import StoreFailed
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.grounds import Grounds
+from skyveil.gate.release import ControlRoom, Public, Staff, release
+from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
+from skyveil.measure.rollup import rolled_up
+from skyveil.public.aggregate import Aggregate, Audience, Number, released
+from skyveil.public.budget import DAY_S, EPSILON_PER_VISIT_DAY, NoBudget
+from skyveil.public.store.ledger import Ledger
+from skyveil.public.store.numbers import CONTROL_ROOM_KEPT_S, NumberStore
+from skyveil.public.store.spool import MINUTE_S, Spool
+
+log: Final = logging.getLogger(__name__)
+HOUR_S: Final = 3600
+GRACE_S: Final = 5.0
+"""How long after its end a minute waits for numbers that are still on their way."""
+SWEEP_S: Final = 60.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a camera's numbers may be told of outside the control room. public: the public may be told as well."""
+
+    grounds: Grounds
+    public: bool = False
+    epsilon: Fraction = Fraction(1)
+    stay_s: int = 3600
+
+
+def fair_epsilon(grounds: Grounds) -> Fraction:
+    """What each line and direction, and each zone, may cost, so that all of a camera's fit in the budget of a day."""
+    series = 2 * len(grounds.lines) + len(grounds.areas_m2)
+    return min(Fraction(1), EPSILON_PER_VISIT_DAY / max(1, series))
+
+
+@final
+@dataclass(slots=True)
+class _Progress:
+    """How far roll-ups are; at start what the store may lack is made again."""
+
+    hour_s: int | None = None
+    day_s: int | None = None
+    swept_s: float = field(default=-1e18)
+
+
+@final
+class Numbers:
+    """Takes numbers from cameras' threads, and stores them from one thread of its own (`tick`)."""
+
+    def __init__(
+        self, store: NumberStore, ledger: Ledger, spool: Spool, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._spool = spool
+        self._now = now
+        self._lock = threading.Lock()  # of the spool and of the newest numbers
+        self._newest: dict[tuple[CameraId, PlaceId], Aggregate] = {}
+        self._tellings: Mapping[CameraId, Telling] = MappingProxyType({})
+        self._progress = _Progress()
+        self._problem = ""
+        self.lost_minutes = 0
+        """Minutes that were deleted unstored, because the database was away for a whole day."""
+
+    def configure(self, tellings: Mapping[CameraId, Telling]) -> None:
+        """What may be told from now on; numbers of cameras that are not named stay in the control room."""
+        self._tellings = MappingProxyType(dict(tellings))
+
+    def heard(self, aggregate: Aggregate) -> None:
+        """Take the exact numbers of a place over a second or so. Raises StoreFailed when they can not be kept."""
+        one = released(aggregate, Audience.CONTROL_ROOM)
+        with self._lock:
+            self._newest[one.camera, one.place] = one
+            self._spool.add(one)
+
+    def newest(self, camera: CameraId) -> list[Aggregate]:
+        """The newest numbers of a camera's places, for the control room."""
+        with self._lock:
+            return [one for (of, _), one in sorted(self._newest.items()) if of == camera]
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences."""
+        found = [self._problem] if self._problem else []
+        if self.lost_minutes:
+            found.append(f"{self.lost_minutes} minutes of numbers were deleted: the database was away for 24 hours")
+        return found
+
+    # --- the thread that stores ---------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Store what has ended, roll up, and delete what is too old. What fails is tried again next time."""
+        now_s = self._now()
+        try:
+            self._drain(now_s)
+            self._roll_up(now_s)
+            if now_s - self._progress.swept_s >= SWEEP_S:
+                self._store.sweep(now_s)
+                self._progress.swept_s = now_s
+        except (SQLAlchemyError, OSError, StoreFailed) as error:
+            self._tell(f"numbers wait on disk, the database can not be used: {type(error).__name__}")
+            self._forget_old(now_s)
+        else:
+            self._tell("")
+
+    def close(self) -> None:
+        """Store what has ended, and keep the rest on disk."""
+        self.tick()
+        with self._lock:
+            self._spool.flush()
+            self._spool.close()
+
+    def _tell(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            log.warning("%s", problem)
+        self._problem = problem
+
+    def _drain(self, now_s: float) -> None:
+        """Store every minute that has ended."""
+        with self._lock:
+            minutes = self._spool.minutes(now_s - GRACE_S)
+        for minute_s in minutes:
+            with self._lock:
+                parts = self._spool.read(minute_s)
+            self._store.put(self._of_minute(minute_s, parts))
+            with self._lock:
+                self._spool.done(minute_s)
+
+    def _of_minute(self, minute_s: int, parts: Sequence[Aggregate]) -> list[Aggregate]:
+        places: dict[CameraId, dict[PlaceId, list[PlaceMeasures]]] = defaultdict(lambda: defaultdict(list))
+        for part in sorted(parts, key=lambda one: one.start_s):
+            places[part.camera][part.place].append(_measures(part))
+        made: list[Aggregate] = []
+        for camera, found in places.items():
+            whole = [rolled_up(some, start_s=minute_s, end_s=minute_s + MINUTE_S) for some in found.values()]
+            made += self._told(CameraMeasures(camera, tuple(whole)))
+            made += self._snapshots(camera, minute_s + MINUTE_S, [some[-1] for some in found.values()])
+        return made
+
+    def _told(self, measures: CameraMeasures) -> list[Aggregate]:
+        """The measures for everybody who may be told of them; days are not for the control room."""
+        telling = self._tellings.get(measures.camera)
+        period_s = measures.places[0].end_s - measures.places[0].start_s
+        made = [] if period_s == DAY_S else [*release(measures, ControlRoom(), NoBudget())]
+        if telling is not None:
+            made += release(measures, Staff(telling.grounds), self._ledger)
+            if telling.public:
+                made += release(measures, _public(telling), self._ledger)
+        return made
+
+    def _snapshots(self, camera: CameraId, end_s: int, newest: Iterable[PlaceMeasures]) -> list[Aggregate]:
+        """How many were in each zone at a quarter of an hour, for the public."""
+        telling = self._tellings.get(camera)
+        if telling is None or not telling.public:
+            return []
+        policy = _public(telling)
+        if end_s % policy.snapshot_s:
+            return []
+        places = tuple(
+            PlaceMeasures(one.place, end_s - policy.snapshot_s, end_s, {Measure.COUNT: one.values[Measure.COUNT]})
+            for one in newest
+            if Measure.COUNT in one.values and one.end_s >= end_s - GRACE_S
+        )
+        return [*release(CameraMeasures(camera, places), policy, self._ledger)]
+
+    def _roll_up(self, now_s: float) -> None:
+        """Make the hours and days that have ended since last time; never past a minute that waits."""
+        with self._lock:
+            waiting = self._spool.waiting()
+        until_s = min([now_s - GRACE_S, *(float(one) for one in waiting)])
+        hour_s, day_s = int(until_s // HOUR_S) * HOUR_S, int(until_s // DAY_S) * DAY_S
+        oldest_s = -int((CONTROL_ROOM_KEPT_S - now_s) // HOUR_S) * HOUR_S  # the first hour that is there as a whole
+        progress = self._progress
+        for start_s in range(max(progress.hour_s or oldest_s, oldest_s), hour_s, HOUR_S):
+            self._put_period(MINUTE_S, start_s, HOUR_S)
+            progress.hour_s = start_s + HOUR_S
+        for start_s in range(max(progress.day_s or 0, day_s - DAY_S), day_s, DAY_S):
+            self._put_period(HOUR_S, start_s, DAY_S)
+            progress.day_s = start_s + DAY_S
+
+    def _put_period(self, from_period_s: int, start_s: int, period_s: int) -> None:
+        numbers = self._store.exact(from_period_s, start_s, start_s + period_s)
+        made: list[Aggregate] = []
+        for camera, of_camera in groupby(numbers, key=lambda one: one.camera):
+            places = tuple(
+                rolled_up(_spans(of_place), start_s=start_s, end_s=start_s + period_s)
+                for _, of_place in groupby(of_camera, key=lambda one: one.place)
+            )
+            made += self._told(CameraMeasures(camera, places))
+        self._store.put(made)
+
+    def _forget_old(self, now_s: float) -> None:
+        """Exact numbers are kept for a day at most, also when they could not be stored."""
+        with self._lock:
+            for minute_s in self._spool.minutes(now_s - CONTROL_ROOM_KEPT_S):
+                self._spool.done(minute_s)
+                self.lost_minutes += 1
+
+
+def _public(telling: Telling) -> Public:
+    return Public(telling.grounds, epsilon=telling.epsilon, stay_s=telling.stay_s)
+
+
+def _measures(one: Aggregate) -> PlaceMeasures:
+    values = {measure: figure.quantity for measure, figure in one.figures.items()}
+    return PlaceMeasures(one.place, one.start_s, one.end_s, values)
+
+
+def _spans(numbers: Iterable[Number]) -> list[PlaceMeasures]:
+    """Stored numbers of one place, put together by their period again."""
+    spans: dict[tuple[int, int], dict[Measure, Number]] = defaultdict(dict)
+    for one in numbers:
+        spans[one.start_s, one.end_s][one.measure] = one
+    return [
+        PlaceMeasures(
+            next(iter(found.values())).place,
+            start_s,
+            end_s,
+            {measure: one.figure.quantity for measure, one in found.items()},
+        )
+        for (start_s, end_s), found in spans.items()
+    ]

@@ -1,0 +1,160 @@
+"""Numbers about a place, as one audience may have them. Public side; made by `gate.release` only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NoReturn, final
+
+from skyveil.core.errors import BoundaryViolated
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.measures import Measure
+from skyveil.measure.quantity import Quality, Quantity
+from skyveil.public._seal import SEAL, _Seal
+
+
+@final
+class Audience(StrEnum):
+    """Who may have a number. Every place that shows, sends or stores numbers says for whom it does."""
+
+    CONTROL_ROOM = "control_room"
+    """Who sees the redacted picture anyway: exact, at most 24 h, outside differential privacy."""
+    STAFF = "staff"
+    """The organisation: nothing under five, rounded to five."""
+    PUBLIC = "public"
+    """Everybody: with noise, within a budget."""
+
+
+@final
+class Told(StrEnum):
+    """In which way a number is told."""
+
+    EXACT = "exact"
+    ROUNDED = "rounded"
+    NOISY = "noisy"
+    FEWER = "fewer"
+    """Fewer than the least number that this audience is told."""
+    WITHHELD = "withheld"
+    """Not told, because it would tell another number that is not told."""
+    UNKNOWN = "unknown"
+    """Not measured."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number. It has a value exactly when it is EXACT, ROUNDED or NOISY."""
+
+    told: Told
+    quantity: Quantity
+
+    def __post_init__(self) -> None:
+        """Raise BoundaryViolated when the value contradicts how it is told."""
+        if self.quantity.known != (self.told in (Told.EXACT, Told.ROUNDED, Told.NOISY)):
+            raise BoundaryViolated(f"a figure that is {self.told} has a value or lacks one")
+
+
+def hidden(told: Told, quantity: Quantity) -> Figure:
+    """A figure without its value; its age stays."""
+    return Figure(told, Quantity(None, None, quantity.unit, Quality.UNKNOWN, quantity.age_s))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One figure as it stands in the store: of one measure of one place, from `start_s` for `period_s` seconds."""
+
+    camera: CameraId
+    place: PlaceId
+    measure: Measure
+    period_s: int
+    start_s: int
+    figure: Figure
+
+    @property
+    def end_s(self) -> int:
+        """Where the period ends, unix seconds."""
+        return self.start_s + self.period_s
+
+
+@final
+class Aggregate:
+    """The numbers of one place from `start_s` (included) to `end_s` (unix seconds), for one audience.
+
+    Made by `gate.release`, and by the reader of the pipe from what the gate made on its other side. It has no field for
+    a person, a position or a track.
+    """
+
+    __slots__ = ("_seal", "audience", "camera", "end_s", "figures", "place", "start_s")
+
+    _seal: _Seal
+    audience: Audience
+    camera: CameraId
+    place: PlaceId
+    start_s: float
+    end_s: float
+    figures: Mapping[Measure, Figure]
+
+    def __init__(
+        self,
+        audience: Audience,
+        camera: CameraId,
+        place: PlaceId,
+        *,
+        start_s: float,
+        end_s: float,
+        figures: Mapping[Measure, Figure],
+        seal: _Seal,
+    ) -> None:
+        if seal is not SEAL:
+            raise BoundaryViolated("an Aggregate is made by gate.release only")
+        put = object.__setattr__
+        put(self, "_seal", seal)
+        put(self, "audience", audience)
+        put(self, "camera", camera)
+        put(self, "place", place)
+        put(self, "start_s", start_s)
+        put(self, "end_s", end_s)
+        put(self, "figures", MappingProxyType(dict(figures)))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refuse every change."""
+        raise BoundaryViolated(f"Aggregate.{name} can not be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse to lose a field."""
+        raise BoundaryViolated(f"Aggregate.{name} can not be deleted")
+
+    def __init_subclass__(cls) -> NoReturn:
+        """Refuse subclasses."""
+        raise BoundaryViolated("Aggregate can not be subclassed")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse pickle and copy."""
+        raise BoundaryViolated("Aggregate can not be pickled or copied")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same."""
+        return isinstance(other, Aggregate) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    def __hash__(self) -> int:
+        """By place and time."""
+        return hash((self.audience, self.camera, self.place, self.start_s, self.end_s))
+
+    def __repr__(self) -> str:
+        """Place, audience and time, without numbers."""
+        return f"Aggregate({self.audience}, {self.camera}/{self.place}, {self.start_s:.0f} to {self.end_s:.0f})"
+
+
+def released(aggregate: object, *audiences: Audience) -> Aggregate:
+    """The aggregate itself when the gate made it for one of these audiences; BoundaryViolated otherwise.
+
+    Everything that stores, shows or sends numbers calls it first, and so declares its audience.
+    """
+    if type(aggregate) is not Aggregate or getattr(aggregate, "_seal", None) is not SEAL:
+        raise BoundaryViolated(f"expected an Aggregate from gate.release, got {type(aggregate).__name__}")
+    if aggregate.audience not in audiences:
+        raise BoundaryViolated(f"numbers for {aggregate.audience} were about to reach {', '.join(audiences)}")
+    return aggregate

@@ -1,0 +1,1 @@
+"""Alarms: what is dangerous now, who knows, and who has taken it on. Public side."""

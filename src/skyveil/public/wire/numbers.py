@@ -1,0 +1,62 @@
+"""Exact numbers as JSON, and back: on the pipe from a camera's process, and in the spool. Public side.
+
+Only what is for the control room has this form. What a reader makes of it carries the seal: the writer took sealed
+numbers only, and every field is checked.
+"""
+
+import re
+from typing import Final
+
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.measures import Measure
+from skyveil.measure.quantity import Quality, Quantity
+from skyveil.public._seal import SEAL
+from skyveil.public.aggregate import Aggregate, Audience, Figure, Told, released
+from skyveil.public.wire.fields import Fields, Json, impossible, number
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_MEASURES: Final = {one.value: one for one in Measure}
+_QUALITIES: Final = {one.value: one for one in Quality}
+_LARGEST: Final = 1e12
+_CLOCK_S: Final = 1e11
+_DAY_S: Final = 86400.0
+
+
+def aggregate_json(aggregate: Aggregate) -> dict[str, Json]:
+    """The exact numbers of a place, as JSON; raises BoundaryViolated for what is for another audience."""
+    one = released(aggregate, Audience.CONTROL_ROOM)
+    return {
+        "camera": one.camera,
+        "place": one.place,
+        "start_s": one.start_s,
+        "end_s": one.end_s,
+        "figures": [_figure_json(measure, figure.quantity) for measure, figure in one.figures.items()],
+    }
+
+
+def _figure_json(measure: Measure, quantity: Quantity) -> Json:
+    return [measure.value, quantity.value, quantity.sigma, quantity.quality.value, quantity.age_s]
+
+
+def read_aggregate(body: bytes) -> Aggregate:
+    """The exact numbers of a place, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    camera, place = CameraId(fields.text("camera", _ID)), PlaceId(fields.text("place", _ID))
+    start_s, end_s = fields.number("start_s", 0, _CLOCK_S), fields.number("end_s", 0, _CLOCK_S)
+    figures = dict(_figure(value) for value in fields.items("figures", len(Measure)))
+    fields.end()
+    if not start_s < end_s <= start_s + _DAY_S:
+        raise impossible("end_s")
+    return Aggregate(Audience.CONTROL_ROOM, camera, place, start_s=start_s, end_s=end_s, figures=figures, seal=SEAL)
+
+
+def _figure(value: Json) -> tuple[Measure, Figure]:
+    if not isinstance(value, list) or len(value) != 5:
+        raise impossible("figures")
+    measure, quality = _MEASURES.get(str(value[0])), _QUALITIES.get(str(value[3]))
+    if measure is None or quality is None or (value[1] is None) != (quality is Quality.UNKNOWN):
+        raise impossible("figures")
+    size = None if value[1] is None else number(value[1], "figures", -_LARGEST, _LARGEST)
+    sigma = None if value[2] is None else number(value[2], "figures", 0, _LARGEST)
+    quantity = Quantity(size, sigma, measure.unit, quality, number(value[4], "figures", 0, _CLOCK_S))
+    return measure, Figure(Told.UNKNOWN if size is None else Told.EXACT, quantity)

@@ -1,0 +1,269 @@
+"""From cameras' seconds to what is stored, with the database away and the process killed.
+
+Time is a clock that the tests move; the database and the kill are real.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from skyveil.app.numbers import Numbers, Telling, fair_epsilon
+from skyveil.core.errors import BoundaryViolated
+from skyveil.measure.measures import Measure
+from skyveil.public.aggregate import Aggregate, Audience, Told
+from skyveil.public.store import open_database
+from skyveil.public.store.ledger import Ledger
+from skyveil.public.store.numbers import NumberStore
+from skyveil.public.store.spool import Spool
+from tests.public.store.databases import Server, server
+from tests.public.store.made import CAMERA, COUNT, EXACT, GATE, GROUNDS, HALL, IN, STAFF, T, numbers, place
+
+OUT = Measure.CROSSED_BACKWARD
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now_s: float = T) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+OPENED: list[Spool] = []
+
+
+@pytest.fixture(autouse=True)
+def files_are_closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def made(engine: Engine, folder: Path, clock: Clock, *, public: bool = True) -> Numbers:
+    store, spool = NumberStore(engine), Spool(folder / "numbers")
+    OPENED.append(spool)
+    found = Numbers(store, Ledger(engine, store), spool, now=clock)
+    found.configure({CAMERA: Telling(GROUNDS, public=public, epsilon=fair_epsilon(GROUNDS))})
+    return found
+
+
+def second(at_s: float) -> list[Aggregate]:
+    """What a camera says of one second: in the hall as many as the minute's number, and one through the gate."""
+    minute = int(at_s - T) // 60
+    return [
+        *numbers(EXACT, place(HALL, {COUNT: 10 + minute % 7}, start_s=at_s, period_s=1)),
+        *numbers(EXACT, place(GATE, {IN: 1, OUT: 0}, start_s=at_s, period_s=1)),
+    ]
+
+
+def run(found: Numbers, clock: Clock, seconds: range, *, tick_every_s: int = 5) -> None:
+    for at in seconds:
+        clock.now_s = T + at + 1
+        for one in second(T + at):
+            found.heard(one)
+        if at % tick_every_s == 0:
+            found.tick()
+
+
+def stored(engine: Engine, audience: Audience, period_s: int, measure: Measure) -> dict[int, float | None]:
+    """Values by minute (or whatever the period is) since T."""
+    name = HALL if measure is COUNT else GATE
+    found = NumberStore(engine).chart(
+        audience, CAMERA, name, [measure], period_s=period_s, from_s=0, to_s=T + 10 * 86400
+    )
+    return {(one.start_s - T) // period_s: one.figure.quantity.value for one in found}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(tmp_path / "a.sqlite")
+    yield engine
+    engine.dispose()
+
+
+def test_seconds_become_minutes_for_everybody_who_may_be_told(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    run(found, clock, range(186))
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == {0: 60, 1: 60, 2: 60}
+    assert stored(engine, Audience.CONTROL_ROOM, 60, COUNT) == {0: 10, 1: 11, 2: 12}
+    assert stored(engine, Audience.STAFF, 60, COUNT) == {0: 10, 1: 10, 2: 10}
+    assert stored(engine, Audience.STAFF, 60, OUT) == {0: None, 1: None, 2: None}
+    assert set(stored(engine, Audience.PUBLIC, 60, IN)) == {0, 1, 2}
+    assert stored(engine, Audience.PUBLIC, 60, COUNT) == {}
+    assert [one.place for one in found.newest(CAMERA)] == [GATE, HALL]
+    assert found.problems() == []
+
+
+def test_the_public_is_told_nothing_unless_it_is_asked_for(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock, public=False)
+    run(found, clock, range(0, 966, 2))
+    assert stored(engine, Audience.PUBLIC, 60, IN) == {} and stored(engine, Audience.PUBLIC, 900, COUNT) == {}
+    assert stored(engine, Audience.STAFF, 60, IN)
+    found.configure({})
+    run(found, clock, range(1020, 1152, 2))
+    assert 18 not in stored(engine, Audience.STAFF, 60, IN)
+    assert 18 in stored(engine, Audience.CONTROL_ROOM, 60, IN)
+
+
+def test_a_quarter_of_an_hour_an_hour_and_a_day_are_made_when_they_end(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    found = made(engine, tmp_path, clock)
+    run(found, clock, range(21 * 3600 + 895, 26 * 3600, 900))
+    clock.now_s = T + 26 * 3600 + 6
+    found.tick()
+    assert stored(engine, Audience.CONTROL_ROOM, 3600, IN) == dict.fromkeys(range(21, 26), 4.0)
+    assert stored(engine, Audience.STAFF, 3600, IN) == dict.fromkeys(range(21, 26))
+    assert stored(engine, Audience.STAFF, 86400, IN) == {0: 10.0}  # 12, and the second day has not ended
+    assert stored(engine, Audience.CONTROL_ROOM, 86400, IN) == {}
+    assert set(stored(engine, Audience.PUBLIC, 3600, IN)) == set(range(21, 26))
+    assert set(stored(engine, Audience.PUBLIC, 86400, IN)) == {0}
+    assert set(stored(engine, Audience.PUBLIC, 900, COUNT)) == set(range(84, 104))
+    spent = Ledger(engine, NumberStore(engine)).spent(CAMERA, T)
+    assert sum(one.epsilon for one in spent) == 2
+    assert len(spent) == 7  # three periods in two directions, and the snapshots
+
+
+def test_starting_again_changes_nothing_that_is_stored(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    run(made(engine, tmp_path, clock), clock, range(0, 2 * 3600 + 10, 200))
+    before = [stored(engine, audience, period, IN) for audience in Audience for period in (60, 3600)]
+    again = made(engine, tmp_path, clock)
+    again.tick()
+    again.tick()
+    assert [stored(engine, audience, period, IN) for audience in Audience for period in (60, 3600)] == before
+
+
+def test_closing_keeps_the_minute_that_runs(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    first = made(engine, tmp_path, clock)
+    run(first, clock, range(30))
+    first.close()
+    run(made(engine, tmp_path, clock), clock, range(30, 66))
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == {0: 60}
+
+
+# --- the database goes away -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sqlite_away(path: Path) -> Iterator[None]:
+    """Another program holds the file."""
+    engine = open_database(path)
+    with engine.connect() as connection:
+        connection.execute(text("BEGIN EXCLUSIVE"))
+        yield
+    engine.dispose()
+
+
+def patient_sqlite(path: Path) -> Engine:
+    engine = open_database(path)
+    engine.dispose()
+
+    def hurry(connection: object, _: object) -> None:
+        connection.execute("PRAGMA busy_timeout=20")  # type: ignore[attr-defined]
+
+    event.listen(engine, "connect", hurry)
+    return engine
+
+
+def through_an_outage(engine: Engine, folder: Path, away: Callable[[], None], back: Callable[[], None]) -> None:
+    """Six minutes with the database away from second 95 to second 155."""
+    clock = Clock()
+    found = made(engine, folder, clock)
+    run(found, clock, range(95))
+    away()
+    run(found, clock, range(95, 155))
+    assert "wait on disk" in found.problems()[0]
+    assert list((folder / "numbers").glob("*.jsonl"))
+    back()
+    run(found, clock, range(155, 366))
+    assert found.problems() == []
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == dict.fromkeys(range(6), 60.0)
+    assert stored(engine, Audience.STAFF, 60, IN) == dict.fromkeys(range(6), 60.0)
+    assert set(stored(engine, Audience.PUBLIC, 60, IN)) == set(range(6))
+    assert [path.stem for path in (folder / "numbers").glob("*.jsonl")] == [str(T + 360)]
+
+
+def test_sqlite_away_for_a_minute_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    engine = patient_sqlite(tmp_path / "a.sqlite")
+    blocked = sqlite_away(tmp_path / "a.sqlite")
+    with ExitStack() as stack:
+        through_an_outage(engine, tmp_path, lambda: stack.enter_context(blocked), stack.close)
+    engine.dispose()
+
+
+def test_postgresql_killed_for_a_minute_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    with server() as (url, control):
+        engine = open_database(url)
+        through_an_outage(engine, tmp_path, control.kill, control.start)
+        engine.dispose()
+
+
+def test_numbers_that_can_not_be_stored_for_a_day_are_deleted_and_told(tmp_path: Path) -> None:
+    engine = patient_sqlite(tmp_path / "a.sqlite")
+    clock = Clock()
+    found = made(engine, tmp_path, clock)
+    with sqlite_away(tmp_path / "a.sqlite"):
+        run(found, clock, range(130))
+        clock.now_s = T + 86400 + 60
+        found.tick()
+    assert found.lost_minutes == 1
+    assert found.problems()[-1].startswith("1 minutes of numbers were deleted")
+    found.tick()
+    assert set(stored(engine, Audience.STAFF, 60, IN)) == {1, 2}
+    engine.dispose()
+
+
+# --- the process is killed --------------------------------------------------------------------------------------------
+
+
+def killed_run(where: Path | str, folder: Path, start: int, end: int, dies_at: str) -> int:
+    """Feed seconds in a process that dies at the first moment of this name; gives the second to go on with."""
+    command = [sys.executable, "-m", "tests.app.numbers_feed", str(where), str(folder), str(start), str(end), dies_at]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return int(json.loads(done.stdout.splitlines()[-1])) + 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_process_killed_at_every_step_loses_and_doubles_nothing(kind: str, tmp_path: Path) -> None:
+    with server() if kind == "postgresql" else _file(tmp_path) as (where, _):
+        at, steps = 0, ["noise", "heard 130", "after put", "before done", ""]
+        for number, step in enumerate(steps):
+            at = killed_run(where, tmp_path, at, (number + 1) * 90, step)
+        engine = open_database(where)
+        minutes = len(steps) * 90 // 60
+        assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == dict.fromkeys(range(minutes), 60.0)
+        assert stored(engine, Audience.STAFF, 60, IN) == dict.fromkeys(range(minutes), 60.0)
+        assert set(stored(engine, Audience.PUBLIC, 60, IN)) == set(range(minutes))
+        engine.dispose()
+
+
+@contextmanager
+def _file(folder: Path) -> Iterator[tuple[Path, Server | None]]:
+    yield folder / "a.sqlite", None
+
+
+def test_only_exact_numbers_are_heard(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    with pytest.raises(BoundaryViolated):
+        found.heard(numbers(STAFF, place(HALL, {COUNT: 50}))[0])
+
+
+def test_staff_see_how_a_number_is_told(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    run(made(engine, tmp_path, clock), clock, range(66))
+    (one,) = NumberStore(engine).chart(Audience.STAFF, CAMERA, GATE, [OUT], period_s=60, from_s=T, to_s=T + 60)
+    assert one.figure.told is Told.FEWER

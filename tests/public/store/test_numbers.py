@@ -1,0 +1,93 @@
+"""Numbers in both databases: written once, kept as long as said, and never for another audience."""
+
+import pytest
+from sqlalchemy import inspect, text
+
+from skyveil.core.errors import BoundaryViolated
+from skyveil.core.ids import CameraId
+from skyveil.measure.measures import Measure
+from skyveil.measure.quantity import unknown
+from skyveil.public.aggregate import Audience, Told
+from skyveil.public.store.numbers import NumberStore, Retention
+from tests.public.store.conftest import Database
+from tests.public.store.made import CAMERA, COUNT, EXACT, GATE, HALL, IN, STAFF, T, numbers, place
+
+HOUR, DAY = 3600, 86400
+
+
+def days_of(database: Database, table: str) -> list[int]:
+    """The days that have a partition."""
+    names = inspect(database.engine).get_table_names()
+    return sorted(int(one.removeprefix(f"{table}_")) for one in names if one.removeprefix(f"{table}_").isdigit())
+
+
+def test_what_is_stored_is_read_as_it_was(database: Database) -> None:
+    store = NumberStore(database.engine)
+    store.put(numbers(EXACT, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}), place(GATE, {IN: 7})))
+    store.put(numbers(STAFF, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}), place(GATE, {IN: 3})))
+    exact = store.chart(Audience.CONTROL_ROOM, CAMERA, HALL, [COUNT], period_s=60, from_s=T, to_s=T + 60)
+    assert [(one.start_s, one.period_s, one.figure.told, one.figure.quantity.value) for one in exact] == [
+        (T, 60, Told.EXACT, 12.5)
+    ]
+    told = store.chart(Audience.STAFF, CAMERA, HALL, [COUNT, Measure.DENSITY], period_s=60, from_s=T, to_s=T + 60)
+    assert [(one.measure, one.figure.quantity.value) for one in told] == [(COUNT, 15.0), (Measure.DENSITY, 0.3)]
+    (hidden,) = store.chart(Audience.STAFF, CAMERA, GATE, [IN], period_s=60, from_s=T, to_s=T + 60)
+    assert (hidden.figure.told, hidden.figure.quantity) == (Told.FEWER, unknown(IN.unit))
+
+
+def test_a_number_is_written_once(database: Database) -> None:
+    store = NumberStore(database.engine)
+    for value in (5, 6):
+        store.put(numbers(EXACT, place(HALL, {COUNT: value})))
+    (one,) = store.exact(60, T, T + 60)
+    assert one.figure.quantity.value == 5
+
+
+def test_a_chart_holds_its_span_place_period_and_camera_only(database: Database) -> None:
+    store = NumberStore(database.engine)
+    for minute in range(5):
+        store.put(numbers(EXACT, place(HALL, {COUNT: minute}, start_s=T + 60 * minute), place(GATE, {IN: 1})))
+    store.put(numbers(EXACT, place(HALL, {COUNT: 9}, period_s=3600)))
+    store.put(numbers(EXACT, place(HALL, {COUNT: 9}), camera=CameraId("south")))
+    found = store.chart(Audience.CONTROL_ROOM, CAMERA, HALL, [COUNT], period_s=60, from_s=T + 60, to_s=T + 180)
+    assert [one.figure.quantity.value for one in found] == [1, 2]
+
+
+def test_exact_numbers_are_gone_after_a_day_and_others_when_it_was_said(database: Database) -> None:
+    store = NumberStore(database.engine, Retention(staff_s=3 * DAY, public_s=9 * DAY))
+    for start_s in (T - DAY, T - HOUR, T):
+        store.put(numbers(EXACT, place(HALL, {COUNT: 50}, start_s=start_s)))
+        store.put(numbers(STAFF, place(HALL, {COUNT: 50}, start_s=start_s)))
+    store.sweep(T + 59)
+    assert len(store.exact(60, 0, T + DAY)) == 3
+    store.sweep(T + 60)
+    assert [one.start_s for one in store.exact(60, 0, T + DAY)] == [T - HOUR, T]
+    store.sweep(T + DAY + HOUR)
+    assert store.exact(60, 0, T + DAY) == store.exact(60, T, T + 60)
+    assert len(store.told_to_staff(CAMERA, HALL, T - DAY, T + DAY)) == 6
+    store.sweep(T + 3 * DAY + 60)
+    assert store.told_to_staff(CAMERA, HALL, 0, T + DAY) == [] and store.exact(60, 0, T + DAY) == []
+
+
+def test_postgresql_keeps_each_day_in_a_partition_and_drops_it_whole(database: Database) -> None:
+    if database.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no partitions")
+    store = NumberStore(database.engine, Retention(staff_s=3 * DAY))
+    for day in range(4):
+        store.put(numbers(STAFF, place(HALL, {COUNT: 50}, start_s=T + day * DAY)))
+    first = T // DAY
+    assert set(days_of(database, "staff_numbers")) >= {first, first + 1, first + 2, first + 3}
+    with database.engine.connect() as connection:
+        counted = connection.execute(text(f"SELECT count(*) FROM staff_numbers_{first + 1}"))  # noqa: S608 (a number)
+        assert counted.scalar() == 2  # a count and its density
+    store.sweep(T + 5.5 * DAY)
+    assert days_of(database, "staff_numbers") == [first + 1, first + 2, first + 3]
+    assert len(store.told_to_staff(CAMERA, HALL, 0, T + 9 * DAY)) == 2
+    store.put(numbers(STAFF, place(HALL, {COUNT: 50}, start_s=T)))  # a day that was dropped can be made again
+    assert first in days_of(database, "staff_numbers")
+
+
+def test_only_what_the_gate_released_is_stored(database: Database) -> None:
+    store = NumberStore(database.engine)
+    with pytest.raises(BoundaryViolated):
+        store.put([place(HALL, {COUNT: 5})])  # type: ignore[list-item]
