@@ -1,0 +1,176 @@
+"""From newest numbers and health to alarms, once a second. App.
+
+Messages go out before anything is written, and nothing here waits for the database: an alarm must not be late because
+a disk is.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, final
+
+from skyveil.core.health import SENTENCES, CameraHealth, CameraState
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.release import release_alarm
+from skyveil.measure.level import Level, LevelState, Reason, Thresholds, begin, step
+from skyveil.measure.measures import Measure, PlaceMeasures
+from skyveil.measure.quantity import Quantity
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.alarm.desk import Desk, outages_of
+from skyveil.public.alarm.event import DRILL, AlarmEvent, Occasion
+from skyveil.public.store.alarm_log import AlarmLog
+
+START_S: Final = 60.0
+"""How long a place may be without numbers after it was configured, before that is an alarm."""
+WAITING: Final = 10_000
+"""Events that may wait for the database."""
+_OUT: Final = frozenset(
+    {
+        CameraState.STALE,
+        CameraState.UNREACHABLE,
+        CameraState.REFUSED,
+        CameraState.UNSUPPORTED,
+        CameraState.FAILED,
+        CameraState.COVERED,
+    }
+)
+_DRILL_WORDS: Final = f"{DRILL}: somebody tests the way of an alarm"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A zone whose level is watched: its name for people, and from where on it has which level."""
+
+    name: str
+    thresholds: Thresholds
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The zones of one camera that are watched, and the group that the camera hangs on, with its name."""
+
+    zones: Mapping[PlaceId, Watched]
+    group: tuple[str, str] | None = None
+
+
+@final
+class Alarms:
+    """The desk of a site with what it stands on. Any thread may call it; one calls `tick`, another `write`."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        alarm_log: AlarmLog,
+        newest: Callable[[CameraId], Sequence[Aggregate]],
+        tell: Callable[[AlarmEvent], None],
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """newest: the newest exact numbers of a camera's places. tell: sends messages, without waiting."""
+        self._desk = desk
+        self._log = alarm_log
+        self._newest = newest
+        self._tell = tell
+        self._now = now
+        self._lock = threading.Lock()
+        self._watches: dict[CameraId, Watch] = {}
+        self._states: dict[tuple[CameraId, PlaceId], tuple[float, LevelState]] = {}
+        self._unwritten: deque[AlarmEvent] = deque(maxlen=WAITING)
+        desk.restore(alarm_log.open())
+
+    def configure(self, watches: Mapping[CameraId, Watch]) -> None:
+        """Watch these zones from now on; the level of a zone that stays is kept."""
+        with self._lock:
+            self._watches = dict(watches)
+            known = {(camera, zone) for camera, watch in watches.items() for zone in watch.zones}
+            self._states = {key: self._states.get(key, (self._now(), begin(self._now()))) for key in sorted(known)}
+
+    def tick(self, health: Mapping[CameraId, CameraHealth]) -> None:
+        """Judge every zone and camera now, and tell what happened."""
+        at_s = self._now()
+        with self._lock:
+            levels, awaited = [], []
+            for camera, watch in self._watches.items():
+                found = {one.place: one for one in self._newest(camera)}
+                for zone, watched in watch.zones.items():
+                    measures = _aged(zone, found.get(zone), at_s)
+                    state = self._stepped(camera, zone, measures, watched.thresholds, at_s)
+                    if state is None:
+                        awaited.append((camera, zone))
+                    else:
+                        levels.append((watched.name, release_alarm(camera, measures, state)))
+            causes = {
+                camera: SENTENCES[health[camera].cause]
+                for camera in self._watches
+                if camera in health and health[camera].state in _OUT
+            }
+            groups = {camera: watch.group for camera, watch in self._watches.items() if watch.group is not None}
+            events = self._desk.update(levels, outages_of(causes, groups), at_s=at_s, awaited=awaited)
+        self._happened(events)
+
+    def _stepped(
+        self, camera: CameraId, zone: PlaceId, measures: PlaceMeasures, thresholds: Thresholds, at_s: float
+    ) -> LevelState | None:
+        """The level of a zone after this moment; None while numbers are still awaited after a start."""
+        began_s, state = self._states[camera, zone]
+        state = step(state, measures.values, thresholds, at_s=at_s)
+        self._states[camera, zone] = (began_s, state)
+        return None if state.level is Level.UNKNOWN and at_s - began_s < START_S else state
+
+    def _happened(self, events: Sequence[AlarmEvent]) -> None:
+        for one in events:
+            if one.told:
+                self._tell(one)
+        self._unwritten.extend(events)
+
+    def write(self) -> None:
+        """Write what happened to the log; what can not be written now waits. Raises SQLAlchemyError."""
+        some = list(islice(self._unwritten, 500))
+        while some:
+            self._log.record(some)
+            for _ in some:
+                self._unwritten.popleft()
+            some = list(islice(self._unwritten, 500))
+
+    # --- what the console asks ----------------------------------------------------------------------------------------
+
+    def open(self) -> list[Occasion]:
+        """The open alarms, the most urgent first."""
+        with self._lock:
+            return self._desk.alarms()
+
+    def acknowledge(self, alarm: str, actor: str) -> Occasion:
+        """Take an alarm on. Raises SettingsRefused when it is not open."""
+        with self._lock:
+            event = self._desk.acknowledge(alarm, actor, at_s=self._now())
+        self._happened([event])
+        return event.alarm
+
+    def drill(self, camera: CameraId, zone: PlaceId, name: str, actor: str) -> Occasion:
+        """Raise a red drill, which goes the whole way: gate, desk, messages, log."""
+        at_s = self._now()
+        reason = Reason(Measure.DENSITY, None, None, _DRILL_WORDS)
+        state = LevelState(Level.RED, Level.RED, at_s, (reason,))
+        measures = PlaceMeasures(zone, at_s, at_s + 1, {})
+        with self._lock:
+            alarm = release_alarm(camera, measures, state, drill=True)
+            event = self._desk.drill(name, alarm, actor, at_s=at_s)
+        self._happened([event])
+        return event.alarm
+
+
+def _aged(zone: PlaceId, newest: Aggregate | None, at_s: float) -> PlaceMeasures:
+    """The newest numbers of a zone, as old as they are now."""
+    if newest is None:
+        return PlaceMeasures(zone, at_s, at_s + 1, {})
+    more_s = max(0.0, at_s - newest.end_s)
+    values = {}
+    for measure, figure in newest.figures.items():
+        one = figure.quantity
+        values[measure] = Quantity(one.value, one.sigma, one.unit, one.quality, one.age_s + more_s)
+    return PlaceMeasures(zone, newest.start_s, newest.end_s, values)

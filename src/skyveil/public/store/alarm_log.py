@@ -1,0 +1,133 @@
+"""What happened to alarms, in the database. Public side."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from sqlalchemy import Engine, delete, func, insert, select
+
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.level import Level
+from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.store.tables import alarm_log
+
+_PAGE: int = 1000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One event as it stands in the log; `words` are those for the control room."""
+
+    id: int
+    at_s: float
+    alarm: str
+    happened: Happened
+    camera: CameraId
+    place: PlaceId
+    level: Level
+    words: str
+    actor: str
+    drill: bool
+
+
+@final
+class AlarmLog:
+    """The alarm log of a site. Any thread may call it. It holds no numbers of its own but those in words."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, events: Iterable[AlarmEvent]) -> None:
+        """Append events; they are durable when this returns."""
+        rows = [
+            {
+                "at_s": one.at_s,
+                "alarm": one.alarm.id,
+                "event": one.happened.value,
+                "camera": one.alarm.camera,
+                "place": one.alarm.place,
+                "level": one.alarm.level.value,
+                "words": "; ".join((one.alarm.name, *one.alarm.reasons)),
+                "actor": one.actor[:64],
+                "drill": one.alarm.drill,
+            }
+            for one in events
+        ]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(insert(alarm_log), rows)
+
+    def events(
+        self, *, from_s: float | None = None, alarm: str = "", before: int | None = None, limit: int = 100
+    ) -> list[LoggedEvent]:
+        """The newest events that fit, newest first."""
+        wanted = select(alarm_log).order_by(alarm_log.c.id.desc()).limit(min(max(limit, 1), _PAGE))
+        if from_s is not None:
+            wanted = wanted.where(alarm_log.c.at_s >= from_s)
+        if alarm:
+            wanted = wanted.where(alarm_log.c.alarm == alarm)
+        if before is not None:
+            wanted = wanted.where(alarm_log.c.id < before)
+        with self._engine.connect() as connection:
+            return [
+                LoggedEvent(
+                    row.id,
+                    row.at_s,
+                    row.alarm,
+                    Happened(row.event),
+                    CameraId(row.camera),
+                    PlaceId(row.place),
+                    Level(row.level),
+                    row.words,
+                    row.actor,
+                    row.drill,
+                )
+                for row in connection.execute(wanted)
+            ]
+
+    def open(self) -> Sequence[Occasion]:
+        """The alarms that were raised and not cleared, for a server that starts again; no drills."""
+        real = alarm_log.c.drill.is_(False)
+        closed = select(alarm_log.c.alarm).where(alarm_log.c.event == Happened.CLEARED.value)
+        still = alarm_log.c.alarm.not_in(closed)
+        last = select(func.max(alarm_log.c.id)).where(real, still).group_by(alarm_log.c.alarm)
+        with self._engine.connect() as connection:
+            numbers = connection.execute(last).scalars().all()
+        return [self._occasion(number) for number in numbers]
+
+    def _occasion(self, number: int) -> Occasion:
+        with self._engine.connect() as connection:
+            last = connection.execute(select(alarm_log).where(alarm_log.c.id == number)).one()
+            history = connection.execute(
+                select(alarm_log).where(alarm_log.c.alarm == last.alarm).order_by(alarm_log.c.id)
+            ).all()
+        taken = None
+        for row in history:
+            if row.event == Happened.ACKNOWLEDGED.value:
+                taken = row
+            elif row.event in (Happened.ROSE.value, Happened.GREW.value):
+                taken = None
+        name, *reasons = last.words.split("; ")
+        level = Level(last.level)
+        return Occasion(
+            last.alarm,
+            CameraId(last.camera),
+            PlaceId(last.place),
+            name,
+            level,
+            level.rank,
+            last.at_s,
+            tuple(reasons),
+            (),
+            history[0].at_s,
+            step=sum(row.event == Happened.ESCALATED.value for row in history),
+            acknowledged_by="" if taken is None else taken.actor,
+            acknowledged_s=None if taken is None else taken.at_s,
+            drill=last.drill,
+        )
+
+    def prune(self, older_than_s: float) -> None:
+        """Forget events from before a time."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(alarm_log).where(alarm_log.c.at_s < older_than_s))

@@ -1,0 +1,151 @@
+"""From numbers and health to messages and log: filling places, lost cameras, drills, and a database that is away."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from skyveil.app.alarms import START_S, Alarms, Watch, Watched
+from skyveil.core.errors import SettingsRefused, StoreFailed
+from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.ids import CameraId
+from skyveil.measure.level import STANDING, Level
+from skyveil.measure.measures import Measure
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.alarm.desk import Desk
+from skyveil.public.alarm.event import AlarmEvent, Happened
+from skyveil.public.store import open_database
+from skyveil.public.store.alarm_log import AlarmLog
+from tests.public.store.made import COUNT, EXACT, HALL, T, numbers, place
+
+A, B, C = CameraId("a"), CameraId("b"), CameraId("c")
+
+
+class Site:
+    """Three cameras on one switch, each with a hall of 50 m2, and a clock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.now_s = float(T)
+        self.newest: dict[CameraId, list[Aggregate]] = {}
+        self.states = dict.fromkeys((A, B, C), CameraState.LIVE)
+        self.told: list[AlarmEvent] = []
+        self.log = AlarmLog(engine)
+        self.alarms = self.made()
+
+    def made(self) -> Alarms:
+        made = Alarms(
+            Desk(escalate_s=30), self.log, lambda camera: self.newest.get(camera, []), self.told.append,
+            now=lambda: self.now_s,
+        )  # fmt: skip
+        watch = Watch({HALL: Watched("Main hall", STANDING)}, ("switch", "Switch"))
+        made.configure(dict.fromkeys((A, B, C), watch))
+        return made
+
+    def run(self, seconds: int, densities: dict[CameraId, float]) -> None:
+        for _ in range(seconds):
+            self.now_s += 1
+            for camera, density in densities.items():
+                values = {COUNT: density * 50, Measure.DENSITY: density}
+                one = place(HALL, values, start_s=self.now_s - 1, period_s=1)
+                self.newest[camera] = list(numbers(EXACT, one, camera=camera))
+            health = {
+                camera: CameraHealth(camera, state, Cause.OK if state is CameraState.LIVE else Cause.LINK_LOST, T)
+                for camera, state in self.states.items()
+            }
+            self.alarms.tick(health)
+
+    def said(self) -> list[tuple[str, str]]:
+        said = [(one.happened.value, one.alarm.headline) for one in self.told]
+        self.told.clear()
+        return said
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    engine = open_database(tmp_path / "a.sqlite")
+    return Site(engine)
+
+
+CALM = {A: 0.5, B: 0.5, C: 0.5}
+
+
+def test_a_hall_that_fills_turns_orange_then_red_and_empties_again(site: Site) -> None:
+    site.run(10, CALM)
+    assert site.said() == []
+    site.run(7, {**CALM, A: 4.2})
+    assert site.said() == [("raised", "ORANGE: Main hall")]
+    site.run(7, {**CALM, A: 5.5})
+    assert site.said() == [("rose", "RED: Main hall")]
+    (one,) = site.alarms.open()
+    assert one.level is Level.RED and "density 5.5 per m2, red from 5.0" in one.reasons
+    site.alarms.acknowledge(one.id, "ada")
+    assert site.said() == [("acknowledged", "RED: Main hall")]
+    site.run(130, CALM)
+    assert site.said()[-1][0] == "cleared"
+    assert site.alarms.open() == []
+
+
+def test_a_switch_that_fails_is_one_alarm_and_so_is_a_camera_that_says_nothing(site: Site) -> None:
+    site.run(10, CALM)
+    site.states = dict.fromkeys((A, B, C), CameraState.UNREACHABLE)
+    site.run(40, {})
+    assert site.said() == [("raised", "UNKNOWN: Switch")]
+    site.states = dict.fromkeys((A, B, C), CameraState.LIVE)
+    site.run(10, CALM)
+    assert site.said() == [("cleared", "UNKNOWN: Switch")]
+    site.run(20, {A: 0.5, B: 0.5})  # C lives, but its numbers do not come
+    assert site.said() == [("raised", "UNKNOWN: Main hall")]
+
+
+def test_a_start_is_no_alarm_for_a_minute(site: Site) -> None:
+    site.run(int(START_S) - 1, {A: 0.5, B: 0.5})
+    assert site.said() == []
+    site.run(2, {A: 0.5, B: 0.5})
+    assert site.said() == [("raised", "UNKNOWN: Main hall")]
+
+
+def test_a_drill_goes_the_whole_way(site: Site) -> None:
+    site.run(10, CALM)
+    one = site.alarms.drill(A, HALL, "Main hall", "ada")
+    site.run(31, CALM)
+    site.alarms.acknowledge(one.id, "bob")
+    assert site.said() == [
+        ("raised", "DRILL RED: Main hall"),
+        ("escalated", "DRILL RED: Main hall"),
+        ("acknowledged", "DRILL RED: Main hall"),
+    ]
+    site.alarms.write()
+    assert [(one.happened, one.drill, one.actor) for one in reversed(site.log.events())] == [
+        (Happened.RAISED, True, "ada"), (Happened.ESCALATED, True, ""), (Happened.ACKNOWLEDGED, True, "bob"),
+    ]  # fmt: skip
+    with pytest.raises(SettingsRefused):
+        site.alarms.acknowledge(one.id, "bob")
+
+
+def test_alarms_go_out_while_the_log_can_not_be_written_and_are_logged_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: AlarmLog, events: object) -> None:
+        raise StoreFailed("the database is away")
+
+    site.run(10, CALM)
+    with monkeypatch.context() as patched:
+        patched.setattr(AlarmLog, "record", away)
+        site.run(7, {**CALM, A: 5.5})
+        with pytest.raises(StoreFailed):
+            site.alarms.write()
+    assert site.said() == [("raised", "RED: Main hall")]
+    site.alarms.write()
+    site.alarms.write()
+    assert [one.happened for one in site.log.events()] == [Happened.RAISED]
+
+
+def test_a_server_that_starts_again_tells_nobody_twice(site: Site) -> None:
+    site.run(10, CALM)
+    site.run(7, {**CALM, A: 5.5})
+    site.alarms.write()
+    site.said()
+    site.alarms = site.made()
+    site.run(20, {**CALM, A: 5.5})
+    assert [one for one in site.said() if one[0] == "raised"] == []
+    assert [one.level for one in site.alarms.open()] == [Level.RED]

@@ -1,0 +1,222 @@
+"""The alarm desk: what is raised, who is told, and what happens when nobody answers."""
+
+from collections.abc import Sequence
+from datetime import time
+from itertools import count
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from skyveil.core.errors import BoundaryViolated, SettingsRefused
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.gate.release import release_alarm
+from skyveil.measure.level import Level, LevelState, Reason
+from skyveil.measure.measures import Measure, PlaceMeasures
+from skyveil.measure.quantity import measured
+from skyveil.public.alarm.alarm import Alarm
+from skyveil.public.alarm.desk import DRILL_S, Desk, Outage, outages_of
+from skyveil.public.alarm.event import AlarmEvent, Happened
+from skyveil.public.alarm.quiet import QuietHours
+
+HALL = PlaceId("hall")
+T = 1_790_000_000.0
+NOON, MIDNIGHT = 1_789_992_000.0, 1_790_035_200.0
+"""2026-09-21, 12:00 and 24:00 UTC."""
+NIGHT = QuietHours(time(22), time(6), ZoneInfo("UTC"))
+
+
+def alarm(
+    level: Level, *, camera: str = "north", last: Level = Level.GREEN, many: int = 50, drill: bool = False
+) -> tuple[str, Alarm]:
+    reason = Reason(Measure.DENSITY, 5.2, 5.0, "density 5.2 per m2, red from 5.0")
+    state = LevelState(level, last, T, (reason,))
+    measures = PlaceMeasures(HALL, T, T + 1, {Measure.COUNT: measured(many, Measure.COUNT.unit)})
+    return "Main hall", release_alarm(CameraId(camera), measures, state, drill=drill)
+
+
+def out(*cameras: str, group: str = "") -> list[Outage]:
+    return [Outage(CameraId(one), group or one, group.title() or one, "the connection was lost") for one in cameras]
+
+
+def desk(quiet: QuietHours | None = None) -> Desk:
+    numbers = count(1)
+    return Desk(escalate_s=120, quiet=quiet, new_id=lambda: f"alarm-{next(numbers)}")
+
+
+def said(events: Sequence[AlarmEvent]) -> list[tuple[str, str, bool]]:
+    return [(one.happened.value, one.alarm.level.value, one.told) for one in events]
+
+
+def test_orange_opens_an_alarm_and_what_is_below_does_not() -> None:
+    one = desk()
+    assert one.update([alarm(Level.YELLOW)], [], at_s=T) == [] and one.alarms() == []
+    assert said(one.update([alarm(Level.ORANGE)], [], at_s=T + 1)) == [("raised", "orange", True)]
+    assert one.update([alarm(Level.ORANGE)], [], at_s=T + 2) == []
+    assert said(one.update([alarm(Level.RED)], [], at_s=T + 3)) == [("rose", "red", True)]
+    assert said(one.update([alarm(Level.ORANGE)], [], at_s=T + 4)) == [("fell", "orange", False)]
+    assert said(one.update([alarm(Level.GREEN)], [], at_s=T + 5)) == [("cleared", "orange", True)]
+    assert one.alarms() == []
+
+
+def test_an_alarm_gives_its_reasons_in_words_and_numbers() -> None:
+    (event,) = desk().update([alarm(Level.RED)], [], at_s=T)
+    assert event.alarm.headline == "RED: Main hall"
+    assert event.alarm.reasons == ("density 5.2 per m2, red from 5.0",) == event.alarm.words
+    (few,) = desk().update([alarm(Level.RED, many=4)], [], at_s=T)
+    assert few.alarm.reasons and not few.alarm.words
+
+
+def test_unknown_ranks_as_orange_and_as_what_was_last_measured() -> None:
+    one = desk()
+    (event,) = one.update([alarm(Level.UNKNOWN)], [], at_s=T)
+    assert (event.happened, event.alarm.rank) == (Happened.RAISED, 2)
+    (event,) = desk().update([alarm(Level.UNKNOWN, last=Level.CRITICAL)], [], at_s=T)
+    assert event.alarm.rank == 4
+
+
+def test_the_outage_of_one_switch_is_one_alarm() -> None:
+    one = desk()
+    lost = ["a", "b", "c"]
+    levels = [alarm(Level.UNKNOWN, camera=name) for name in lost]
+    events = one.update(levels, out(*lost, group="platform"), at_s=T)
+    assert said(events) == [("raised", "unknown", True)]
+    assert events[0].alarm.reasons == ("3 cameras without numbers: a, b, c", "the connection was lost")
+    assert events[0].alarm.name == "Platform" and events[0].alarm.place == ""
+    assert one.update(levels, out(*lost, group="platform"), at_s=T + 1) == []
+    back = [alarm(Level.GREEN, camera=name) for name in lost]
+    assert said(one.update(back, [], at_s=T + 2)) == [("cleared", "unknown", True)]
+
+
+def test_a_place_that_was_red_when_its_camera_went_out_stays_an_alarm() -> None:
+    one = desk()
+    one.update([alarm(Level.RED)], [], at_s=T)
+    events = one.update([alarm(Level.UNKNOWN, last=Level.RED)], out("north", group="platform"), at_s=T + 1)
+    assert [event.alarm.name for event in events] == ["Platform"]
+    assert sorted((found.name, found.rank) for found in one.alarms()) == [("Main hall", 3), ("Platform", 2)]
+
+
+def test_more_cameras_that_go_out_open_an_outage_again_that_was_taken_on() -> None:
+    one = desk()
+    (event,) = one.update([], out("a", group="g"), at_s=T)
+    assert one.update([], out("a", "b", group="g"), at_s=T + 1) == []  # nobody has taken it on yet
+    one.acknowledge(event.alarm.id, "ada", at_s=T + 2)
+    assert one.update([], out("a", "b", group="g"), at_s=T + 3) == []
+    (grew,) = one.update([], out("a", "b", "c", group="g"), at_s=T + 4)
+    assert (grew.happened, grew.told, grew.alarm.acknowledged_by) == (Happened.GREW, True, "")
+
+
+def test_who_took_on_orange_has_not_taken_on_red() -> None:
+    one = desk()
+    (event,) = one.update([alarm(Level.ORANGE)], [], at_s=T)
+    taken = one.acknowledge(event.alarm.id, "ada", at_s=T + 1)
+    assert (taken.happened, taken.actor, taken.alarm.acknowledged_by) == (Happened.ACKNOWLEDGED, "ada", "ada")
+    (rose,) = one.update([alarm(Level.RED)], [], at_s=T + 2)
+    assert rose.alarm.acknowledged_s is None and rose.alarm.id == event.alarm.id
+    with pytest.raises(SettingsRefused, match="no such open alarm"):
+        one.acknowledge("alarm-9", "ada", at_s=T)
+
+
+def test_red_that_nobody_takes_on_is_escalated_again_and_again() -> None:
+    one, red = desk(), [alarm(Level.RED)]
+    one.update(red, [], at_s=T)
+    assert one.update(red, [], at_s=T + 119) == []
+    assert said(one.update(red, [], at_s=T + 120)) == [("escalated", "red", True)]
+    (second,) = one.update(red, [], at_s=T + 240)
+    assert second.alarm.step == 2
+    one.acknowledge(second.alarm.id, "ada", at_s=T + 250)
+    assert one.update(red, [], at_s=T + 999) == []
+    orange = desk()
+    orange.update([alarm(Level.ORANGE)], [], at_s=T)
+    assert orange.update([alarm(Level.ORANGE)], [], at_s=T + 999) == []
+
+
+def test_quiet_hours_hold_back_orange_but_never_red() -> None:
+    one = desk(NIGHT)
+    assert said(one.update([alarm(Level.ORANGE)], [], at_s=MIDNIGHT)) == [("raised", "orange", False)]
+    assert said(one.update([alarm(Level.RED)], [], at_s=MIDNIGHT + 1)) == [("rose", "red", True)]
+    other = desk(NIGHT)
+    unknown = alarm(Level.UNKNOWN, last=Level.RED)
+    assert said(other.update([unknown], [], at_s=MIDNIGHT)) == [("raised", "unknown", True)]
+
+
+def test_what_is_still_there_when_quiet_hours_end_is_told_then() -> None:
+    one, orange = desk(NIGHT), [alarm(Level.ORANGE)]
+    one.update(orange, [], at_s=MIDNIGHT)
+    assert one.update(orange, [], at_s=MIDNIGHT + 6 * 3600 - 1) == []
+    assert said(one.update(orange, [], at_s=MIDNIGHT + 6 * 3600)) == [("told", "orange", True)]
+    gone = desk(NIGHT)
+    gone.update(orange, [], at_s=MIDNIGHT)
+    assert said(gone.update([alarm(Level.GREEN)], [], at_s=MIDNIGHT + 60)) == [("cleared", "orange", False)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "at_s", "quiet"),
+    [
+        (22, 6, MIDNIGHT, True),
+        (22, 6, NOON, False),
+        (11, 13, NOON, True),
+        (12, 13, NOON, True),
+        (11, 12, NOON, False),
+        (13, 12, NOON, False),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(start: int, end: int, at_s: float, quiet: bool) -> None:
+    assert QuietHours(time(start), time(end), ZoneInfo("UTC")).holds(at_s) is quiet
+
+
+def test_quiet_hours_are_those_of_the_place() -> None:
+    assert QuietHours(time(14), time(15), ZoneInfo("Europe/Zurich")).holds(NOON)
+    assert not QuietHours(time(12), time(13), ZoneInfo("Europe/Zurich")).holds(NOON)
+
+
+def test_quiet_hours_without_a_length_are_refused() -> None:
+    with pytest.raises(SettingsRefused, match="quiet hours"):
+        QuietHours(time(6), time(6), ZoneInfo("UTC"))
+
+
+def test_a_drill_goes_the_whole_way_and_ends_when_it_is_taken_on_or_forgotten() -> None:
+    one = desk(NIGHT)
+    event = one.drill(*alarm(Level.RED, drill=True), "ada", at_s=MIDNIGHT)
+    assert (event.happened, event.told, event.alarm.drill, event.actor) == (Happened.RAISED, True, True, "ada")
+    assert event.alarm.headline == "DRILL RED: Main hall"
+    one.update([alarm(Level.GREEN)], [], at_s=MIDNIGHT + 1)
+    (escalated,) = one.update([], [], at_s=MIDNIGHT + 121)
+    assert escalated.happened is Happened.ESCALATED and escalated.alarm.drill
+    one.acknowledge(event.alarm.id, "bob", at_s=MIDNIGHT + 130)
+    assert one.alarms() == []
+    one.drill(*alarm(Level.RED, drill=True), "ada", at_s=T)
+    ended = one.update([], [], at_s=T + DRILL_S)
+    assert [(found.happened, found.alarm.drill) for found in ended] == [(Happened.CLEARED, True)]
+    with pytest.raises(SettingsRefused, match="a drill"):
+        one.drill(*alarm(Level.RED), "ada", at_s=T)
+
+
+def test_the_most_urgent_comes_first() -> None:
+    one = desk()
+    one.update([alarm(Level.ORANGE, camera="a"), alarm(Level.CRITICAL, camera="b")], [], at_s=T)
+    (_, event) = one.update(
+        [
+            alarm(Level.ORANGE, camera="a"),
+            alarm(Level.CRITICAL, camera="b"),
+            alarm(Level.RED, camera="c"),
+            alarm(Level.RED, camera="d"),
+        ],
+        [],
+        at_s=T + 1,
+    )
+    one.acknowledge(one.alarms()[1].id, "ada", at_s=T + 2)
+    assert [(found.camera, found.rank) for found in one.alarms()] == [("b", 4), ("d", 3), ("c", 3), ("a", 2)]
+    assert event.alarm.camera == "d"
+
+
+def test_only_alarms_of_the_gate_come_to_the_desk() -> None:
+    with pytest.raises(BoundaryViolated):
+        desk().update([("Main hall", LevelState(Level.RED, Level.RED, T))], [], at_s=T)  # type: ignore[list-item]
+
+
+def test_a_camera_without_a_group_is_a_group_of_its_own() -> None:
+    a, b = CameraId("a"), CameraId("b")
+    assert outages_of({b: "x", a: "y"}, {b: ("g", "Group")}) == [
+        Outage(a, "a", "a", "y"),
+        Outage(b, "g", "Group", "x"),
+    ]

@@ -1,0 +1,222 @@
+"""What messages about alarms say, and what they never say."""
+
+import asyncio
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from skyveil.core.errors import BoundaryViolated, SettingsRefused
+from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.ids import CameraId
+from skyveil.core.secret import Secret
+from skyveil.measure.level import Level
+from skyveil.public.alarm.cap import NAMESPACE, cap_xml
+from skyveil.public.alarm.event import AlarmEvent, Happened
+from skyveil.public.alarm.notice import AlarmNotice
+from skyveil.public.notify.health import HealthNotice
+from skyveil.public.notify.messages import Messages, service_of
+from skyveil.public.notify.notice import Audience
+from tests.public.alarm.test_desk import T, alarm, desk, out
+
+LINK = "https://skyveil.example"
+
+
+def raised(level: Level = Level.RED, *, many: int = 50) -> AlarmEvent:
+    return desk().update([alarm(level, many=many)], [], at_s=T)[0]
+
+
+def drilled() -> AlarmEvent:
+    return desk().drill(*alarm(Level.RED, drill=True), "ada", at_s=T)
+
+
+def happened(event: AlarmEvent, what: Happened) -> AlarmEvent:
+    return AlarmEvent(T + 60, what, event.alarm, told=True, actor="ada" if what is Happened.ACKNOWLEDGED else "")
+
+
+def test_a_notice_holds_level_place_words_and_a_link() -> None:
+    notice = AlarmNotice(raised(), LINK)
+    assert notice.title == "RED: Main hall"
+    assert notice.text() == "density 5.2 per m2, red from 5.0\nhttps://skyveil.example/alarms"
+    assert json.loads(notice.body()) == {
+        "alarm": "alarm-1", "event": "raised", "title": "RED: Main hall", "level": "red", "rank": 3,
+        "camera": "north", "place": "hall", "name": "Main hall", "since_s": T, "at_s": T,
+        "words": ["density 5.2 per m2, red from 5.0"], "step": 0, "drill": False, "link": LINK + "/alarms",
+    }  # fmt: skip
+    assert (notice.kind, notice.about, notice.audience, notice.kept) == ("alarm", "alarm-1", Audience.STAFF, False)
+    assert AlarmNotice(happened(raised(), Happened.ACKNOWLEDGED)).title == "RED: Main hall (acknowledged by ada)"
+    assert AlarmNotice(raised()).text() == "density 5.2 per m2, red from 5.0"
+
+
+@pytest.mark.parametrize("event", [raised(many=4), happened(raised(many=4), Happened.CLEARED)])
+def test_no_message_tells_a_number_of_fewer_than_five(event: AlarmEvent) -> None:
+    notice = AlarmNotice(event, LINK)
+    for text in (notice.title, notice.text(), notice.body(), cap_xml(event, sender="s", link=LINK).decode()):
+        assert "5.2" not in text and "per m2" not in text
+
+
+@pytest.mark.parametrize("what", list(Happened))
+def test_every_message_of_a_drill_says_so(what: Happened) -> None:
+    event = happened(drilled(), what)
+    notice = AlarmNotice(event, LINK)
+    assert notice.title.startswith("DRILL ") and notice.text().startswith("DRILL: nothing has happened")
+    assert json.loads(notice.body())["drill"] is True and "DRILL" in json.loads(notice.body())["title"]
+    root = Xml.fromstring(cap_xml(event, sender="s", link=LINK))  # noqa: S314 (our own)
+    texts = {str(one.tag).removeprefix(f"{{{NAMESPACE}}}"): one.text or "" for one in root.iter()}
+    assert texts["status"] == "Exercise"
+    for name in ("note", "event", "headline", "description", "areaDesc"):
+        assert "DRILL" in texts[name]
+
+
+# --- the Common Alerting Protocol -------------------------------------------------------------------------------------
+
+ONE, MAYBE, SOME, ANY = "{1}", "?", "+", "*"
+ALERT = [
+    ("identifier", ONE), ("sender", ONE), ("sent", ONE), ("status", ONE), ("msgType", ONE), ("source", MAYBE),
+    ("scope", ONE), ("restriction", MAYBE), ("addresses", MAYBE), ("code", ANY), ("note", MAYBE),
+    ("references", MAYBE), ("incidents", MAYBE), ("info", ANY),
+]  # fmt: skip
+INFO = [
+    ("language", MAYBE), ("category", SOME), ("event", ONE), ("responseType", ANY), ("urgency", ONE),
+    ("severity", ONE), ("certainty", ONE), ("audience", MAYBE), ("eventCode", ANY), ("effective", MAYBE),
+    ("onset", MAYBE), ("expires", MAYBE), ("senderName", MAYBE), ("headline", MAYBE), ("description", MAYBE),
+    ("instruction", MAYBE), ("web", MAYBE), ("contact", MAYBE), ("parameter", ANY), ("resource", ANY), ("area", ANY),
+]  # fmt: skip
+"""The sequences of the schema of CAP 1.2 (OASIS, 2010, 3.4), written down from the standard."""
+WORDS = {
+    "status": {"Actual", "Exercise", "System", "Test", "Draft"},
+    "msgType": {"Alert", "Update", "Cancel", "Ack", "Error"},
+    "scope": {"Public", "Restricted", "Private"},
+    "category": {"Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra",
+                 "CBRNE", "Other"},
+    "responseType": {"Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None"},
+    "urgency": {"Immediate", "Expected", "Future", "Past", "Unknown"},
+    "severity": {"Extreme", "Severe", "Moderate", "Minor", "Unknown"},
+    "certainty": {"Observed", "Likely", "Possible", "Unlikely", "Unknown"},
+}  # fmt: skip
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d")
+
+
+def children(node: Xml.Element, order: list[tuple[str, str]]) -> dict[str, str]:
+    """The texts of the children, which must be of the schema's names, order and numbers."""
+    names = [str(one.tag).removeprefix(f"{{{NAMESPACE}}}") for one in node]
+    pattern = "".join(f"(?:{name} ){number}" for name, number in order)
+    assert re.fullmatch(pattern, "".join(f"{name} " for name in names)), names
+    return {name: one.text or "" for name, one in zip(names, node, strict=True)}
+
+
+def valid(xml: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The texts of alert, info and area, after every rule of the schema was checked."""
+    root = Xml.fromstring(xml)  # noqa: S314 (our own)
+    assert root.tag == f"{{{NAMESPACE}}}alert"
+    alert = children(root, ALERT)
+    info_node = root.find(f"{{{NAMESPACE}}}info")
+    assert info_node is not None
+    info = children(info_node, INFO)
+    area_node = info_node.find(f"{{{NAMESPACE}}}area")
+    assert area_node is not None
+    area = children(area_node, [("areaDesc", ONE)])
+    for name, allowed in WORDS.items():
+        assert (alert | info)[name] in allowed
+    for name in ("sent", "onset", "expires"):
+        assert TIME.fullmatch((alert | info)[name])
+    assert not re.search(r"[\s,<&]", alert["identifier"] + alert["sender"])
+    assert alert["scope"] != "Restricted" or alert["restriction"]
+    return alert, info, area
+
+
+@pytest.mark.parametrize("what", list(Happened))
+@pytest.mark.parametrize("level", list(Level))
+def test_every_event_is_a_valid_cap_message(what: Happened, level: Level) -> None:
+    event = happened(raised(), what)
+    event = replace(event, alarm=replace(event.alarm, level=level, name="Hall <A> & B"))
+    alert, _, area = valid(cap_xml(event, sender="sky veil,<x>@venue.example", link=LINK))
+    assert alert["sender"] == "sky-veil-x>@venue.example" and area["areaDesc"] == "Hall <A> & B"
+
+
+def test_later_messages_name_the_alert_that_they_belong_to() -> None:
+    event = raised()
+    alert, info, _ = valid(cap_xml(event, sender="s@v"))
+    assert (alert["msgType"], info["severity"], info["urgency"]) == ("Alert", "Severe", "Immediate")
+    ended, ended_info, _ = valid(cap_xml(happened(event, Happened.CLEARED), sender="s@v"))
+    assert ended["msgType"] == "Cancel" and ended_info["responseType"] == "AllClear"
+    assert ended["references"] == f"{alert['sender']},{alert['identifier']},{alert['sent']}"
+    assert ended["identifier"] != alert["identifier"]
+    risen, _, _ = valid(cap_xml(happened(event, Happened.ROSE), sender="s@v"))
+    assert risen["msgType"] == "Update" and risen["references"] == ended["references"]
+
+
+def test_an_outage_is_a_valid_cap_message_too() -> None:
+    (event,) = desk().update([], out("a", "b", group="platform"), at_s=T)
+    _, info, area = valid(cap_xml(event, sender="s@v"))
+    assert info["event"] == "cameras out" and area["areaDesc"] == "Platform"
+    assert info["certainty"] == "Unknown" and "2 cameras without numbers: a, b" in info["description"]
+
+
+# --- messages to people -----------------------------------------------------------------------------------------------
+
+
+class Inbox:
+    """A service that fails as often as it is told to, and keeps what it takes."""
+
+    def __init__(self, *failures: bool | Exception) -> None:
+        self.failures = list(failures)
+        self.taken: list[tuple[str, str]] = []
+
+    def __call__(self, title: str, text: str) -> bool:
+        if self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            return failure
+        self.taken.append((title, text))
+        return True
+
+
+async def until(inbox: Inbox, sender: Messages, many: int) -> None:
+    running = asyncio.create_task(sender.run())
+    async with asyncio.timeout(20):
+        while len(inbox.taken) < many:
+            await asyncio.sleep(0.001)
+    running.cancel()
+
+
+def test_alarms_go_to_people_in_order_and_are_tried_again() -> None:
+    async def run() -> None:
+        inbox = Inbox(False, OSError("no network"), RuntimeError("somebody's bug"))
+        sender = Messages(inbox, "mail", retry_s=(0.001,))
+        sender.send(AlarmNotice(raised(), LINK))
+        sender.send(AlarmNotice(drilled(), LINK))
+        await until(inbox, sender, 2)
+        assert [title for title, _ in inbox.taken] == ["RED: Main hall", "DRILL RED: Main hall"]
+        assert inbox.taken[0][1].endswith("/alarms") and sender.problem() == ""
+
+    asyncio.run(run())
+
+
+def test_some_are_told_only_when_nobody_answered_and_none_of_health() -> None:
+    async def run() -> None:
+        inbox = Inbox()
+        sender = Messages(inbox, "chief", from_step=1)
+        event = raised()
+        sender.send(AlarmNotice(event))
+        sender.send(HealthNotice(CameraHealth(CameraId("a"), CameraState.LIVE, Cause.OK, T)))
+        sender.send(AlarmNotice(replace(event, happened=Happened.ESCALATED, alarm=replace(event.alarm, step=1))))
+        await until(inbox, sender, 1)
+        assert [title for title, _ in inbox.taken] == ["RED: Main hall (escalated)"]
+
+    asyncio.run(run())
+
+
+def test_the_public_gets_no_alarms() -> None:
+    with pytest.raises(BoundaryViolated):
+        Messages(Inbox(), "everybody", audience=Audience.PUBLIC).send(AlarmNotice(raised()))
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # a plug-in of Apprise
+def test_an_address_is_one_that_apprise_knows() -> None:
+    assert callable(service_of(Secret("json://127.0.0.1:9/path")))
+    with pytest.raises(SettingsRefused, match="Apprise knows"):
+        service_of(Secret("nothing://like-this"))

@@ -1,0 +1,54 @@
+"""The alarm log, on both databases."""
+
+from dataclasses import replace
+
+from skyveil.measure.level import Level
+from skyveil.public.alarm.event import AlarmEvent, Happened
+from skyveil.public.store.alarm_log import AlarmLog
+from tests.public.alarm.test_desk import T, alarm, desk, out
+from tests.public.store.conftest import Database
+
+
+def test_what_happened_is_read_newest_first(database: Database) -> None:
+    log = AlarmLog(database.engine)
+    log.record([])
+    one = desk()
+    log.record(one.update([alarm(Level.RED)], out("b"), at_s=T))
+    log.record([one.acknowledge("alarm-1", "ada", at_s=T + 5)])
+    found = log.events()
+    assert [(event.happened, event.actor) for event in found] == [
+        (Happened.ACKNOWLEDGED, "ada"), (Happened.RAISED, ""), (Happened.RAISED, ""),
+    ]  # fmt: skip
+    assert found[2].words == "Main hall; density 5.2 per m2, red from 5.0" and found[2].level is Level.RED
+    assert [event.id for event in log.events(alarm="alarm-1")] == [found[0].id, found[2].id]
+    assert [event.id for event in log.events(before=found[0].id, limit=1)] == [found[1].id]
+    assert log.events(from_s=T + 5) == found[:1]
+    log.prune(T + 1)
+    assert log.events() == found[:1]
+
+
+def test_a_server_that_starts_again_knows_what_is_open_and_who_has_it(database: Database) -> None:
+    log, first = AlarmLog(database.engine), desk()
+    log.record(first.update([alarm(Level.RED, camera=name) for name in ("a", "b", "c")], [], at_s=T))
+    log.record([first.acknowledge("alarm-2", "ada", at_s=T + 5)])
+    log.record(first.update([alarm(Level.RED, camera="a"), alarm(Level.RED, camera="b")], [], at_s=T + 6))
+    log.record(first.update([alarm(Level.RED, camera=name) for name in "ab"], [], at_s=T + 130))
+    log.record([first.drill(*alarm(Level.RED, drill=True), "ada", at_s=T + 131)])
+    again = desk()
+    again.restore(AlarmLog(database.engine).open())
+    found = {str(one.camera): one for one in again.alarms()}
+    assert set(found) == {"a", "b"}
+    assert (found["b"].acknowledged_by, found["b"].acknowledged_s) == ("ada", T + 5)
+    assert (found["a"].acknowledged_by, found["a"].step, found["a"].name) == ("", 1, "Main hall")
+    assert again.update([alarm(Level.RED, camera=name) for name in "ab"], [], at_s=T + 140) == []  # told already
+    (rose, _) = again.update([alarm(Level.CRITICAL, camera="b"), alarm(Level.RED, camera="a")], out("c"), at_s=T + 150)
+    log.record([rose])
+    assert {one.camera: one.acknowledged_by for one in log.open()} == {"a": "", "b": ""}
+
+
+def test_a_name_that_is_too_long_is_cut(database: Database) -> None:
+    log = AlarmLog(database.engine)
+    (event,) = desk().update([alarm(Level.RED)], [], at_s=T)
+    log.record([replace(event, actor="x" * 100)])
+    assert log.events()[0].actor == "x" * 64
+    assert isinstance(event, AlarmEvent)
