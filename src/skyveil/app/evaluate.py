@@ -24,6 +24,8 @@ from skyveil.app.labelled import LabelledPicture, LabelledSet, PictureSet, Video
 from skyveil.app.leak import (
     COVERED_FROM,
     HEIGHT_CLASSES_PX,
+    BoxXyxy,
+    Mask,
     Picture,
     Runs,
     Tally,
@@ -53,28 +55,22 @@ EXPOSED_FRAMES: Final = 3
 
 @final
 @dataclass(slots=True)
-class PictureScore:
-    """What is visible in a set of pictures: boxes leaked by height, points left uncovered by size of the crowd."""
+class Cover:
+    """How much was changed, in all and away from labels, as means over pictures or frames."""
 
-    boxes: Tally = field(default_factory=lambda: Tally(HEIGHT_CLASSES_PX))
-    points: Tally = field(default_factory=lambda: Tally(CROWD_CLASSES))
-    missing: int = 0
-    _needless: list[float] = field(default_factory=list)
     _changed: list[float] = field(default_factory=list)
+    _needless: list[float] = field(default_factory=list)
 
-    def add(self, labels: LabelledPicture, before: Picture, after: Picture | None) -> None:
-        """Count one picture; without a redacted one of the same size, everything in it is visible."""
-        whole = after is not None and after.shape == before.shape
-        self.missing += not whole
-        after = after if after is not None and whole else before
-        mask = changed(before, after)
+    def add(self, mask: Mask, boxes: Sequence[BoxXyxy] | None) -> None:
+        """Take what was changed in one picture; None where labels do not say where nothing need be covered."""
         self._changed.append(float(mask.mean()))
-        for box in labels.boxes:
-            self.boxes.add(leaked=not is_covered(mask, box), size=box[3] - box[1])
-        if labels.boxes or not labels.points:
-            self._needless.append(needless(mask, labels.boxes))
-        for point in labels.points:
-            self.points.add(leaked=not is_point_covered(before, after, point), size=len(labels.points))
+        if boxes is not None:
+            self._needless.append(needless(mask, boxes))
+
+    @property
+    def count(self) -> int:
+        """How many were taken."""
+        return len(self._changed)
 
     @property
     def needless_share(self) -> float:
@@ -86,16 +82,39 @@ class PictureScore:
         """Mean share of a picture changed."""
         return mean(self._changed)
 
+
+@final
+@dataclass(slots=True)
+class PictureScore:
+    """What is visible in a set of pictures: boxes leaked by height, points left uncovered by size of the crowd."""
+
+    boxes: Tally = field(default_factory=lambda: Tally(HEIGHT_CLASSES_PX))
+    points: Tally = field(default_factory=lambda: Tally(CROWD_CLASSES))
+    cover: Cover = field(default_factory=Cover)
+    missing: int = 0
+
+    def add(self, labels: LabelledPicture, before: Picture, after: Picture | None) -> None:
+        """Count one picture; without a redacted one of the same size, everything in it is visible."""
+        whole = after is not None and after.shape == before.shape
+        self.missing += not whole
+        after = after if after is not None and whole else before
+        mask = changed(before, after)
+        self.cover.add(mask, labels.boxes if labels.boxes or not labels.points else None)
+        for box in labels.boxes:
+            self.boxes.add(leaked=not is_covered(mask, box), size=box[3] - box[1])
+        for point in labels.points:
+            self.points.add(leaked=not is_point_covered(before, after, point), size=len(labels.points))
+
     def as_json(self) -> dict[str, Json]:
         """The figures, in the words of the glossary."""
-        figures: dict[str, Json] = {"images": len(self._changed), "missing_or_resized": self.missing}
+        figures: dict[str, Json] = {"images": self.cover.count, "missing_or_resized": self.missing}
         if self.boxes.total or not self.points.total:
             figures |= {"boxes": self.boxes.total, **tally_json(self.boxes)}
-            figures |= {"by_height_px": classes_json(self.boxes, "boxes"), "needless_share": self.needless_share}
+            figures |= {"by_height_px": classes_json(self.boxes, "boxes"), "needless_share": self.cover.needless_share}
         if self.points.total:
             figures |= {"points": self.points.total, **tally_json(self.points)}
             figures |= {"by_crowd_size": classes_json(self.points, "points")}
-        return {**figures, "changed_share": self.changed_share}
+        return {**figures, "changed_share": self.cover.changed_share}
 
 
 @final
@@ -105,8 +124,7 @@ class VideoScore:
 
     heads: Tally = field(default_factory=lambda: Tally(HEIGHT_CLASSES_PX))
     runs: Runs = field(default_factory=Runs)
-    _changed: list[float] = field(default_factory=list)
-    _needless: list[float] = field(default_factory=list)
+    cover: Cover = field(default_factory=Cover)
 
     def add(self, labels: VideoSet, number: int, before: Picture, after: Picture) -> None:
         """Count frame `number`, from 1; a frame without labels is not counted."""
@@ -115,36 +133,25 @@ class VideoScore:
             return
         mask, away = hidden(before, after), differing(before, after)
         zones = [head_zone(person.x, person.y, person.width, person.height) for person in persons]
-        self._changed.append(float(away.mean()))
-        self._needless.append(needless(away, zones))
+        self.cover.add(away, zones)
         for person, zone in zip(persons, zones, strict=True):
             if part(mask, zone).size:
                 leaked = not is_covered(mask, zone, COVERED_FROM)
                 self.heads.add(leaked=leaked, size=zone[3] - zone[1])
                 self.runs.add(person.track, number, leaked=leaked)
 
-    @property
-    def needless_share(self) -> float:
-        """Mean share of a picture changed away from labels."""
-        return mean(self._needless)
-
-    @property
-    def changed_share(self) -> float:
-        """Mean share of a picture changed."""
-        return mean(self._changed)
-
     def as_json(self) -> dict[str, Json]:
         """The figures, in the words of the glossary."""
         return {
-            "frames": len(self._changed),
+            "frames": self.cover.count,
             "head_frames": self.heads.total,
             **tally_json(self.heads),
             "by_height_px": classes_json(self.heads, "head_frames"),
             "tracks": len(self.runs.longest),
             "tracks_with_a_leak": self.runs.tracks_with(1),
             "tracks_with_3_leaked_in_a_row": self.runs.tracks_with(EXPOSED_FRAMES),
-            "needless_share": self.needless_share,
-            "changed_share": self.changed_share,
+            "needless_share": self.cover.needless_share,
+            "changed_share": self.cover.changed_share,
         }
 
 

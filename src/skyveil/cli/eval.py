@@ -81,13 +81,13 @@ def lines(measured: "Evaluation") -> list[str]:
     """One set's figures for a screen: the judgement first, then its parts, then the cost."""
     from skyveil.app.evaluate import EXPOSED_FRAMES, PictureScore
 
-    score = measured.score
+    score, cover = measured.score, measured.score.cover
     targets = ", ".join(kind.name.lower() for kind in sorted(measured.settings.targets))
     shown = [f"{measured.name}: {measured.settings.mode}, {targets}"]
     if isinstance(score, PictureScore):
         if score.boxes.total:
             shown += [_share("boxes", score.boxes), *_classes("px high", score.boxes)]
-            shown.append(f"  needless     {_percent(score.needless_share)} of the picture, changed away from boxes")
+            shown.append(f"  needless     {_percent(cover.needless_share)} of the picture, changed away from boxes")
         if score.points.total:
             shown += [_share("head points", score.points), *_classes("points in the picture", score.points)]
         if score.missing:
@@ -98,8 +98,8 @@ def lines(measured: "Evaluation") -> list[str]:
         shown.append(
             f"  tracks       {exposed} of {len(score.runs.longest)} with {EXPOSED_FRAMES} leaked frames in a row"
         )
-        shown.append(f"  needless     {_percent(score.needless_share)} of the picture, changed away from heads")
-    shown.append(f"  changed      {_percent(score.changed_share)} of the picture")
+        shown.append(f"  needless     {_percent(cover.needless_share)} of the picture, changed away from heads")
+    shown.append(f"  changed      {_percent(cover.changed_share)} of the picture")
     cost = measured.cost
     frame = 1000 / max(cost.frames, 1)
     shown.append(
