@@ -160,12 +160,15 @@ def hls(name: str, segments: Sequence[bytes], *, seconds: float, header: bytes |
 # --- files in pieces --------------------------------------------------------------------------------------------------
 
 
-def ts_segments(path: Path, *, gops: int = 1) -> list[bytes]:
-    """The first video of a file as MPEG-TS, cut before every so many key frames."""
+def ts_segments(path: Path, *, gops: int = 1, starts_s: float = 0.0) -> list[bytes]:
+    """The first video of a file as MPEG-TS, cut before every so many key frames; its clock begins at `starts_s`."""
     segments: list[bytes] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
+        for packet in packets:
+            moved = round(starts_s / packet.time_base)
+            packet.pts, packet.dts = (packet.pts or 0) + moved, (packet.dts or 0) + moved
         keys = [n for n, packet in enumerate(packets) if packet.is_keyframe][::gops]
         for start, end in zip(keys, [*keys[1:], len(packets)], strict=True):
             target = io.BytesIO()

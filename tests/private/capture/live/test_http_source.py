@@ -154,6 +154,12 @@ def test_an_endless_stream_is_shown_as_it_comes(clip: Path, chunked: bool) -> No
     assert lost.value.cause is Cause.LINK_LOST
 
 
+def test_a_clock_of_33_bits_that_wraps_goes_on(clip: Path) -> None:
+    (stream_of_bytes,) = ts_segments(clip, gops=1000, starts_s=(1 << 33) / 90_000 - 1.0)
+    with source_of(BodyPage((stream_of_bytes,), "video/mp2t")) as source:
+        smooth(first(source, 40))
+
+
 @pytest.mark.parametrize("container", ["ts", "mp4"])
 def test_a_file_is_played_at_its_own_pace_again_and_again(clip: Path, segments: list[bytes], container: str) -> None:
     header, fragments = mp4_fragments(clip)
