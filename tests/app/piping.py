@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skyveil.app.pipeline import Door, redacted
 from skyveil.app.tally import FileTally
 from skyveil.core.settings import RedactSettings
+from skyveil.core.stream import StreamInfo
 from skyveil.gate.fill import Solid
 from skyveil.private._pixels import plane_array
 from skyveil.private.capture.source import Gap, SourceInfo
@@ -30,14 +31,7 @@ class MadeSource:
         self._frames = iter(frames)
         self.info = SourceInfo(
             "video",
-            WIDTH,
-            HEIGHT,
-            MILLISECOND,
-            rate,
-            Fraction(1),
-            8,
-            False,
-            (1, 1, 1),
+            StreamInfo(WIDTH, HEIGHT, MILLISECOND, rate, Fraction(1), 8, False, (1, 1, 1)),
             None,
             None,
             ("audio aac",),

@@ -20,9 +20,9 @@ from skyveil.core.ids import SourceId
 from skyveil.core.kinds import Kind
 from skyveil.gate.fill import make_fill
 from skyveil.gate.redact import redact
-from skyveil.private.capture.source import Source, SourceInfo, open_media
+from skyveil.private.capture.source import Source, open_media
 from skyveil.private.regions import whole_frame
-from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo, StillImage
+from skyveil.public.encode.header import EncodeSettings, StillImage
 from skyveil.public.encode.still import encode_still
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.wire import Finished, Message, Progress, Suspect, Suspects
@@ -48,7 +48,7 @@ def serve(task: Task) -> Iterator[Message]:
 
 def _video(task: Task, source: Source) -> Iterator[Message]:
     info = source.info
-    encoder = VideoEncoder(EncodeSettings(task.settings.codec, "ultrafast"), _public(info))
+    encoder = VideoEncoder(EncodeSettings(task.settings.codec, "ultrafast"), info.stream)
     yield encoder.header
     fill, frames, damaged, last_s = make_fill(task.settings.fill), 0, 0, 0.0
     for raw in source.frames():
@@ -111,19 +111,6 @@ def _finished(source: Source, frames: int, damaged: int, duration_s: float) -> F
         precision="f32",
         dropped=source.info.dropped,
         timings_s=(),
-    )
-
-
-def _public(info: SourceInfo) -> PublicStreamInfo:
-    return PublicStreamInfo(
-        info.width,
-        info.height,
-        info.time_base,
-        info.average_rate,
-        info.sample_aspect,
-        info.bit_depth,
-        info.full_range,
-        info.color,
     )
 
 

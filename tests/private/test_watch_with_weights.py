@@ -87,7 +87,9 @@ def test_the_face_is_covered_from_every_stored_orientation(
     exif[0x0112] = ORIENTATIONS[turns]
     Image.fromarray(np.rot90(astronaut, turns)).save(path, exif=exif)
     source = open_media(path, SOURCE)
-    watch = StillWatch(for_stills, RedactSettings(HEADS, mode), width=source.info.width, height=source.info.height)
+    watch = StillWatch(
+        for_stills, RedactSettings(HEADS, mode), width=source.info.stream.width, height=source.info.stream.height
+    )
     (frame,) = through(watch, list(source.frames()))
     source.close()
     assert covered_share(frame, tuple(FACE.tolist())) == 1.0

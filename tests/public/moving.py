@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
 from skyveil.gate.fill import Solid
 from skyveil.gate.redact import redact
@@ -15,7 +16,7 @@ from skyveil.private._pixels import plane_array
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.regions import Regions
-from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo, StreamHeader
+from skyveil.public.encode.header import EncodeSettings, StreamHeader
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.record.check import Written
 from skyveil.public.record.writer import MediaWriter
@@ -36,8 +37,8 @@ def info(
     sample_aspect: Fraction = Fraction(1),
     bit_depth: int = 8,
     full_range: bool = False,
-) -> PublicStreamInfo:
-    return PublicStreamInfo(width, height, time_base, rate, sample_aspect, bit_depth, full_range, BT709)
+) -> StreamInfo:
+    return StreamInfo(width, height, time_base, rate, sample_aspect, bit_depth, full_range, BT709)
 
 
 def picture(index: int, width: int, height: int, pixel_format: str) -> av.VideoFrame:
@@ -63,7 +64,7 @@ def through_the_gate(made: av.VideoFrame, index: int, time: MediaTime) -> Redact
     return redact(RawFrame(made, name, time), regions, Solid(), max_look_age_s=1.0)
 
 
-def redacted(times: Sequence[int], of: PublicStreamInfo, pixel_format: str = "yuv420p") -> Iterator[RedactedFrame]:
+def redacted(times: Sequence[int], of: StreamInfo, pixel_format: str = "yuv420p") -> Iterator[RedactedFrame]:
     """One frame for each time, in ticks of the stream."""
     for index, ticks in enumerate(times):
         made = picture(index, of.width, of.height, pixel_format)
@@ -71,7 +72,7 @@ def redacted(times: Sequence[int], of: PublicStreamInfo, pixel_format: str = "yu
 
 
 def encoded(
-    times: Sequence[int], of: PublicStreamInfo, settings: EncodeSettings, pixel_format: str = "yuv420p"
+    times: Sequence[int], of: StreamInfo, settings: EncodeSettings, pixel_format: str = "yuv420p"
 ) -> tuple[StreamHeader, list[RedactedPacket]]:
     encoder = VideoEncoder(settings, of)
     packets = [packet for frame in redacted(times, of, pixel_format) for packet in encoder.encode(frame)]

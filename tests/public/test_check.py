@@ -66,14 +66,16 @@ def test_a_file_that_is_not_as_expected_is_wrong(
 
 def test_a_picture_of_another_size_is_wrong(checked: tuple[Path, Expected]) -> None:
     path, expected = checked
-    header = dataclasses.replace(expected.header, width=98)
+    stream = dataclasses.replace(expected.header.stream, width=98)
+    header = dataclasses.replace(expected.header, stream=stream)
     with pytest.raises(OutputWrong, match="size"):
         check_media(str(path), dataclasses.replace(expected, header=header))
 
 
 def test_pixels_of_another_shape_are_wrong(checked: tuple[Path, Expected]) -> None:
     path, expected = checked
-    header = dataclasses.replace(expected.header, sample_aspect=Fraction(16, 11))
+    stream = dataclasses.replace(expected.header.stream, sample_aspect=Fraction(16, 11))
+    header = dataclasses.replace(expected.header, stream=stream)
     with pytest.raises(OutputWrong, match="as wide"):
         check_media(str(path), dataclasses.replace(expected, header=header))
 

@@ -76,7 +76,7 @@ def test_ten_bits_stay_where_the_codec_has_them(codec: Codec, bits: int) -> None
     header, packets = encoded(
         (0, 40, 80), info(bit_depth=10), EncodeSettings(codec=codec, preset="veryfast"), "yuv420p10le"
     )
-    assert header.bit_depth == bits
+    assert header.stream.bit_depth == bits
     assert len(packets) == 3
 
 

@@ -11,6 +11,7 @@ from skyveil.core import errors
 from skyveil.core.errors import BoundaryViolated, InputRefused, SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
+from skyveil.core.stream import StreamInfo
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import unknown
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
@@ -36,7 +37,9 @@ from skyveil.public.wire.pipe import VERSION
 from tests.public.store.made import COUNT, EXACT, HALL, STAFF, T, numbers, place
 
 HEADER = StreamHeader(
-    "h264", 96, 64, Fraction(1, 90_000), Fraction(30_000, 1001), Fraction(4, 3), 8, False, (1, 1, 1), b"\x00\x01\xff"
+    "h264",
+    StreamInfo(96, 64, Fraction(1, 90_000), Fraction(30_000, 1001), Fraction(4, 3), 8, False, (1, 1, 1)),
+    b"\x00\x01\xff",
 )
 FINISHED = Finished(
     frames=3,

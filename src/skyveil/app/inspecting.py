@@ -91,7 +91,7 @@ class _Walk:
             damaged=0,
             whole=0,
             duration_s=self._last_s - (self._first_s or 0.0),
-            source_fps=None if info.average_rate is None else float(info.average_rate),
+            source_fps=info.stream.fps,
             covered_share_per_s=(),
             gaps=self._source.gaps,
             models=tuple(ModelUsed(entry.name, entry.sha256) for entry in models),

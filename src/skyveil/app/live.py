@@ -12,6 +12,7 @@ from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
 from skyveil.core.settings import Mask
+from skyveil.core.stream import StreamInfo
 from skyveil.gate.fill import make_fill
 from skyveil.private.capture.live.connection import Dial
 from skyveil.private.capture.live.given import Arrived, Given, LiveSource, Shape
@@ -21,7 +22,7 @@ from skyveil.private.detect.finds import Finds
 from skyveil.private.frame import RawFrame
 from skyveil.private.regions import whole_frame
 from skyveil.private.watch import Decided, VideoWatch
-from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
+from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.types import RedactedFrame
 from skyveil.public.wire import Message
@@ -49,7 +50,7 @@ class _Chain:
         self.shape = shape
         self.encoder = VideoEncoder(
             EncodeSettings("h264", spec.preset, spec.crf, key_every_s=spec.key_every_s, low_latency=True),
-            PublicStreamInfo(
+            StreamInfo(
                 width=shape.width,
                 height=shape.height,
                 time_base=TIME_BASE,

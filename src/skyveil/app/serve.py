@@ -17,7 +17,7 @@ from skyveil.private.capture.source import Source, SourceInfo, open_media
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.finder import Finder
 from skyveil.private.watch import StillWatch, VideoWatch, Watch
-from skyveil.public.encode.header import AudioHeader, AudioPacket, EncodeSettings, PublicStreamInfo, StillImage
+from skyveil.public.encode.header import AudioHeader, AudioPacket, EncodeSettings, StillImage
 from skyveil.public.types import RedactedFrame, RedactedPacket
 from skyveil.public.wire import Message, Progress
 
@@ -69,16 +69,16 @@ class Product:
     def _messages(self, task: Task, source: Source, finder: Finder, tally: FileTally) -> Iterator[Message]:
         info, settings, fill = source.info, task.settings, make_fill(task.settings.fill)
         if info.kind == "still":
-            still = StillWatch(finder, settings, width=info.width, height=info.height)
+            still = StillWatch(finder, settings, width=info.stream.width, height=info.stream.height)
             door = Door(fill, _StillEncoder(info.still_format or "png"), tally, settings)
             yield from redacted(source, still, door)
             return
         # Imported here: a worker that serves pictures needs no video encoder.
         from skyveil.public.encode.video import VideoEncoder
 
-        encoder = VideoEncoder(EncodeSettings(settings.codec, settings.preset, settings.crf), _public(info))
-        fps = None if info.average_rate is None else float(info.average_rate)
-        watch: Watch = VideoWatch(finder, settings, width=info.width, height=info.height, fps=fps)
+        encoder = VideoEncoder(EncodeSettings(settings.codec, settings.preset, settings.crf), info.stream)
+        stream = info.stream
+        watch: Watch = VideoWatch(finder, settings, width=stream.width, height=stream.height, fps=stream.fps)
         messages = redacted(source, watch, Door(fill, encoder, tally, settings))
         yield encoder.header
         yield from _with_sound(messages, task) if settings.keep_audio else messages
@@ -101,19 +101,6 @@ class _StillEncoder:
     def end(self) -> list[Message]:
         """Nothing is held."""
         return []
-
-
-def _public(info: SourceInfo) -> PublicStreamInfo:
-    return PublicStreamInfo(
-        width=info.width,
-        height=info.height,
-        time_base=info.time_base,
-        average_rate=info.average_rate,
-        sample_aspect=info.sample_aspect,
-        bit_depth=info.bit_depth,
-        full_range=info.full_range,
-        color=info.color,
-    )
 
 
 def _with_progress(messages: Iterator[Message], tally: FileTally, expected: int | None) -> Iterator[Message]:

@@ -41,7 +41,7 @@ class FileTally:
     def finished(self, source: Source, models: tuple[ModelEntry, ...], precision: str) -> Finished:
         """The last message of the file."""
         info = source.info
-        rate = None if info.average_rate is None else float(info.average_rate)
+        rate = info.stream.fps
         span_s = self._last_s - (self._first_s or 0.0) + (1 / rate if rate else 0.0)
         return Finished(
             frames=self.frames,

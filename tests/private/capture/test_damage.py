@@ -57,7 +57,7 @@ def test_a_packet_that_does_not_decode_is_a_black_damaged_frame_at_its_time(tmp_
         damaged[0],
         [plane * 0 + value for plane, value in zip(planes_of(scene(0, 160, 128)), (16, 128, 128), strict=True)],
     )
-    assert {(frame.width, frame.height) for frame in frames} == {(source.info.width, source.info.height)}
+    assert {(frame.width, frame.height) for frame in frames} == {(source.info.stream.width, source.info.stream.height)}
 
 
 def test_an_unreadable_beginning_is_black_frames_before_the_first_picture(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_noise_anywhere_is_either_read_or_refused(tmp_path: Path, codec: str, se
         assert "\n" not in str(refusal)
         return
     assert ticks_of(frames) == sorted(set(ticks_of(frames)))
-    assert {(frame.width, frame.height) for frame in frames} <= {(source.info.width, source.info.height)}
+    assert {(frame.width, frame.height) for frame in frames} <= {(source.info.stream.width, source.info.stream.height)}
 
 
 def test_zero_decodable_frames_are_refused(tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
     assert len(frames) == 1
     assert not frames[0].damaged
     assert picture_format(frames[0]) == "rgb24"
-    assert (source.info.kind, source.info.width, source.info.height) == ("still", frames[0].width, frames[0].height)
+    assert (source.info.kind, source.info.stream.width, source.info.stream.height) == (
+        "still",
+        frames[0].width,
+        frames[0].height,
+    )
     return np.asarray(look(frames[0])[0], np.uint8)
 
 

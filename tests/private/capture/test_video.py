@@ -61,7 +61,7 @@ def test_variable_rate_keeps_its_times(tmp_path: Path) -> None:
     path = Clip(tmp_path / "a.mkv", frames=[scene(index) for index in range(8)], times=times).write()
     source, frames = frames_of(path)
     assert ticks_of(frames) == times
-    assert source.info.time_base == MILLISECOND
+    assert source.info.stream.time_base == MILLISECOND
     assert source.gaps == ()
 
 
@@ -95,9 +95,9 @@ def test_display_rotation_is_applied_to_every_plane(tmp_path: Path, matrix: tupl
     source, frames = frames_of(path)
     assert same_planes(frames[0], [upright(plane) for plane in planes_of(picture)])
     sideways = matrix[0] == 0
-    assert (source.info.width, source.info.height) == ((48, 64) if sideways else (64, 48))
-    assert (frames[0].width, frames[0].height) == (source.info.width, source.info.height)
-    assert source.info.sample_aspect == (Fraction(3, 4) if sideways else Fraction(4, 3))
+    assert (source.info.stream.width, source.info.stream.height) == ((48, 64) if sideways else (64, 48))
+    assert (frames[0].width, frames[0].height) == (source.info.stream.width, source.info.stream.height)
+    assert source.info.stream.sample_aspect == (Fraction(3, 4) if sideways else Fraction(4, 3))
 
 
 @pytest.mark.parametrize(("width", "height"), [(63, 47), (64, 47), (63, 48), (1, 1)])
@@ -105,7 +105,7 @@ def test_odd_sizes_are_padded_with_their_last_row_and_column(tmp_path: Path, wid
     picture = scene(1, width, height)
     source, frames = frames_of(Clip(tmp_path / "a.mkv", frames=[picture]).write())
     even = (width + width % 2, height + height % 2)
-    assert (source.info.width, source.info.height) == even == (frames[0].width, frames[0].height)
+    assert (source.info.stream.width, source.info.stream.height) == even == (frames[0].width, frames[0].height)
     luma, *chroma = planes_of(picture)
     padded = np.pad(luma, ((0, height % 2), (0, width % 2)), mode="edge").astype(np.uint8)
     assert same_planes(frames[0], [padded, *chroma])
@@ -126,7 +126,7 @@ def test_ten_bits_stay_ten_when_asked_for(tmp_path: Path, ten_bit: bool, pixels:
     picture = scene(2, pixels="yuv420p10le")
     source, frames = frames_of(Clip(tmp_path / "a.mkv", frames=[picture]).write(), ten_bit=ten_bit)
     assert picture_format(frames[0]) == pixels
-    assert source.info.bit_depth == depth
+    assert source.info.stream.bit_depth == depth
     for plane, original in zip(look(frames[0]), planes_of(picture), strict=True):
         expected = original if ten_bit else original / 4
         assert np.abs(plane.astype(np.float64) - expected).max() <= (0 if ten_bit else 1)
@@ -134,7 +134,7 @@ def test_ten_bits_stay_ten_when_asked_for(tmp_path: Path, ten_bit: bool, pixels:
 
 def test_ten_bits_are_not_invented(tmp_path: Path) -> None:
     source, frames = frames_of(Clip(tmp_path / "a.mkv").write(), ten_bit=True)
-    assert source.info.bit_depth == 8
+    assert source.info.stream.bit_depth == 8
     assert picture_format(frames[0]) == "yuv420p"
 
 
@@ -142,7 +142,7 @@ def test_full_range_is_told_and_kept(tmp_path: Path) -> None:
     picture = scene(2, pixels="yuvj420p")
     path = Clip(tmp_path / "a.mp4", "libx264", [picture], options={"qp": "0"}, full_range=True).write()
     source, frames = frames_of(path)
-    assert source.info.full_range
+    assert source.info.stream.full_range
     assert picture_format(frames[0]) == "yuv420p"
     assert same_planes(frames[0], planes_of(picture))
 
@@ -152,14 +152,14 @@ def test_other_chroma_keeps_luma_and_range(tmp_path: Path, pixels: str) -> None:
     picture = scene(2, pixels=pixels)
     source, frames = frames_of(Clip(tmp_path / "a.mkv", frames=[picture]).write())
     assert picture_format(frames[0]) == "yuv420p"
-    assert not source.info.full_range
+    assert not source.info.stream.full_range
     assert np.array_equal(look(frames[0])[0], planes_of(picture)[0])
 
 
 def test_grey_is_full_range(tmp_path: Path) -> None:
     picture = scene(2, pixels="gray")
     source, frames = frames_of(Clip(tmp_path / "a.mkv", frames=[picture]).write())
-    assert source.info.full_range
+    assert source.info.stream.full_range
     luma, blue, red = look(frames[0])
     assert np.array_equal(luma, planes_of(picture)[0])
     assert set(np.unique(blue)) == set(np.unique(red)) == {128}
@@ -170,7 +170,7 @@ def test_rgb_becomes_limited_bt709(tmp_path: Path) -> None:
     red[..., 0] = 255
     picture = av.VideoFrame.from_ndarray(red, "rgb24").reformat(format="bgr0")
     source, frames = frames_of(Clip(tmp_path / "a.mkv", frames=[picture]).write())
-    assert (source.info.full_range, source.info.color) == (False, (1, 1, 1))
+    assert (source.info.stream.full_range, source.info.stream.color) == (False, (1, 1, 1))
     # ITU-R BT.709-6, 3: luma of pure red is 0.2126 of the range 16..235, its Cr the top of 16..240
     luma, blue, red_difference = (int(plane[10, 10]) for plane in look(frames[0]))
     assert (luma, blue, red_difference) == pytest.approx((63, 102, 240), abs=1)
@@ -181,7 +181,7 @@ def test_colour_labels_are_reported(tmp_path: Path) -> None:
         stream.color_primaries, stream.color_trc, stream.colorspace = 9, 14, 9
 
     source, frames = frames_of(Clip(tmp_path / "a.mkv", prepare=label).write())
-    assert source.info.color == (9, 14, 9)
+    assert source.info.stream.color == (9, 14, 9)
     assert same_planes(frames[0], planes_of(scene(0)))
 
 
@@ -220,7 +220,7 @@ def test_interlaced_pictures_keep_their_range_and_labels(tmp_path: Path, full: b
     clip = Clip(tmp_path / "a.mp4", "libx264", pictures, options=options, full_range=full, prepare=label)
     clip.time_base = Fraction(1, 25)
     source, frames = frames_of(clip.write())
-    assert (source.info.full_range, source.info.color) == (full, (1, 1, 1))
+    assert (source.info.stream.full_range, source.info.stream.color) == (full, (1, 1, 1))
     middle = look(frames[3])[0].astype(int) - planes_of(pictures[0])[0]
     assert abs(np.median(middle)) <= 1
 
@@ -257,7 +257,11 @@ def test_a_change_of_size_is_scaled_to_the_first_size(tmp_path: Path) -> None:
     both = tmp_path / "both.ts"
     both.write_bytes((tmp_path / "small.ts").read_bytes() + (tmp_path / "large.ts").read_bytes())
     source, frames = frames_of(both)
-    assert {(frame.width, frame.height) for frame in frames} == {(source.info.width, source.info.height)} == {(64, 48)}
+    assert (
+        {(frame.width, frame.height) for frame in frames}
+        == {(source.info.stream.width, source.info.stream.height)}
+        == {(64, 48)}
+    )
     assert len(frames) == 10
     assert ticks_of(frames) == sorted(set(ticks_of(frames)))
 
@@ -265,7 +269,7 @@ def test_a_change_of_size_is_scaled_to_the_first_size(tmp_path: Path) -> None:
 def test_8k_video_comes_out(tmp_path: Path) -> None:
     picture = av.VideoFrame(7680, 4320, "yuv420p")
     source, frames = frames_of(Clip(tmp_path / "a.mkv", "rawvideo", [picture]).write())
-    assert (source.info.width, source.info.height, len(frames)) == (7680, 4320, 1)
+    assert (source.info.stream.width, source.info.stream.height, len(frames)) == (7680, 4320, 1)
 
 
 def test_no_side_data_rides_on_a_turned_picture(tmp_path: Path) -> None:

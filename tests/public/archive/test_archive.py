@@ -16,8 +16,9 @@ import pytest
 
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.stream import StreamInfo
 from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder, Stretch
-from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
+from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.live.fragments import Fragment, Fragmenter
 from tests.public.moving import redacted
@@ -62,7 +63,7 @@ class Stream:
     """Real packets of a live encoder, over and over, with ascending times."""
 
     def __init__(self, size: tuple[int, int] = (96, 64)) -> None:
-        info = PublicStreamInfo(*size, Fraction(1, 90_000), Fraction(FPS), Fraction(1), 8, False, (1, 1, 1))
+        info = StreamInfo(*size, Fraction(1, 90_000), Fraction(FPS), Fraction(1), 8, False, (1, 1, 1))
         encoder = VideoEncoder(EncodeSettings(preset="ultrafast", key_every_s=1.0, low_latency=True), info)
         frames = redacted([n * 90_000 // FPS for n in range(FPS * 4)], info)
         self._packets = [packet for frame in frames for packet in encoder.encode(frame)]

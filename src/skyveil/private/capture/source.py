@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, final
 
 from skyveil.core.ids import SourceId
 from skyveil.core.stills import StillFormat
+from skyveil.core.stream import StreamInfo
 from skyveil.private.frame import RawFrame
 
 Gap: TypeAlias = tuple[float, float]
@@ -19,24 +19,14 @@ Gap: TypeAlias = tuple[float, float]
 class SourceInfo:
     """What is known of a source before its first frame is asked for.
 
-    width, height: the displayed size, after rotation; for video padded to even numbers.
-    sample_aspect: width of a sample divided by its height, after rotation.
-    bit_depth: 8 or 10, of the frames that come out.
-    color: primaries, transfer and matrix of the frames that come out (ITU-T H.273 code points; 2 is unspecified).
+    stream: what the frames that come out are like.
     expected_frames: a hint for progress, never a promise.
     dropped: what the file holds beside the pictures that come out, in words: "audio aac", "page 2".
     still_format: the format in which a picture is to be written again; None for video.
     """
 
     kind: Literal["video", "still"]
-    width: int
-    height: int
-    time_base: Fraction
-    average_rate: Fraction | None
-    sample_aspect: Fraction
-    bit_depth: int
-    full_range: bool
-    color: tuple[int, int, int]
+    stream: StreamInfo
     expected_frames: int | None
     duration_s: float | None
     dropped: tuple[str, ...]

@@ -26,6 +26,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.stills import StillFormat
+from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
 from skyveil.private.capture.refusal import shown
@@ -101,14 +102,16 @@ class StillSource:
         self._frame: RawFrame | None = RawFrame(picture, FrameId(source_id, 0), time, damaged=upright is None)
         self.info: Final = SourceInfo(
             kind="still",
-            width=picture.width,
-            height=picture.height,
-            time_base=Fraction(1),
-            average_rate=None,
-            sample_aspect=Fraction(1),
-            bit_depth=8,
-            full_range=True,
-            color=_SRGB,
+            stream=StreamInfo(
+                width=picture.width,
+                height=picture.height,
+                time_base=Fraction(1),
+                average_rate=None,
+                sample_aspect=Fraction(1),
+                bit_depth=8,
+                full_range=True,
+                color=_SRGB,
+            ),
             expected_frames=1,
             duration_s=None,
             dropped=dropped,

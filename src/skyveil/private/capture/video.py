@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
+from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
 from skyveil.private.capture.containers import ByteReader, open_container, open_streamed
 from skyveil.private.capture.decoding import Decoded, Decoding
@@ -174,14 +175,16 @@ class VideoSource:
         guessed = round(duration_s * rate) if duration_s is not None and rate else None
         return SourceInfo(
             kind="video",
-            width=shaper.width,
-            height=shaper.height,
-            time_base=self._time_base,
-            average_rate=rate,
-            sample_aspect=1 / aspect if swapped else aspect,
-            bit_depth=shaper.bit_depth,
-            full_range=colour.full_range,
-            color=(colour.primaries, colour.transfer, colour.matrix),
+            stream=StreamInfo(
+                width=shaper.width,
+                height=shaper.height,
+                time_base=self._time_base,
+                average_rate=rate,
+                sample_aspect=1 / aspect if swapped else aspect,
+                bit_depth=shaper.bit_depth,
+                full_range=colour.full_range,
+                color=(colour.primaries, colour.transfer, colour.matrix),
+            ),
             expected_frames=stream.frames or guessed,
             duration_s=duration_s,
             dropped=_dropped(self._container, stream),

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, final
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.settings import Codec
 from skyveil.core.stills import StillFormat
+from skyveil.core.stream import StreamInfo
 
 AudioCodec: TypeAlias = Literal["aac", "opus"]
 
@@ -64,34 +65,11 @@ class EncodeSettings:
 
 @final
 @dataclass(frozen=True, slots=True)
-class PublicStreamInfo:
-    """What the encoder must know of the source: shape, clock and colour, and nothing else of it."""
-
-    width: int
-    height: int
-    time_base: Fraction
-    average_rate: Fraction | None
-    sample_aspect: Fraction
-    bit_depth: int
-    full_range: bool
-    color: tuple[int, int, int]
-    """Primaries, transfer, matrix (ITU-T H.273 code points)."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class StreamHeader:
     """One encoded video stream: what a muxer writes before the first packet."""
 
     codec: Codec
-    width: int
-    height: int
-    time_base: Fraction
-    average_rate: Fraction | None
-    sample_aspect: Fraction
-    bit_depth: int
-    full_range: bool
-    color: tuple[int, int, int]
+    stream: StreamInfo
     extradata: bytes
 
 

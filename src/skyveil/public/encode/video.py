@@ -8,6 +8,7 @@ import dataclasses
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final, final
 
@@ -21,7 +22,8 @@ from av.video.stream import VideoStream
 
 from skyveil.core.errors import BoundaryViolated, SettingsRefused
 from skyveil.core.settings import Codec
-from skyveil.public.encode.header import AV1_PRESETS, CRF, EncodeSettings, PublicStreamInfo, StreamHeader
+from skyveil.core.stream import StreamInfo
+from skyveil.public.encode.header import AV1_PRESETS, CRF, EncodeSettings, StreamHeader
 from skyveil.public.encode.units import without_banner
 from skyveil.public.types import RedactedFrame, RedactedPacket, sealed
 
@@ -46,7 +48,7 @@ wrote (seen: -4602725391856369812). So few frames are never reordered, so they a
 class VideoEncoder:
     """Encodes the frames of one stream in order. One thread owns it; `end` closes it."""
 
-    def __init__(self, settings: EncodeSettings, info: PublicStreamInfo) -> None:
+    def __init__(self, settings: EncodeSettings, info: StreamInfo) -> None:
         """Open the encoder; SettingsRefused when it does not take the size or settings."""
         self._bit_depth = 8 if settings.codec == "h264" else info.bit_depth
         self._context = _opened(settings, info, self._bit_depth)
@@ -54,16 +56,7 @@ class VideoEncoder:
         self._codec = settings.codec
         self._clock = _Clock(info.time_base, _nominal_rate(info), key_every_s=settings.key_every_s)
         self.header = StreamHeader(
-            codec=settings.codec,
-            width=info.width,
-            height=info.height,
-            time_base=info.time_base,
-            average_rate=info.average_rate,
-            sample_aspect=info.sample_aspect,
-            bit_depth=self._bit_depth,
-            full_range=info.full_range,
-            color=info.color,
-            extradata=self._context.extradata or b"",
+            settings.codec, replace(info, bit_depth=self._bit_depth), self._context.extradata or b""
         )
 
     def encode(self, frame: RedactedFrame) -> list[RedactedPacket]:
@@ -74,7 +67,7 @@ class VideoEncoder:
         picture = self._plain(sealed(frame))
         ticks = frame.time.ticks
         picture.pts = ticks
-        picture.time_base = self.header.time_base
+        picture.time_base = self.header.stream.time_base
         picture.pict_type = PictureType.I if self._clock.next_is_key(ticks) else PictureType.NONE
         return self._packets(picture)
 
@@ -92,7 +85,10 @@ class VideoEncoder:
         the collector comes by (seen: 800 MB at 1080p). The gate makes frames without any, and tests say so.
         """
         picture, header = frame.picture, self.header
-        if (frame.width, frame.height) != (header.width, header.height) or frame.time.time_base != header.time_base:
+        if (frame.width, frame.height) != (
+            header.stream.width,
+            header.stream.height,
+        ) or frame.time.time_base != header.stream.time_base:
             raise BoundaryViolated(f"frame {frame.id.index} is not of this stream: {frame.width}x{frame.height}")
         if picture.format.name == self._pixel_format:
             return picture
@@ -112,7 +108,7 @@ class VideoEncoder:
             pts=packet.pts,
             dts=packet.dts,
             duration=self._clock.duration(packet.pts),
-            time_base=self.header.time_base,
+            time_base=self.header.stream.time_base,
             keyframe=packet.is_keyframe,
         )
 
@@ -148,12 +144,12 @@ class _Clock:
         return self._durations.pop(ticks, self._gap)
 
 
-def _nominal_rate(info: PublicStreamInfo) -> Fraction:
+def _nominal_rate(info: StreamInfo) -> Fraction:
     rate = info.average_rate or Fraction(25)
     return min(max(rate, _RATES[0]), _RATES[1]).limit_denominator(1001)
 
 
-def _opened(settings: EncodeSettings, info: PublicStreamInfo, bit_depth: int) -> VideoCodecContext:
+def _opened(settings: EncodeSettings, info: StreamInfo, bit_depth: int) -> VideoCodecContext:
     context = av.CodecContext.create(ENCODERS[settings.codec], "w")
     if not isinstance(context, VideoCodecContext):
         raise SettingsRefused(f"this PyAV has no video encoder {ENCODERS[settings.codec]}")

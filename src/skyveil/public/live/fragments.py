@@ -51,17 +51,17 @@ class Fragmenter:
 
     def __init__(self, header: StreamHeader) -> None:
         """Raise SettingsRefused for another codec than H.264 of 8 bit, or a header without parameter sets."""
-        if header.codec != "h264" or header.bit_depth != 8:
-            raise SettingsRefused(f"live video is H.264 of 8 bit, got {header.codec} of {header.bit_depth} bit")
+        if header.codec != "h264" or header.stream.bit_depth != 8:
+            raise SettingsRefused(f"live video is H.264 of 8 bit, got {header.codec} of {header.stream.bit_depth} bit")
         units = [unit for unit in annex_b_units(header.extradata) if len(unit) >= 4]
         sps = [unit for unit in units if unit[0] & 31 == _SPS]
         pps = [unit for unit in units if unit[0] & 31 == _PPS]
         if not sps or not pps:
             raise SettingsRefused("the stream's header has no parameter sets, so no player could begin")
-        self.timescale = header.time_base.denominator
+        self.timescale = header.stream.time_base.denominator
         self.mime = f'video/mp4; codecs="avc1.{sps[0][1:4].hex().upper()}"'
         self.init = _ftyp() + _moov(header, _avcc(sps, pps))
-        self._time_base = header.time_base
+        self._time_base = header.stream.time_base
         self._sequence = 0
 
     def fragment(self, packet: RedactedPacket) -> Fragment:
@@ -114,7 +114,7 @@ def _ftyp() -> bytes:
 
 
 def _moov(header: StreamHeader, avcc: bytes) -> bytes:
-    timescale = header.time_base.denominator
+    timescale = header.stream.time_base.denominator
     mvhd = struct.pack(">IIIIIHxx8x", 0, 0, timescale, 0, 0x10000, 0x100) + _MATRIX + bytes(24) + (2).to_bytes(4)
     trex = struct.pack(">IIIII", _TRACK, 1, 0, 0, 0)
     return _box(
@@ -126,8 +126,8 @@ def _moov(header: StreamHeader, avcc: bytes) -> bytes:
 
 
 def _trak(header: StreamHeader, timescale: int, avcc: bytes) -> bytes:
-    shown_width = round(header.width * header.sample_aspect)
-    size = struct.pack(">II", shown_width << 16, header.height << 16)
+    shown_width = round(header.stream.width * header.stream.sample_aspect)
+    size = struct.pack(">II", shown_width << 16, header.stream.height << 16)
     tkhd = struct.pack(">IIIII8xHHHxx", 0, 0, _TRACK, 0, 0, 0, 0, 0) + _MATRIX + size
     mdhd = struct.pack(">IIIIHH", 0, 0, timescale, 0, 0x55C4, 0)  # language und
     hdlr = struct.pack(">I4s12x", 0, b"vide") + b"\x00"
@@ -147,11 +147,11 @@ def _trak(header: StreamHeader, timescale: int, avcc: bytes) -> bytes:
 
 def _avc1(header: StreamHeader, avcc: bytes) -> bytes:
     entry = struct.pack(
-        ">6xH16xHHIIIH32xHh", 1, header.width, header.height, 0x480000, 0x480000, 0, 1, 0x18, -1
+        ">6xH16xHHIIIH32xHh", 1, header.stream.width, header.stream.height, 0x480000, 0x480000, 0, 1, 0x18, -1
     )  # data reference 1; 72 dpi; one picture a sample; no name of a compressor; 24 bit; no colour table
-    primaries, transfer, matrix = header.color
-    colr = struct.pack(">4sHHHB", b"nclx", primaries, transfer, matrix, 0x80 if header.full_range else 0)
-    pasp = struct.pack(">II", header.sample_aspect.numerator, header.sample_aspect.denominator)
+    primaries, transfer, matrix = header.stream.color
+    colr = struct.pack(">4sHHHB", b"nclx", primaries, transfer, matrix, 0x80 if header.stream.full_range else 0)
+    pasp = struct.pack(">II", header.stream.sample_aspect.numerator, header.stream.sample_aspect.denominator)
     return _box(b"avc1", entry, avcc, _box(b"colr", colr), _box(b"pasp", pasp))
 
 

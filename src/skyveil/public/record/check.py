@@ -75,7 +75,7 @@ def check_media(address: str, expected: Expected) -> Written:
         found.end()
         _same("packets of sound", expected.audio_packets, sound)
         duration_s = found.compare(expected)
-        aspect = Fraction(video.sample_aspect_ratio or 1) / expected.header.sample_aspect
+        aspect = Fraction(video.sample_aspect_ratio or 1) / expected.header.stream.sample_aspect
         if abs(aspect - 1) > _ASPECT_TOLERANCE:
             raise OutputWrong(f"the written file shows pixels {float(aspect):.3f} times as wide as they are")
     return _measured(address, frames=len(expected.pts), duration_s=duration_s)
@@ -136,7 +136,7 @@ class _Found:
 
     def _see(self, pictures: list[av.VideoFrame]) -> None:
         for picture in pictures:
-            _same("size", (self._header.width, self._header.height), (picture.width, picture.height))
+            _same("size", (self._header.stream.width, self._header.stream.height), (picture.width, picture.height))
             if picture.is_corrupt:
                 raise OutputWrong("a key frame of the output is damaged")
         self._pictures += len(pictures)
@@ -145,7 +145,7 @@ class _Found:
         """The media's length in seconds; OutputWrong when count, times or content differ."""
         _same("frames", len(expected.pts), len(self._pts))
         _same("content", expected.content.hex(), self._digest.hexdigest())
-        base, clock = expected.header.time_base, Fraction(self._video.time_base or 0)
+        base, clock = expected.header.stream.time_base, Fraction(self._video.time_base or 0)
         unit = Fraction(1, math.lcm(base.denominator, clock.denominator))
         wanted_units, got_units, allowed = int(base / unit), int(clock / unit), int(expected.tolerance / unit)
         for index, (wanted, got) in enumerate(zip(sorted(expected.pts), sorted(self._pts), strict=True)):

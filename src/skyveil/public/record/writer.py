@@ -82,7 +82,7 @@ class MediaWriter:
     def __init__(self, path: Path, header: StreamHeader, *, audio: AudioHeader | None, overwrite: bool) -> None:
         """Make the `.part`; raises SettingsRefused or OutputRefused when the target can not be."""
         self._container = container_for(path, header.codec)
-        if header.codec == "av1" and header.sample_aspect != 1 and not self._container.own_clock:
+        if header.codec == "av1" and header.stream.sample_aspect != 1 and not self._container.own_clock:
             # neither SVT-AV1 nor, through PyAV, the Matroska muxer says that pixels are not square
             raise SettingsRefused(f"{path.name}: pixels are not square, which av1 keeps in .mp4 only; choose .mp4")
         if audio is not None and audio.codec != self._container.audio:
@@ -103,8 +103,10 @@ class MediaWriter:
 
     def write(self, packet: RedactedPacket) -> None:
         """Mux one packet of video; packets come in decoding order."""
-        if packet.time_base != self._header.time_base:
-            raise SettingsRefused(f"a packet came in {packet.time_base}, the stream is in {self._header.time_base}")
+        if packet.time_base != self._header.stream.time_base:
+            raise SettingsRefused(
+                f"a packet came in {packet.time_base}, the stream is in {self._header.stream.time_base}"
+            )
         note_content(self._digest, packet.data, self._header.codec, prefixed=False)
         if not self._pts:
             self._moved_s = max(0, -packet.pts) * packet.time_base
@@ -199,7 +201,7 @@ def _opened(
 def _muxer_options(container: Container, header: StreamHeader) -> dict[str, str]:
     options = {"avoid_negative_ts": "disabled"}
     if container.own_clock:
-        clock = str(header.time_base.denominator)
+        clock = str(header.stream.time_base.denominator)
         options |= {"movflags": "+faststart", "video_track_timescale": clock, "movie_timescale": clock}
     return options
 
@@ -215,13 +217,13 @@ def _video_stream(muxer: OutputContainer, pattern: OutputContainer, header: Stre
     context = stream.codec_context
     if not isinstance(context, VideoCodecContext):
         raise SettingsRefused(f"this PyAV can not write {header.codec}")
-    context.width, context.height = header.width, header.height
-    context.pix_fmt = "yuv420p10le" if header.bit_depth == 10 else "yuv420p"
-    context.sample_aspect_ratio = header.sample_aspect
-    context.color_range = 2 if header.full_range else 1
-    context.color_primaries, context.color_trc, context.colorspace = header.color
+    context.width, context.height = header.stream.width, header.stream.height
+    context.pix_fmt = "yuv420p10le" if header.stream.bit_depth == 10 else "yuv420p"
+    context.sample_aspect_ratio = header.stream.sample_aspect
+    context.color_range = 2 if header.stream.full_range else 1
+    context.color_primaries, context.color_trc, context.colorspace = header.stream.color
     context.extradata = header.extradata
-    context.time_base = stream.time_base = header.time_base
+    context.time_base = stream.time_base = header.stream.time_base
     if header.codec == "h265" and mp4:
         context.codec_tag = "hvc1"  # the tag that Apple's players take; the parameter sets are in the header only
     return stream

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec
+from skyveil.core.stream import StreamInfo
 from skyveil.public.encode.header import SIZE_LIMIT_PX, AudioCodec, AudioHeader, StreamHeader
 from skyveil.public.wire.fields import Fields, Json, impossible, integer, number, text, two
 from skyveil.public.wire.messages import (
@@ -42,17 +43,17 @@ _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 
 def header_json(header: StreamHeader) -> dict[str, Json]:
     """The header of a video stream, as JSON."""
-    rate = header.average_rate
+    rate = header.stream.average_rate
     return {
         "codec": header.codec,
-        "width": header.width,
-        "height": header.height,
-        "time_base": _pair(header.time_base),
+        "width": header.stream.width,
+        "height": header.stream.height,
+        "time_base": _pair(header.stream.time_base),
         "average_rate": None if rate is None else _pair(rate),
-        "sample_aspect": _pair(header.sample_aspect),
-        "bit_depth": header.bit_depth,
-        "full_range": header.full_range,
-        "color": list(header.color),
+        "sample_aspect": _pair(header.stream.sample_aspect),
+        "bit_depth": header.stream.bit_depth,
+        "full_range": header.stream.full_range,
+        "color": list(header.stream.color),
         "extradata": header.extradata.hex(),
     }
 
@@ -68,8 +69,7 @@ def read_header(body: bytes) -> StreamHeader:
     codec = _CODECS.get(str(fields.take("codec")))
     if len(color) != 3 or codec is None:
         raise impossible("color or codec")
-    header = StreamHeader(
-        codec=codec,
+    stream = StreamInfo(
         width=fields.integer("width", 1, SIZE_LIMIT_PX),
         height=fields.integer("height", 1, SIZE_LIMIT_PX),
         time_base=fields.ratio("time_base"),
@@ -78,8 +78,8 @@ def read_header(body: bytes) -> StreamHeader:
         bit_depth=fields.integer("bit_depth", 8, 10),
         full_range=fields.flag("full_range"),
         color=(color[0], color[1], color[2]),
-        extradata=bytes.fromhex(fields.text("extradata", _HEX)),
     )
+    header = StreamHeader(codec, stream, bytes.fromhex(fields.text("extradata", _HEX)))
     fields.end()
     return header
 
