@@ -129,7 +129,7 @@ def wait_for_stale(seen: Seen, name: CameraId, causes: set[Cause]) -> None:
 def wait_for_width(seen: Seen, name: CameraId, width: int) -> None:
     def shown() -> bool:
         said = seen.messages.get(name, [])
-        return any(isinstance(one, StreamHeader) and one.width == width for one in said)
+        return any(isinstance(one, StreamHeader) and one.stream.width == width for one in said)
 
     seen.wait_for(shown)
 
