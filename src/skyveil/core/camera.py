@@ -11,8 +11,8 @@ from skyveil.core.settings import RedactSettings
 
 Transport: TypeAlias = Literal["auto", "tcp", "udp"]
 
-SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "usb")
-"""Where live pictures may come from. `file:///path` is played in a loop, `usb:/dev/video0` is a V4L2 device."""
+SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
+"""Where live pictures may come from. `file:///path` is played in a loop."""
 
 HINDSIGHT_LIMIT: Final = 25
 
