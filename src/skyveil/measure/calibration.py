@@ -107,6 +107,14 @@ class Calibration:
         fine = self.heads_m_per_px(np.nan_to_num(pixels)) <= FINEST_M_PER_PX
         return np.asarray(inside & fine, np.bool_)
 
+    def upwards(self, points_px: Points) -> Points:
+        """Which way up is at each pixel, unit vectors in the straight picture, (N, 2); y points down in pictures."""
+        to_picture = inverse(self.floor)
+        x, y, height_m = self.camera_m
+        above = -(to_picture @ np.array([x, y, 1.0])) / height_m
+        up = above[:2] - points_px * above[2]
+        return np.asarray(up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-12), np.float64)
+
     def horizon_px(self) -> tuple[Points, Points]:
         """Two pixels of the horizon, at the left and right edge of a straight picture; far off for a steep camera."""
         a, b, c = self.floor[2]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from skyveil.measure.quantity import Quantity, Unit, measured, unknown
 
+SIGNS_FROM: Final = 3.0
+"""Density of a zone from which on waves and swaying mean anything, persons per m2: thinner crowds walk as they like."""
 PRESSURE_FROM: Final = 3.5
 """Density from which on pressure means anything, persons per m2."""
 PRESSURE_WINDOW_S: Final = 15.0

@@ -47,6 +47,14 @@ _UPPER: Final = 0.6
 """Share of a far body's box in which a face may lie."""
 
 
+class Observes(Protocol):
+    """What takes the boxes of each look beside the cover path; nothing that it does changes what is covered."""
+
+    def see(self, found: Detections, *, at_s: float) -> None:
+        """Take what was found in the frame at `at_s`, seconds of media time."""
+        ...
+
+
 class Watch(Protocol):
     """What decides on frames. `see` takes every frame in order, `end` gives those that still wait."""
 
@@ -105,8 +113,10 @@ class VideoWatch:
         height: int,
         fps: float | None,
         hindsight: int | None = None,
+        observer: Observes | None = None,
     ) -> None:
         """`hindsight` makes it the watch of a live camera, whose frames wait for so many others and no more."""
+        self._observer = observer
         self._finder = finder
         self._settings = settings
         self._width, self._height = width, height
@@ -181,8 +191,11 @@ class VideoWatch:
             found.append(self._faces(raw, small, found))
         if Kind.PLATE in targets:
             found.append(self._plates(raw, small))
-        self._tracks.update(joined(raw.id, found), frame=raw.id.index, doubtful=self._doubtful)
+        boxes = joined(raw.id, found)
+        self._tracks.update(boxes, frame=raw.id.index, doubtful=self._doubtful)
         self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
+        if self._observer is not None:
+            self._observer.see(boxes, at_s=raw.time.seconds)
 
     def _persons(self, raw: RawFrame) -> Detections:
         scale = self._pace.person_long_px / max(self._width, self._height)

@@ -1,0 +1,274 @@
+"""The people of one zone over time. Private side; what comes out is about the zone."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyveil.core.ids import PlaceId
+from skyveil.measure import flow, unrest
+from skyveil.measure.calibration import Calibration
+from skyveil.measure.density import Field, LocalDensity, VoronoiDensity
+from skyveil.measure.level import DEFAULTS, ZoneKind
+from skyveil.measure.measures import Measure
+from skyveil.measure.places import Raster, Zone
+from skyveil.measure.points import Points
+from skyveil.measure.quantity import Quality, Quantity, measured, unknown
+from skyveil.private.observe.linker import Linked
+
+COUNTABLE_PER_M2: Final = 2.0
+"""Density that boxes of persons can count: above it one in front hides the next, and a number is only "at least"."""
+COUNT_SIGMA: Final = 0.15
+"""Standard error of a count as a share, of one frame, where people can be counted (status.md says on what)."""
+_SEEN_WHOLE: Final = 0.95
+_SHOWN_LEAST: Final = 0.5
+"""Share of a zone that must show heads, in the picture and fine enough, to be measured at all."""
+_SPEED_SD: Final = 0.1
+"""Error of one linked head's velocity along x or y, m/s: what remains of 5 cm of jitter after the linker's filter."""
+_OVER_S: Final = 300.0
+"""Stays and waits are of the last five minutes."""
+_STEP_S: Final = 1.0
+_SETTLED: Final = 3
+"""Frames that somebody must be on the other side of a zone's edge to have come or gone."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What one frame says of the zone."""
+
+    count: float
+    density: float
+    hottest: float
+    dense_m2: float
+    speed: float | None
+    velocity: tuple[float, float] | None
+    wrong: float
+    standing: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Second:
+    """What the newest second left for what takes longer: the local fields inside, and means of the zone."""
+
+    at_s: float
+    density: NDArray[np.float64]
+    velocity: NDArray[np.float64]
+    people: NDArray[np.float64]
+    mean_velocity: tuple[float, float]
+    voronoi: float
+
+
+@final
+class ZoneWatch:
+    """Watches one zone of a calibrated camera. One thread owns it."""
+
+    def __init__(self, zone: Zone, calibration: Calibration) -> None:
+        self.id: PlaceId = zone.id
+        self._zone = zone
+        self._voronoi = VoronoiDensity(zone)
+        self._local = LocalDensity(zone)
+        self._orange = DEFAULTS[zone.kind].orange
+        self._critical = DEFAULTS[zone.kind].critical
+        raster = Raster(zone, side_m=0.25)
+        shown = calibration.shows_heads(raster.centres_m)[raster.inside.ravel()]
+        self._shown = float(shown.mean()) if len(shown) else 0.0
+        self._area_sigma = calibration.fit.area_sigma
+        self._visits = _Visits(zone)
+        self._moments: list[_Moment] = []
+        self._fields: list[Field] = []
+        self._at_s = 0.0
+        self._began_s: float | None = None
+        self._seconds: deque[_Second] = deque(maxlen=180)
+        self._counts: deque[float] = deque(maxlen=int(_OVER_S))
+        self._pressures: deque[float] = deque(maxlen=3600)
+
+    def take(self, linked: Linked, *, at_s: float) -> None:
+        """Take the tracks of the frame at `at_s`."""
+        self._began_s = at_s if self._began_s is None else self._began_s
+        self._at_s = at_s
+        inside = self._zone.holds(linked.at_m)
+        velocity = linked.velocity[inside]
+        field = self._local.of(linked.at_m, linked.velocity)
+        allowed = self._zone.allowed
+        self._moments.append(
+            _Moment(
+                float(inside.sum()),
+                self._voronoi.of(linked.at_m),
+                self._local.hottest(field),
+                self._local.dense_m2(field, from_per_m2=self._orange),
+                flow.median_speed(velocity),
+                flow.mean_velocity(velocity),
+                0.0 if allowed is None else flow.wrong_way_share(velocity, allowed),
+                float((np.hypot(velocity[:, 0], velocity[:, 1]) < flow.STANDS_BELOW).sum()),
+            )
+        )
+        self._fields.append(field)
+        self._visits.take(linked.number, inside, at_s=at_s)
+
+    def values(self) -> dict[Measure, Quantity]:
+        """The measures of the frames since this was asked last; empty when there were none."""
+        moments, fields = self._moments, self._fields
+        self._moments, self._fields = [], []
+        if not moments:
+            return {}
+        if self._shown < _SHOWN_LEAST:
+            return self.nothing()
+        self._remember(moments, fields)
+        hottest = max(one.hottest for one in moments)
+        quality = Quality.GOOD if self._shown >= _SEEN_WHOLE else Quality.DEGRADED
+        if hottest >= COUNTABLE_PER_M2:
+            quality = Quality.AT_LEAST
+        found = self._crowding(moments, quality)
+        found |= self._motion(moments)
+        found |= self._queue(found[Measure.COUNT], moments)
+        return found | self._unrest()
+
+    def nothing(self) -> dict[Measure, Quantity]:
+        """What is said of a zone that can not be measured."""
+        return {one: unknown(one.unit) for one in (Measure.COUNT, Measure.DENSITY, Measure.VORONOI_DENSITY)}
+
+    def _crowding(self, moments: list[_Moment], quality: Quality) -> dict[Measure, Quantity]:
+        count = float(np.mean([one.count for one in moments]))
+        sigma = float(np.hypot(COUNT_SIGMA * count, 0.5 if count else 0.0))
+        area = self._zone.area_m2 * self._shown
+        share = float(np.hypot(sigma / max(count, 1.0), self._area_sigma))
+        values = {
+            Measure.COUNT: (count, sigma),
+            Measure.DENSITY: (count / area, share * max(count, 1.0) / area),
+            Measure.VORONOI_DENSITY: _with(np.mean([one.density for one in moments]) / self._shown, share),
+            Measure.LOCAL_DENSITY_MAX: _with(np.mean([one.hottest for one in moments]), share),
+            Measure.DENSE_AREA: _with(np.mean([one.dense_m2 for one in moments]), share),
+            Measure.OCCUPANCY: _with(np.mean(list(self._counts)[-60:]), COUNT_SIGMA),
+        }
+        return {one: Quantity(value, sd, one.unit, quality, 0.0) for one, (value, sd) in values.items()}
+
+    def _motion(self, moments: list[_Moment]) -> dict[Measure, Quantity]:
+        speeds = [one.speed for one in moments if one.speed is not None]
+        velocities = [one.velocity for one in moments if one.velocity is not None]
+        found = {one: unknown(one.unit) for one in (Measure.SPEED, Measure.VELOCITY_X, Measure.VELOCITY_Y)}
+        if speeds and velocities:
+            x, y = np.mean(velocities, axis=0)
+            for one, value in (
+                (Measure.SPEED, np.mean(speeds)),
+                (Measure.VELOCITY_X, x),
+                (Measure.VELOCITY_Y, y),
+            ):
+                found[one] = measured(float(value), one.unit, sigma=_SPEED_SD)
+        if self._zone.allowed is not None:
+            share = float(np.mean([one.wrong for one in moments]))
+            found[Measure.WRONG_WAY_SHARE] = measured(share, Measure.WRONG_WAY_SHARE.unit)
+        return found
+
+    def _queue(self, count: Quantity, moments: list[_Moment]) -> dict[Measure, Quantity]:
+        over_s = min(_OVER_S, max(self._at_s - (self._began_s or self._at_s), 1.0))
+        arrivals, departures = self._visits.since(self._at_s - over_s)
+        found = {Measure.MEAN_STAY: flow.mean_stay(float(np.mean(self._counts)), arrivals, over_s=over_s)}
+        if self._zone.kind is ZoneKind.QUEUE:
+            length = float(np.mean([one.standing for one in moments]))
+            unit = Measure.QUEUE_LENGTH.unit
+            found[Measure.QUEUE_LENGTH] = Quantity(length, COUNT_SIGMA * length, unit, count.quality, 0.0)
+            found[Measure.QUEUE_WAIT] = flow.queue_wait(length, departures, over_s=over_s)
+        return found
+
+    def _remember(self, moments: list[_Moment], fields: list[Field]) -> None:
+        inside = self._local.inside
+        velocities = [one.velocity for one in moments if one.velocity is not None]
+        x, y = np.mean(velocities, axis=0) if velocities else (0.0, 0.0)
+        self._counts.append(float(np.mean([one.count for one in moments])))
+        self._seconds.append(
+            _Second(
+                self._at_s,
+                np.mean([one.density[inside] for one in fields], axis=0),
+                np.mean([one.velocity[inside] for one in fields], axis=0),
+                np.mean([one.people[inside] for one in fields], axis=0),
+                (float(x), float(y)),
+                float(np.mean([one.density for one in moments])),
+            )
+        )
+
+    def _unrest(self) -> dict[Measure, Quantity]:
+        last = list(self._seconds)[-int(unrest.PRESSURE_WINDOW_S) :]
+        now = unrest.pressure(
+            np.array([one.density for one in last]),
+            np.array([one.velocity for one in last]),
+            np.array([one.people for one in last]),
+            speed_sd=_SPEED_SD,
+        )
+        ratio = unrest.ratio_to_normal(now, np.array(self._pressures))
+        if now.value is not None:
+            self._pressures.append(now.value)
+        means = np.array([one.mean_velocity for one in self._seconds])[-int(unrest.OSCILLATION_WINDOW_S) :]
+        found = {Measure.PRESSURE: now, Measure.PRESSURE_RATIO: ratio}
+        dense = self._seconds[-1].voronoi >= unrest.SIGNS_FROM
+        sway = unrest.oscillation(means, step_s=_STEP_S)
+        waves = unrest.stop_and_go(np.hypot(means[:, 0], means[:, 1]), step_s=_STEP_S)
+        signs = (Measure.OSCILLATION, Measure.OSCILLATION_PERIOD, Measure.STOP_AND_GO, Measure.STOP_AND_GO_PERIOD)
+        for one, quantity in zip(signs, (*sway, *waves), strict=True):
+            found[one] = quantity if dense else unknown(one.unit)
+        found[Measure.TIME_TO_CRITICAL] = unrest.time_to_critical(
+            np.array([one.at_s for one in self._seconds]),
+            np.array([one.voronoi for one in self._seconds]),
+            critical=self._critical,
+        )
+        return found
+
+
+@final
+class PictureZone:
+    """A zone of a camera without calibration: it can be counted, and nothing else. One thread owns it."""
+
+    def __init__(self, place: PlaceId, corners_px: Points) -> None:
+        self.id = place
+        self._zone = Zone(place, corners_px)
+        self._counts: list[int] = []
+
+    def take(self, feet_px: Points) -> None:
+        """Take the feet of the people in one frame, (N, 2) pixels."""
+        self._counts.append(int(self._zone.holds(feet_px).sum()))
+
+    def values(self) -> dict[Measure, Quantity]:
+        """The mean count since this was asked last; empty when there was no frame."""
+        counts, self._counts = self._counts, []
+        if not counts:
+            return {}
+        count = float(np.mean(counts))
+        sigma = float(np.hypot(COUNT_SIGMA * count, 0.5 if count else 0.0))
+        return {Measure.COUNT: Quantity(count, sigma, Measure.COUNT.unit, Quality.DEGRADED, 0.0)}
+
+    def nothing(self) -> dict[Measure, Quantity]:
+        """What is said when nothing was ever seen."""
+        return {Measure.COUNT: unknown(Measure.COUNT.unit)}
+
+
+@final
+class _Visits:
+    """Counts who came into a zone and who left it; keeps only when."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._inside: dict[int, tuple[bool, int]] = {}
+        self._came: deque[float] = deque(maxlen=10_000)
+        self._left: deque[float] = deque(maxlen=10_000)
+
+    def take(self, number: NDArray[np.int64], inside: NDArray[np.bool_], *, at_s: float) -> None:
+        now: dict[int, tuple[bool, int]] = {}
+        for one, here in zip(number.tolist(), inside.tolist(), strict=True):
+            was, turned = self._inside.get(one, (here, 0))
+            turned = turned + 1 if here is not was else 0
+            if turned >= _SETTLED:
+                (self._came if here else self._left).append(at_s)
+                was, turned = here, 0
+            now[one] = (was, turned)
+        self._inside = now
+
+    def since(self, at_s: float) -> tuple[int, int]:
+        """How many came and how many left since then."""
+        return sum(one >= at_s for one in self._came), sum(one >= at_s for one in self._left)
+
+
+def _with(value: float | np.float64, share: float) -> tuple[float, float]:
+    return float(value), float(value) * share

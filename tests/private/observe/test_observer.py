@@ -1,0 +1,202 @@
+"""Boxes of a known crowd become the numbers of its zones and lines."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pytest
+
+from skyveil.core.camera import CrowdSpec, LineSpec, Shares, ZoneSpec
+from skyveil.core.errors import MeasureRefused
+from skyveil.core.ids import CameraId, FrameId, PlaceId, SourceId
+from skyveil.core.kinds import Kind
+from skyveil.measure.calibration_text import calibration_from, calibration_text
+from skyveil.measure.measures import CameraMeasures, Measure
+from skyveil.measure.points import Points, points_of
+from skyveil.measure.quantity import Quality, Quantity
+from skyveil.private.detections import Detections
+from skyveil.private.observe.heads import feet_px, heads_px, plausible
+from skyveil.private.observe.observer import Observer
+from tests.measure.cameras import SIZE_WH, Hung
+
+FPS: Final = 8.0
+HUNG: Final = Hung(6, 35, 1300)
+HALL: Final = PlaceId("hall")
+GATE: Final = PlaceId("gate")
+
+
+def shares(points_m: list[list[float]]) -> tuple[Shares, ...]:
+    """Where floor points are in the picture, as an operator draws them."""
+    pixels = HUNG.given.pixels_of(points_of(points_m)) / SIZE_WH
+    return tuple((float(x), float(y)) for x, y in pixels)
+
+
+def crowd(*, calibrated: bool = True, use: str = "walkway") -> CrowdSpec:
+    corners = shares([[-3, 6], [3, 6], [3, 12], [-3, 12]])
+    start, end = shares([[-4, 9], [4, 9]])
+    way = shares([[0, 7], [0, 10]])
+    zone = ZoneSpec(HALL, "queue" if use == "queue" else "walkway", corners, (way[0], way[1]))
+    return CrowdSpec((zone,), (LineSpec(GATE, start, end),), calibration_text(HUNG.given) if calibrated else None)
+
+
+def boxes(people_m: Points, index: int) -> Detections:
+    """What a person network gives: boxes round upright bodies 0.5 m wide and 1.68 m tall."""
+    count = len(people_m)
+    heads, feet = HUNG.shows(people_m, np.full(count, 1.68)), HUNG.shows(people_m, np.zeros(count))
+    half = 0.15 * np.abs(feet[:, 1] - heads[:, 1])
+    middle = (heads[:, 0] + feet[:, 0]) / 2
+    xyxy = np.stack([middle - half, heads[:, 1], middle + half, feet[:, 1]], axis=1).astype(np.float32)
+    kinds = np.full(count, int(Kind.PERSON), np.uint8)
+    return Detections(FrameId(SourceId("made"), index), xyxy, np.full(count, 0.9, np.float32), kinds)
+
+
+def observed(frames: Iterator[Points], spec: CrowdSpec) -> list[CameraMeasures]:
+    """The measures of every second."""
+    observer = Observer(spec, size_wh=SIZE_WH, camera=CameraId("made"))
+    seconds = []
+    for index, people in enumerate(frames):
+        observer.see(boxes(people, index), at_s=index / FPS)
+        if (index + 1) % FPS == 0:
+            end_s = (index + 1) / FPS
+            seconds.append(observer.measures(start_s=end_s - 1, end_s=end_s, at_s=index / FPS))
+    return seconds
+
+
+def walking(*, per_m2: float, speed: float, seconds: int) -> Iterator[Points]:
+    """A stream 6 m wide without end that goes ahead."""
+    side = 1 / np.sqrt(per_m2)
+    x, y = np.meshgrid(np.arange(-3, 3, side) + side / 2, np.arange(-2 * seconds, 20, side))
+    for index in range(int(seconds * FPS)):
+        at = np.stack([x.ravel(), y.ravel() + speed * index / FPS], axis=1)
+        yield at[(at[:, 1] > 4.5) & (at[:, 1] < 13.5)]
+
+
+def of(second: CameraMeasures, place: PlaceId, measure: Measure) -> Quantity:
+    return next(one for one in second.places if one.place == place).values[measure]
+
+
+def test_a_stream_is_measured_as_it_is() -> None:
+    """1 per m2 at 1.2 m/s through 6 m: 36 people in 36 m2, 7.2 crossings a second."""
+    seconds = observed(walking(per_m2=1.0, speed=1.2, seconds=12), crowd())
+    last = seconds[-1]
+    assert of(last, HALL, Measure.COUNT).value == pytest.approx(36, abs=3)
+    assert of(last, HALL, Measure.DENSITY).value == pytest.approx(1.0, rel=0.08)
+    assert of(last, HALL, Measure.VORONOI_DENSITY).value == pytest.approx(
+        0.9, rel=0.1
+    )  # cells reach 1 m out of the stream
+    assert of(last, HALL, Measure.SPEED).value == pytest.approx(1.2, rel=0.05)
+    assert of(last, HALL, Measure.VELOCITY_Y).value == pytest.approx(1.2, rel=0.05)
+    assert of(last, HALL, Measure.WRONG_WAY_SHARE).value == 0.0
+    assert of(last, HALL, Measure.COUNT).quality is Quality.GOOD
+    crossed = sum(of(one, GATE, Measure.CROSSED_FORWARD).value or 0 for one in seconds[4:])
+    assert crossed == pytest.approx(7.2 * 8, rel=0.08)
+    assert {of(one, GATE, Measure.CROSSED_BACKWARD).value for one in seconds} == {0.0}
+    assert of(last, GATE, Measure.FLOW_FORWARD).unit is Measure.FLOW_FORWARD.unit
+
+
+def test_who_goes_against_the_way_is_a_share_of_the_stream() -> None:
+    seconds = observed(walking(per_m2=0.5, speed=-1.0, seconds=4), crowd())
+    assert of(seconds[-1], HALL, Measure.WRONG_WAY_SHARE).value == pytest.approx(1.0, abs=0.05)
+
+
+def test_past_what_boxes_can_count_a_number_is_only_at_least() -> None:
+    dense = observed(walking(per_m2=3.0, speed=0.2, seconds=2), crowd())[-1]
+    for measure in (Measure.COUNT, Measure.DENSITY, Measure.VORONOI_DENSITY, Measure.LOCAL_DENSITY_MAX):
+        assert of(dense, HALL, measure).quality is Quality.AT_LEAST
+
+
+def test_who_stands_in_a_queue_is_its_length() -> None:
+    standing = observed(walking(per_m2=0.5, speed=0.0, seconds=3), crowd(use="queue"))[-1]
+    assert of(standing, HALL, Measure.QUEUE_LENGTH).value == of(standing, HALL, Measure.COUNT).value
+    assert not of(standing, HALL, Measure.QUEUE_WAIT).known  # nobody was served
+
+
+def test_without_calibration_there_are_counts_and_never_densities() -> None:
+    last = observed(walking(per_m2=0.5, speed=1.0, seconds=2), crowd(calibrated=False))[-1]
+    assert of(last, HALL, Measure.COUNT).value == pytest.approx(18, abs=3)
+    zone = next(one for one in last.places if one.place == HALL)
+    assert set(zone.values) == {Measure.COUNT}
+    assert not of(last, GATE, Measure.CROSSED_FORWARD).known
+
+
+def test_numbers_age_and_are_no_longer_known_after_fifteen_seconds() -> None:
+    observer = Observer(crowd(), size_wh=SIZE_WH, camera=CameraId("made"))
+    for index, people in enumerate(walking(per_m2=1.0, speed=1.2, seconds=1)):
+        observer.see(boxes(people, index), at_s=index / FPS)
+    observer.measures(start_s=0, end_s=1, at_s=1)
+    older = observer.measures(start_s=5, end_s=6, at_s=6)
+    assert of(older, HALL, Measure.COUNT).age_s == pytest.approx(6 - 7 / FPS)
+    assert of(older, HALL, Measure.COUNT).known
+    assert not of(older, GATE, Measure.CROSSED_FORWARD).known
+    gone = observer.measures(start_s=16, end_s=17, at_s=17)
+    assert not any(quantity.known for place in gone.places for quantity in place.values.values())
+
+
+def test_nothing_is_known_before_the_first_frame() -> None:
+    observer = Observer(crowd(), size_wh=SIZE_WH, camera=CameraId("made"))
+    nothing = observer.measures(start_s=0, end_s=1, at_s=1)
+    assert {one.place for one in nothing.places} == {HALL, GATE}
+    assert not any(quantity.known for place in nothing.places for quantity in place.values.values())
+
+
+def test_nobody_is_zero_and_not_unknown() -> None:
+    last = observed(iter([points_of([])] * 8), crowd())[-1]
+    assert of(last, HALL, Measure.COUNT).value == 0.0
+    assert not of(last, HALL, Measure.SPEED).known
+
+
+def test_a_zone_that_reaches_the_horizon_is_refused() -> None:
+    corners = ((0.2, 0.9), (0.8, 0.9), (0.5, -2.0))
+    spec = CrowdSpec((ZoneSpec(HALL, "walkway", corners),), (), calibration_text(HUNG.given))
+    with pytest.raises(MeasureRefused, match="horizon"):
+        Observer(spec, size_wh=SIZE_WH, camera=CameraId("made"))
+
+
+# --- heads ---------------------------------------------------------------------------------------------------------
+
+
+def test_heads_and_feet_are_where_an_upright_line_leaves_the_box() -> None:
+    straight_down = Hung(5, 90, 900)
+    persons = np.array([[1300, 500, 1400, 580]], np.float32)  # right of the middle: heads lean outwards
+    assert heads_px(persons, straight_down.given)[0] == pytest.approx((1400, 540), abs=1)
+    assert feet_px(persons, straight_down.given)[0] == pytest.approx((1300, 540), abs=1)
+    assert heads_px(persons, None).tolist() == [[1350, 500]]
+
+
+def test_what_is_far_too_tall_or_short_is_nobody() -> None:
+    people = points_of([[0.0, 8.0]] * 3)
+    feet = HUNG.shows(people, np.zeros(3))
+    heads = HUNG.shows(people, np.array([0.2, 1.7, 3.5]))
+    assert plausible(heads, feet, HUNG.given).tolist() == [False, True, False]
+
+
+# --- the calibration's text ----------------------------------------------------------------------------------------
+
+
+def test_a_calibration_is_the_same_after_its_file() -> None:
+    again = calibration_from(calibration_text(HUNG.given))
+    pixels = points_of([[400, 700], [1500, 1000]])
+    assert again.under_heads(pixels) == pytest.approx(HUNG.given.under_heads(pixels))
+    assert again.fit == HUNG.given.fit
+
+
+def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
+    half = calibration_from(calibration_text(HUNG.given), size_wh=(960, 540))
+    pixels = points_of([[400, 700], [1500, 1000]])
+    assert half.under_heads(pixels / 2) == pytest.approx(HUNG.given.under_heads(pixels))
+
+
+@pytest.mark.parametrize(
+    ("text", "size_wh", "message"),
+    [
+        ("{}", None, "can not be read"),
+        ("not json", None, "can not be read"),
+        ('{"format": "other"}', None, "no calibration of the format"),
+        (calibration_text(HUNG.given), (1024, 768), "calibrate again"),
+    ],
+)
+def test_what_is_no_calibration_of_this_camera_is_refused(
+    text: str, size_wh: tuple[int, int] | None, message: str
+) -> None:
+    with pytest.raises(MeasureRefused, match=message):
+        calibration_from(text, size_wh=size_wh)
