@@ -139,10 +139,10 @@ class ZoneWatch:
         values = {
             Measure.COUNT: (count, sigma),
             Measure.DENSITY: (count / area, share * max(count, 1.0) / area),
-            Measure.VORONOI_DENSITY: _with(np.mean([one.density for one in moments]) / self._shown, share),
-            Measure.LOCAL_DENSITY_MAX: _with(np.mean([one.hottest for one in moments]), share),
-            Measure.DENSE_AREA: _with(np.mean([one.dense_m2 for one in moments]), share),
-            Measure.OCCUPANCY: _with(np.mean(list(self._counts)[-60:]), COUNT_SIGMA),
+            Measure.VORONOI_DENSITY: _with([one.density / self._shown for one in moments], share),
+            Measure.LOCAL_DENSITY_MAX: _with([one.hottest for one in moments], share),
+            Measure.DENSE_AREA: _with([one.dense_m2 for one in moments], share),
+            Measure.OCCUPANCY: _with(list(self._counts)[-60:], COUNT_SIGMA),
         }
         return {one: Quantity(value, sd, one.unit, quality, 0.0) for one, (value, sd) in values.items()}
 
@@ -270,5 +270,6 @@ class _Visits:
         return sum(one >= at_s for one in self._came), sum(one >= at_s for one in self._left)
 
 
-def _with(value: float | np.float64, share: float) -> tuple[float, float]:
-    return float(value), float(value) * share
+def _with(values: list[float], share: float) -> tuple[float, float]:
+    mean = float(np.mean(values))
+    return mean, mean * share
