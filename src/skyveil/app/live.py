@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, final
 
+from skyveil.app.observing import Observing
 from skyveil.app.pipeline import Door
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import BoundaryViolated
@@ -64,25 +65,27 @@ class _Chain:
         self.door = Door(make_fill(settings.fill), self.encoder, tally, settings)
         self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
         self._masks = settings.masks
-        self.watch = self._new_watch()
+        self._spec = spec
+        self.begin_anew()
 
-    def _new_watch(self) -> VideoWatch:
-        return VideoWatch(
+    def begin_anew(self) -> None:
+        """Forget everything that was seen and measured; frames that waited never leave."""
+        self.observing = Observing(self._spec, self.shape)
+        self.watch = VideoWatch(
             self._finder,
             replace(self.door.settings, masks=self._masks),
             width=self.shape.width,
             height=self.shape.height,
             fps=self._fps,
             hindsight=self._hindsight,
+            observer=self.observing,
+            # Who crosses a line is found 8 times a second or more, or crossings are lost.
+            look_every=1 if self._spec.crowd is not None and self._spec.crowd.lines else None,
         )
 
     def mask(self, masks: tuple[Mask, ...]) -> None:
         self._masks = _scaled(masks, self.shape)
         self.watch.mask(self._masks)
-
-    def begin_anew(self) -> None:
-        """Forget everything that was seen; frames that waited never leave."""
-        self.watch = self._new_watch()
 
 
 @final
@@ -131,7 +134,9 @@ class Live:
             self._arrivals.clear()
             yield chain.encoder.header
         self._arrivals[arrived.raw.id.index] = arrived.arrival_s
+        at_s = arrived.raw.time.seconds
         yield from chain.door.passed(self._decided(chain, arrived.raw))
+        yield from chain.observing.told(wall_s=time.time(), at_s=at_s)
 
     def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
         """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""

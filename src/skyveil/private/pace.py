@@ -44,13 +44,13 @@ class Pace:
     """Whether frames leave one by one as soon as hindsight allows, and not in the stretch between two looks."""
 
 
-def live_pace(pace: Pace, *, hindsight: int) -> Pace:
-    """The same plan for a live camera that may wait `hindsight` frames.
+def live_pace(pace: Pace, *, hindsight: int, most: int | None = None) -> Pace:
+    """The same plan for a live camera that may wait `hindsight` frames, with looks at most `most` frames apart.
 
     A look every `hindsight` + 1 frames is the least that puts every frame between two looks before it leaves; what
     moved after the last look and has none behind it is not decided, and would be covered tile by tile.
     """
-    every = min(pace.look_every, hindsight + 1)
+    every = min(pace.look_every, hindsight + 1, most or pace.look_every)
     return replace(
         pace, look_every=every, look_every_busy=min(every, pace.look_every_busy), hindsight=hindsight, live=True
     )

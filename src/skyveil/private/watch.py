@@ -24,6 +24,7 @@ from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
+from skyveil.private.observe.observes import Observes
 from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.tracks import Tracks
@@ -45,14 +46,6 @@ _DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
 area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
 _UPPER: Final = 0.6
 """Share of a far body's box in which a face may lie."""
-
-
-class Observes(Protocol):
-    """What takes the boxes of each look beside the cover path; nothing that it does changes what is covered."""
-
-    def see(self, found: Detections, *, at_s: float) -> None:
-        """Take what was found in the frame at `at_s`, seconds of media time."""
-        ...
 
 
 class Watch(Protocol):
@@ -114,14 +107,18 @@ class VideoWatch:
         fps: float | None,
         hindsight: int | None = None,
         observer: Observes | None = None,
+        look_every: int | None = None,
     ) -> None:
-        """`hindsight` makes it the watch of a live camera, whose frames wait for so many others and no more."""
+        """`hindsight` makes it the watch of a live camera, whose frames wait for so many others and no more.
+
+        look_every: looks of a live camera are so many frames apart at most, where an observer needs them closer.
+        """
         self._observer = observer
         self._finder = finder
         self._settings = settings
         self._width, self._height = width, height
         pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
-        self._pace: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight)
+        self._pace: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
         again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)

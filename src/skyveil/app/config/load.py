@@ -19,6 +19,7 @@ from skyveil.app.config.models import Secret as SecretRef
 from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
 from skyveil.public.notify.webhook import SCHEMES as WEBHOOK_SCHEMES
@@ -200,6 +201,8 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
             yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
     yield from _checked_secret(camera.password, (*where, "password"))
     yield from _checked_places(camera, where)
+    if (camera.zones or camera.lines) and not settings_of(config, camera).targets & {Kind.HEAD, Kind.PERSON}:
+        yield (*where, "targets"), "zones and lines count persons: `head` or `person` must be among the targets"
 
 
 def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:

@@ -1,0 +1,129 @@
+"""Numbers about the crowd before a camera: in time, past the gate, and never in the way of covering."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.rtsp_server import Camera, load, serving
+from skyveil.app.observing import Observing
+from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
+from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
+from skyveil.core.kinds import Kind
+from skyveil.core.secret import SafeUrl
+from skyveil.measure.measures import Measure
+from skyveil.private.capture.live.given import Shape
+from skyveil.private.detections import Detections
+from skyveil.private.observe.observer import Observer
+from skyveil.public.aggregate import Aggregate, Audience, Told
+from skyveil.public.types import RedactedPacket
+from tests.app.test_supervisor import Seen, spec, supervising
+from tests.private.capture.live.test_rtsp_source import made
+
+HALL, STEP = PlaceId("hall"), PlaceId("step")
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+EVERYWHERE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+SHAPE = Shape(100, 100, Fraction(1), full_range=False, color=(1, 1, 1))
+
+
+def camera(*corners: tuple[float, float], calibration: str | None = None) -> CameraSpec:
+    crowd = CrowdSpec((ZoneSpec(HALL, "walkway", corners),), (LineSpec(STEP, (0, 0.5), (1, 0.5)),), calibration)
+    return CameraSpec(camera_id("one"), SafeUrl("rtsp://h/a"), crowd=crowd)
+
+
+def people(*lefts: float) -> Detections:
+    boxes = np.array([[x, 30, x + 10, 80] for x in lefts], np.float32).reshape(-1, 4)
+    score, kind = np.full(len(lefts), 0.9, np.float32), np.full(len(lefts), int(Kind.PERSON), np.uint8)
+    return Detections(FrameId(SourceId("made"), 0), boxes, score, kind)
+
+
+def count_of(told: list[Aggregate]) -> float | None:
+    (hall,) = (one for one in told if one.place == HALL)
+    return hall.figures[Measure.COUNT].quantity.value
+
+
+def test_each_second_that_ends_is_told_once_and_only_to_the_control_room() -> None:
+    observing = Observing(camera(*LEFT_HALF), SHAPE)
+    assert list(observing.told(wall_s=1000.2, at_s=0.0)) == []
+    observing.see(people(10, 30, 70), at_s=0.5)
+    assert list(observing.told(wall_s=1000.9, at_s=0.7)) == []
+    told = list(observing.told(wall_s=1001.05, at_s=0.85))
+    assert {one.audience for one in told} == {Audience.CONTROL_ROOM}
+    assert {(one.start_s, one.end_s) for one in told} == {(1000.0, 1001.0)}
+    assert count_of(told) == 2
+    assert list(observing.told(wall_s=1001.5, at_s=1.3)) == []
+
+
+def test_without_calibration_there_are_counts_and_no_densities_and_no_crossings() -> None:
+    observing = Observing(camera(*EVERYWHERE), SHAPE)
+    observing.see(people(10), at_s=0.1)
+    assert not [*observing.told(wall_s=1000.9, at_s=0.1)]
+    hall, step = sorted(observing.told(wall_s=1001.1, at_s=0.2), key=lambda one: one.place)
+    assert Measure.DENSITY not in hall.figures
+    assert {figure.told for figure in step.figures.values()} == {Told.UNKNOWN}
+
+
+@pytest.mark.parametrize(("wall_s", "start_s", "end_s"), [(1009.5, 1008, 1009), (1002.4, 1000, 1002)])
+def test_after_a_gap_numbers_are_of_its_last_second(wall_s: float, start_s: float, end_s: float) -> None:
+    observing = Observing(camera(*EVERYWHERE), SHAPE)
+    list(observing.told(wall_s=1000.0, at_s=0.0))
+    observing.see(people(10), at_s=0.1)
+    told = list(observing.told(wall_s=wall_s, at_s=0.2))
+    assert {(one.start_s, one.end_s) for one in told} == {(start_s, end_s)}
+
+
+def test_a_clock_that_is_set_back_tells_nothing_twice() -> None:
+    observing = Observing(camera(*EVERYWHERE), SHAPE)
+    for wall_s in (1000.0, 1001.0):
+        list(observing.told(wall_s=wall_s, at_s=0.0))
+    assert list(observing.told(wall_s=990.0, at_s=0.1)) == []
+    told = list(observing.told(wall_s=991.0, at_s=1.1))
+    assert {(one.start_s, one.end_s) for one in told} == {(990.0, 991.0)}
+
+
+def test_an_observer_that_fails_ends_the_numbers_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    observing = Observing(camera(*EVERYWHERE), SHAPE)
+    list(observing.told(wall_s=1000.0, at_s=0.0))
+
+    def fails(self: Observer, found: Detections, *, at_s: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Observer, "see", fails)
+    observing.see(people(10), at_s=0.1)
+    observing.see(people(10), at_s=0.2)
+    assert list(observing.told(wall_s=1001.0, at_s=1.0)) == []
+
+
+def test_a_calibration_of_no_camera_leaves_counts_and_no_densities() -> None:
+    observing = Observing(camera(*EVERYWHERE, calibration="{}"), SHAPE)
+    observing.see(people(10), at_s=0.1)
+    list(observing.told(wall_s=1000.0, at_s=0.0))
+    told = list(observing.told(wall_s=1001.0, at_s=1.0))
+    assert count_of(told) == 1
+    assert all(Measure.DENSITY not in one.figures for one in told)
+
+
+def test_a_camera_without_places_is_not_observed() -> None:
+    observing = Observing(CameraSpec(camera_id("one"), SafeUrl("rtsp://h/a")), SHAPE)
+    observing.see(people(10), at_s=0.1)
+    list(observing.told(wall_s=1000.0, at_s=0.0))
+    assert list(observing.told(wall_s=1001.0, at_s=1.0)) == []
+
+
+def test_numbers_come_from_the_walled_process_beside_its_packets(tmp_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with (
+        serving({"/1": Camera(load(made(tmp_path / "camera.mp4")))}) as server,
+        supervising(seen, "two people") as supervisor,
+    ):
+        supervisor.apply({one: replace(spec(server), crowd=camera(*LEFT_HALF).crowd)})
+
+        def counted() -> bool:
+            said = tuple(seen.messages.get(one, []))
+            halls = [message for message in said if isinstance(message, Aggregate) and message.place == HALL]
+            return any(message.figures[Measure.COUNT].quantity.value == 1 for message in halls)
+
+        seen.wait_for(counted)
+        assert any(isinstance(message, RedactedPacket) for message in seen.messages[one])
