@@ -109,7 +109,7 @@ def lattice(per_m2: float) -> Points:
 def test_local_density_of_an_even_crowd_is_its_density_everywhere(per_m2: float) -> None:
     local = LocalDensity(MIDDLE)
     people = lattice(per_m2)
-    field = local.of(people, np.tile([0.3, -0.2], (len(people), 1)))
+    field = local.of(people, people, np.tile([0.3, -0.2], (len(people), 1)))
     assert field.density[local.inside] == pytest.approx(per_m2, rel=0.02)
     assert field.velocity[local.inside] == pytest.approx(np.tile([0.3, -0.2], (local.inside.sum(), 1)))
     assert local.hottest(field) == pytest.approx(per_m2, rel=0.02)
@@ -122,13 +122,13 @@ def test_a_hot_spot_is_at_least_four_square_metres() -> None:
     local = LocalDensity(ROOM)
     few = lattice(6.0)[np.abs(lattice(6.0)).max(axis=1) < 0.7]
     many = lattice(6.0)[np.abs(lattice(6.0)).max(axis=1) < 3]
-    assert local.hottest(local.of(few, np.zeros_like(few))) < 2.5
-    assert local.hottest(local.of(many, np.zeros_like(many))) > 5.7
+    assert local.hottest(local.of(few, few, np.zeros_like(few))) < 2.5
+    assert local.hottest(local.of(many, many, np.zeros_like(many))) > 5.7
 
 
 def test_nobody_makes_no_field() -> None:
     local = LocalDensity(MIDDLE)
-    field = local.of(points_of([]), points_of([]))
+    field = local.of(points_of([]), points_of([]), points_of([]))
     assert (field.density == 0).all()
     assert (field.velocity == 0).all()
 

@@ -100,17 +100,22 @@ class LocalDensity:
         self._x = raster.low_m[0] + (np.arange(raster.columns) + 0.5) * side_m
         self._y = raster.low_m[1] + (np.arange(raster.rows) + 0.5) * side_m
 
-    def of(self, points_m: Points, velocity: Points) -> Field:
-        """The fields of people at these places with these velocities, both (N, 2)."""
-        along_x = np.exp(-(((self._x[:, None] - points_m[None, :, 0]) / FIELD_REACH_M) ** 2))
-        along_y = np.exp(-(((self._y[:, None] - points_m[None, :, 1]) / FIELD_REACH_M) ** 2))
+    def of(self, points_m: Points, tracked_m: Points, velocity: Points) -> Field:
+        """The fields of people at these places, (N, 2), of whom those at `tracked_m`, (M, 2), have this velocity."""
+        along_x, along_y = self._weights(points_m)
+        density = along_y @ along_x.T / (np.pi * FIELD_REACH_M**2)
+        along_x, along_y = self._weights(tracked_m)
         weight = along_y @ along_x.T
         moving = np.stack([(along_y * velocity[:, axis]) @ along_x.T for axis in (0, 1)], axis=-1)
         squares = along_y**2 @ (along_x**2).T
         safe = np.maximum(weight, 1e-9)
-        return Field(
-            weight / (np.pi * FIELD_REACH_M**2), moving / safe[..., None], weight**2 / np.maximum(squares, 1e-18)
-        )
+        return Field(density, moving / safe[..., None], weight**2 / np.maximum(squares, 1e-18))
+
+    def _weights(self, points_m: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """exp(-d^2 / R^2) along x, (columns, N), and along y, (rows, N)."""
+        away_x = (self._x[:, None] - points_m[None, :, 0]) / FIELD_REACH_M
+        away_y = (self._y[:, None] - points_m[None, :, 1]) / FIELD_REACH_M
+        return np.exp(-(away_x**2)), np.exp(-(away_y**2))
 
     def hottest(self, field: Field) -> float:
         """The density that at least 4 m2 of the zone have, persons per m2; of a smaller zone its least."""

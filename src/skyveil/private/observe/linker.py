@@ -21,11 +21,12 @@ _LOST_AFTER_S: Final = 1.2
 _DOUBTED_FOR_S: Final = 0.7
 """The same for one that is not believed yet."""
 _GATE_M: Final = (0.25, 0.7)
-"""Least and most distance from where a track should be to where it is found."""
+"""Least and most distance from where a track should be to where it is found; far from the camera, where places are less
+sure, the most is four times their error."""
 _ACCELERATION: Final = 1.0
 """Usual acceleration of walking people, m/s2; gives a track's growing doubt between two finds."""
 _PLACE_SD_M: Final = 0.06
-"""Usual error of one found place."""
+"""Least error of one found place: heads sway, boxes jitter."""
 _SPEED_SD: Final = 1.0
 """Spread of velocities of people of whom nothing is known yet, m/s."""
 
@@ -62,6 +63,7 @@ class _State:
     at_m: Points = field(default_factory=lambda: _floats(2))
     velocity: Points = field(default_factory=lambda: _floats(2))
     doubt: NDArray[np.float64] = field(default_factory=lambda: _floats(3))
+    error_m: NDArray[np.float64] = field(default_factory=_floats)
     found_s: NDArray[np.float64] = field(default_factory=_floats)
     finds: NDArray[np.int64] = field(default_factory=_ints)
 
@@ -71,6 +73,7 @@ class _State:
             self.at_m[keep],
             self.velocity[keep],
             self.doubt[keep],
+            self.error_m[keep],
             self.found_s[keep],
             self.finds[keep],
         )
@@ -81,6 +84,7 @@ class _State:
             np.concatenate([self.at_m, other.at_m]),
             np.concatenate([self.velocity, other.velocity]),
             np.concatenate([self.doubt, other.doubt]),
+            np.concatenate([self.error_m, other.error_m]),
             np.concatenate([self.found_s, other.found_s]),
             np.concatenate([self.finds, other.finds]),
         )
@@ -95,13 +99,15 @@ class Linker:
         self._next = 0
         self._at_s: float | None = None
 
-    def link(self, points_m: Points, *, at_s: float) -> Linked:
+    def link(self, points_m: Points, *, at_s: float, error_m: NDArray[np.float64] | None = None) -> Linked:
         """The believed tracks after the points of the frame at `at_s`, (N, 2) metres; times run forward.
 
-        Points that are no numbers are left out. Believed tracks choose first, then those in doubt; what is left begins
-        new ones.
+        error_m: (N,) standard error of each place; 6 cm at least, and where it is not given. Points that are no numbers
+        are left out. Believed tracks choose first, then those in doubt; what is left begins new ones.
         """
-        points_m = points_m[np.isfinite(points_m).all(axis=1)]
+        finite = np.isfinite(points_m).all(axis=1)
+        errors_m = np.zeros(len(points_m)) if error_m is None else np.nan_to_num(error_m)
+        points_m, errors_m = points_m[finite], np.maximum(errors_m[finite], _PLACE_SD_M)
         self._predict(at_s)
         state = self._state
         believed = state.finds >= CONFIRMED_AFTER
@@ -109,9 +115,9 @@ class Linker:
         for turn in (believed, ~believed):
             tracks, candidates = np.flatnonzero(turn), np.flatnonzero(free)
             rows, columns = _pairs(state.at_m[tracks], self._gates()[tracks], points_m[candidates])
-            self._update(tracks[rows], points_m[candidates[columns]], at_s)
+            self._update(tracks[rows], points_m[candidates[columns]], errors_m[candidates[columns]], at_s)
             free[candidates[columns]] = False
-        self._begin(points_m[free], at_s)
+        self._begin(points_m[free], errors_m[free], at_s)
         patience_s = np.where(self._state.finds >= CONFIRMED_AFTER, _LOST_AFTER_S, _DOUBTED_FOR_S)
         self._state = self._state.only(at_s - self._state.found_s <= patience_s)
         return self._linked(at_s)
@@ -133,12 +139,15 @@ class Linker:
         )
 
     def _gates(self) -> NDArray[np.float64]:
-        return np.asarray(np.clip(3 * np.sqrt(self._state.doubt[:, 0] + _PLACE_SD_M**2), *_GATE_M), np.float64)
+        least, most = _GATE_M
+        error_m = self._state.error_m
+        gates = 3 * np.sqrt(self._state.doubt[:, 0] + error_m**2)
+        return np.asarray(np.clip(gates, least, np.maximum(most, 4 * error_m)), np.float64)
 
-    def _update(self, rows: NDArray[np.intp], found_m: Points, at_s: float) -> None:
+    def _update(self, rows: NDArray[np.intp], found_m: Points, error_m: NDArray[np.float64], at_s: float) -> None:
         state = self._state
         place, both, speed = state.doubt[rows].T
-        seen = place + _PLACE_SD_M**2
+        seen = place + error_m**2
         gain_place, gain_speed = place / seen, both / seen
         off_m = found_m - state.at_m[rows]
         state.at_m[rows] += gain_place[:, None] * off_m
@@ -146,17 +155,19 @@ class Linker:
         state.doubt[rows] = np.stack(
             [(1 - gain_place) * place, (1 - gain_place) * both, speed - gain_speed * both], axis=1
         )
+        state.error_m[rows] = error_m
         state.found_s[rows] = at_s
         state.finds[rows] += 1
 
-    def _begin(self, points_m: Points, at_s: float) -> None:
+    def _begin(self, points_m: Points, error_m: NDArray[np.float64], at_s: float) -> None:
         count = len(points_m)
         self._state = self._state.joined(
             _State(
                 np.arange(self._next, self._next + count),
                 points_m.copy(),
                 np.zeros((count, 2)),
-                np.tile([_PLACE_SD_M**2, 0.0, _SPEED_SD**2], (count, 1)),
+                np.stack([error_m**2, np.zeros(count), np.full(count, _SPEED_SD**2)], axis=1),
+                error_m,
                 np.full(count, at_s),
                 np.ones(count, np.int64),
             )

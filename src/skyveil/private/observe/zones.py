@@ -86,18 +86,21 @@ class ZoneWatch:
         self._counts: deque[float] = deque(maxlen=int(_OVER_S))
         self._pressures: deque[float] = deque(maxlen=3600)
 
-    def take(self, linked: Linked, *, at_s: float) -> None:
-        """Take the tracks of the frame at `at_s`."""
+    def take(self, points_m: Points, linked: Linked, *, at_s: float) -> None:
+        """Take the places of the people found in the frame at `at_s`, (N, 2), and the tracks.
+
+        People are counted where they were found: tracks that wait to be found again would count some twice.
+        """
         self._began_s = at_s if self._began_s is None else self._began_s
         self._at_s = at_s
         inside = self._zone.holds(linked.at_m)
-        velocity = linked.velocity[inside]
-        field = self._local.of(linked.at_m, linked.velocity)
+        velocity = linked.velocity[inside & linked.found]
+        field = self._local.of(points_m, linked.at_m, linked.velocity)
         allowed = self._zone.allowed
         self._moments.append(
             _Moment(
-                float(inside.sum()),
-                self._voronoi.of(linked.at_m),
+                float(self._zone.holds(points_m).sum()),
+                self._voronoi.of(points_m),
                 self._local.hottest(field),
                 self._local.dense_m2(field, from_per_m2=self._orange),
                 flow.median_speed(velocity),
