@@ -9,6 +9,7 @@ A browser adds the time that its player keeps in hand, 0.15 s by default (`playe
 
 import argparse
 import json
+import logging
 import os
 import threading
 import time
@@ -163,10 +164,19 @@ class Watched:
         return None
 
 
-def cpu_s(pid: int) -> float:
-    """Processor seconds of a process so far."""
+def cpu_s(pid: int | None) -> float:
+    """Processor seconds of a process so far; none of one that is gone."""
+    if pid is None or not Path(f"/proc/{pid}").exists():
+        return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def hasten(pid: int, nice: int) -> None:
+    """Give a process and its session this nice value among all sessions, where the kernel groups by session."""
+    group = Path(f"/proc/{pid}/autogroup")
+    if nice and group.exists():
+        group.write_text(f"{nice}\n", encoding="ascii")
 
 
 def main() -> None:
@@ -175,8 +185,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--hindsight", type=int, default=2)
     parser.add_argument("--preset", default="superfast")
+    parser.add_argument("--nice", type=int, default=0, help="nice value on a machine with other programs; needs root")
     parser.add_argument("--out", type=Path, default=Path("bench/out"))
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     folder = Path(os.environ["SKYVEIL_EVAL_DATA"]) / "video_pets09_s2l1"
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "live-1280x720.mp4"
@@ -229,9 +241,15 @@ def main() -> None:
             for name in names
         }
         supervisor.apply(specs)
-        time.sleep(SETTLE_S)
+        hasten(os.getpid(), arguments.nice)
+        settled_s = time.monotonic() + SETTLE_S
+        while time.monotonic() < settled_s:
+            for name in names:
+                if (pid := supervisor.process_id(name)) is not None:
+                    hasten(pid, arguments.nice)
+            time.sleep(0.5)
         measuring.set()
-        pids = {name: supervisor.process_id(name) or 0 for name in names}
+        pids = {name: supervisor.process_id(name) for name in names}
         before = {name: (packets[name], cpu_s(pids[name])) for name in names}
         rss_before = {name: one.rss_bytes for name, one in supervisor.health().items()}
         watched.latencies_s.clear()
@@ -273,6 +291,7 @@ def main() -> None:
         "head_frames": watched.tally.total,
         "covered_share": round(float(np.mean(watched.changed or [0.0])), 4),
         "load": os.getloadavg()[0],
+        "nice": arguments.nice,
     }
     text = json.dumps(figures, indent=1)
     (arguments.out / f"live-{arguments.cameras}-k{arguments.hindsight}.json").write_text(text + "\n", encoding="utf-8")

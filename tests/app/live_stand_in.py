@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -49,12 +50,16 @@ class Nets:
 
     def __init__(self, fault: str) -> None:
         self._fault = fault
+        self._looks = 0
 
     @property
     def used(self) -> tuple[str, ...]:
         return ("stand-in@000000000000",)
 
     def _look(self) -> Scored:
+        self._looks += 1
+        if self._fault == "compiles" and self._looks == 1:
+            time.sleep(2.5)
         if self._fault == "raises":
             raise DetectorFailed("on purpose")
         if self._fault == "dies":

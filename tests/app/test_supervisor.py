@@ -125,6 +125,17 @@ def test_a_stopped_process_is_killed_and_replaced(clip_path: Path, monkeypatch: 
         seen.wait_for(lambda: supervisor.process_id(one) not in (None, before))
 
 
+def test_a_process_that_has_not_shown_a_picture_yet_is_given_time(
+    clip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skyveil.app.supervisor.SILENT_S", 1.0)
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen, "compiles") as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 1)
+        assert supervisor.health()[one].restarts == 0
+
+
 def test_adding_changing_and_removing_a_camera_disturbs_no_other(clip_path: Path) -> None:
     seen, names = Seen(), [camera_id(name) for name in ("one", "two", "three")]
     cameras = {f"/{n}": Camera(load(clip_path)) for n in (1, 2, 3)}

@@ -364,7 +364,9 @@ def _product(models: Mapping[str, Path], spec: CameraSpec) -> "Live":
     from skyveil.app.live import Live
     from skyveil.private.detect.finder import Finder
 
-    return Live(spec, Finder(models, precision=spec.settings.precision, shapes="fixed"))
+    finder = Finder(models, precision=spec.settings.precision, shapes="fixed")
+    finder.prepare(spec.settings.targets)
+    return Live(spec, finder)
 
 
 if __name__ == "__main__":

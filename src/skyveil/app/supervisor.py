@@ -41,7 +41,8 @@ STALE_S: Final = 2.0
 SILENT_S: Final = 5.0
 """A process tells a pulse every half second; the slowest single step measured, compiling a network, takes under 2 s."""
 STARTING_S: Final = 30.0
-"""A process that has not told its first pulse yet may take this long: many cameras may start at once."""
+"""A process that has not shown a picture yet may be silent for so long: networks are compiled, and many cameras may start
+at once. Seen with twelve on two busy cores: processes that were killed at 5 s compiled again, for ever."""
 STOP_S: Final = 4.0
 RESTART_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 BUDGET: Final = 10
@@ -115,7 +116,7 @@ class _Camera:
                 self._kill(Cause.PROCESS_SILENT)
             return
         silent_s = now_s - process.heard_s
-        if silent_s > SILENT_S:
+        if silent_s > (STARTING_S if self.health.state is CameraState.STARTING else SILENT_S):
             self._kill(Cause.PROCESS_SILENT)
         elif silent_s > STALE_S and self.health.state in (CameraState.LIVE, CameraState.COVERED):
             self._tell(CameraState.STALE, Cause.PROCESS_SILENT)

@@ -6,6 +6,7 @@ from typing import Final, final
 
 import numpy as np
 
+from skyveil.core.kinds import Kind
 from skyveil.core.manifest import ModelEntry
 from skyveil.core.settings import Precision
 from skyveil.private.detect import centerface, text, yolox
@@ -54,6 +55,16 @@ class Finder:
     def computed(self) -> str:
         """The number format that the networks compute in; empty before the first look."""
         return next((network.precision for network in self._open.values()), "")
+
+    def prepare(self, targets: frozenset[Kind]) -> None:
+        """Compile for all sizes that parts of a video are shown at, so that no look has to wait for it.
+
+        The size that persons are looked for in depends on the picture, and is left to the first look.
+        """
+        uses = [FACES] if targets & {Kind.FACE, Kind.HEAD} else []
+        for use in [*uses, *([TEXT] if Kind.PLATE in targets else [])]:
+            for width_px, height_px in VIDEO_SIZES_WH if self._shapes == "fixed" else ():
+                self._network(use).prepare(height_px, width_px)
 
     def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
         """Faces in one part of a frame, by the levels of `pyramid`, in picture pixels."""
