@@ -15,6 +15,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -172,11 +173,20 @@ def cpu_s(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def hasten(pid: int, nice: int) -> None:
-    """Give a process and its session this nice value among all sessions, where the kernel groups by session."""
-    group = Path(f"/proc/{pid}/autogroup")
-    if nice and group.exists():
-        group.write_text(f"{nice}\n", encoding="ascii")
+def family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [one for child in task.read_text(encoding="ascii").split() for one in family(int(child))]
+    return found
+
+
+def hasten(nice: int) -> None:
+    """Give this process and all that it started a nice value among all sessions, where the kernel groups by session."""
+    for pid in family(os.getpid()) if nice else ():
+        with suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", encoding="ascii")
 
 
 def main() -> None:
@@ -241,13 +251,10 @@ def main() -> None:
             for name in names
         }
         supervisor.apply(specs)
-        hasten(os.getpid(), arguments.nice)
         settled_s = time.monotonic() + SETTLE_S
         while time.monotonic() < settled_s:
-            for name in names:
-                if (pid := supervisor.process_id(name)) is not None:
-                    hasten(pid, arguments.nice)
-            time.sleep(0.5)
+            hasten(arguments.nice)
+            time.sleep(1)
         measuring.set()
         pids = {name: supervisor.process_id(name) for name in names}
         before = {name: (packets[name], cpu_s(pids[name])) for name in names}

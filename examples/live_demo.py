@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from examples.rtsp_server import Camera, load, serving
 from skyveil.app.config import load as load_config
 from skyveil.app.server import accounts_of, database_of
-from skyveil.public.store.roles import Role
+from skyveil.public.store.roles import Role, Scope
 
 FPS: Final = 10
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -109,14 +109,12 @@ def one_time_login(path: Path) -> str:
         engine.dispose()
 
 
-def token_for(path: Path) -> str:
-    """A token that reads the cameras' health for this run."""
-    from skyveil.public.store.roles import Scope
-
+def token_for(path: Path, scope: Scope = Scope.VIEW) -> str:
+    """A token for this run: to see cameras and their health, or what else is asked for."""
     config = load_config(path)
     engine = database_of(config)
     try:
-        return accounts_of(config, engine).new_token("demo", "demo", Scope.VIEW, days=1)
+        return accounts_of(config, engine).new_token("demo", "demo", scope, days=1)
     finally:
         engine.dispose()
 

@@ -39,10 +39,10 @@ def painted(picture: Picture) -> Picture:
     return np.clip(coded, 0, 255).astype(np.uint8)
 
 
-def in_picture(picture: Picture) -> bool:
+def in_picture(picture: Picture, scales: tuple[float, ...] = (1.0, 2.0, 0.5)) -> bool:
     """Whether the code is anywhere in an RGB picture, in its own size, as a small picture, or doubled."""
     luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return any(_correlation(luma, scale) > FOUND for scale in (1.0, 2.0, 0.5, 320 / 640))
+    return any(_correlation(luma, scale) > FOUND for scale in scales)
 
 
 def in_bytes(data: bytes, source: Picture) -> bool:

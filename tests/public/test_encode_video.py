@@ -198,3 +198,11 @@ def _decoded(codec: str, extradata: bytes, data: bytes) -> av.VideoFrame:
     frames = decoder.decode(av.Packet(data)) + decoder.decode(None)
     (frame,) = frames
     return frame
+
+
+def test_a_live_encoder_keeps_nothing_of_packets_that_left() -> None:
+    # It kept the duration of each: 0.1 MB a minute, for ever.
+    encoder = VideoEncoder(EncodeSettings(preset="ultrafast", low_latency=True), info())
+    for frame in redacted([40 * n for n in range(60)], info()):
+        assert len(encoder.encode(frame)) == 1
+    assert len(encoder._clock._durations) <= 1

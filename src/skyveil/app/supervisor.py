@@ -136,6 +136,7 @@ class _Camera:
             now_s = time.monotonic()
             self._restarts += 1
             self._deaths.append(now_s)
+            log.warning("camera %s: its process ended (%s) and is started again", self.spec.id, self._killed_as)
             spent = len(self._deaths) == BUDGET and now_s - self._deaths[0] < BUDGET_SPAN_S
             recent = sum(now_s - one < 60 for one in self._deaths)
             wait_s = RESTART_S[min(recent - 1, len(RESTART_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311

@@ -123,6 +123,7 @@ class _Clock:
         self.frames = 0
         self._last: int | None = None
         self._last_key: int | None = None
+        self._told: int | None = None
         self._durations: OrderedDict[int, int] = OrderedDict()
 
     def next_is_key(self, ticks: int) -> bool:
@@ -131,7 +132,8 @@ class _Clock:
             if ticks <= self._last:
                 raise BoundaryViolated(f"frame times must ascend, got {ticks} after {self._last}")
             self._gap = ticks - self._last
-            self._durations[self._last] = self._gap
+            if self._last != self._told:  # a packet that left already asks no more
+                self._durations[self._last] = self._gap
         self._last = ticks
         self.frames += 1
         due = self._last_key is None or ticks - self._last_key >= self._key_every
@@ -141,6 +143,7 @@ class _Clock:
 
     def duration(self, ticks: int) -> int:
         """Ticks until the next frame; for the newest frame, as long as the one before it."""
+        self._told = ticks if ticks == self._last else self._told
         return self._durations.pop(ticks, self._gap)
 
 

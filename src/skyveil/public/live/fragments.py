@@ -6,6 +6,7 @@ shown, and so keeps every picture back by one. Boxes and fields are those of ISO
 """
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -23,8 +24,12 @@ _PROFILES_WITH_CHROMA: Final = (100, 110, 122, 144)
 """Profiles whose avcC tells chroma format and bit depth (ISO/IEC 14496-15, 5.3.3.1.2)."""
 
 _TFHD_BASE_IS_MOOF: Final = 0x020000
-_TRUN_FIELDS: Final = 0x000701
-"""data_offset, and of the one sample duration, size and flags."""
+_TRUN_FIELDS: Final = 0x000F01
+"""data_offset, and of the one sample duration, size, flags and composition time offset."""
+
+_GAPS: Final = 4
+"""Pictures whose distances say how long the newest is shown: the least of them, because one that is shown for too long
+hides the next, and one hole would make the picture behind it as long as the hole."""
 
 _SAMPLE_KEY: Final = 0x02000000  # sample_depends_on = 2: on no other
 _SAMPLE_NOT_KEY: Final = 0x01010000  # sample_depends_on = 1, sample_is_non_sync_sample
@@ -63,9 +68,16 @@ class Fragmenter:
         self.init = _ftyp() + _moov(header, _avcc(sps, pps))
         self._time_base = header.stream.time_base
         self._sequence = 0
+        self._gaps: deque[int] = deque(maxlen=_GAPS)
+        self._last: int | None = None
+        self._next_dts: int | None = None
 
     def fragment(self, packet: RedactedPacket) -> Fragment:
         """The packet as a fragment, which a player can show at once.
+
+        Where pictures are missing, decoding times catch up with the times of showing in steps of one and a half
+        pictures: a player that finds decoding times more than two pictures apart drops everything up to the next key
+        frame (Media Source Extensions, W3C 2016, 3.5.8, coded frame processing, step 6).
 
         Raises SettingsRefused for a packet of another clock, one that is not shown in the order it is decoded in, or
         one before time 0: a fragment can not say so.
@@ -75,10 +87,16 @@ class Fragmenter:
         if packet.pts != packet.dts or packet.pts < 0:
             raise SettingsRefused(f"live packets come in the order they are shown, from 0 on; got time {packet.pts}")
         step = self._time_base.numerator
-        pts, duration = packet.pts * step, max(1, packet.duration * step)
+        pts = packet.pts * step
+        if self._last is not None:
+            self._gaps.append(pts - self._last)
+        self._last = pts
+        duration = max(1, min(self._gaps, default=packet.duration * step))
+        dts = pts if self._next_dts is None else min(pts, self._next_dts)
+        self._next_dts = dts + max(1, duration * 3 // 2)
         sample = b"".join(len(unit).to_bytes(4) + unit for unit in annex_b_units(packet.data))
         self._sequence = self._sequence % 0xFFFFFFFF + 1
-        moof = _moof(self._sequence, pts, duration, len(sample), packet.keyframe)
+        moof = _moof(self._sequence, dts, pts - dts, duration, len(sample), packet.keyframe)
         return Fragment(moof + _box(b"mdat", sample), packet.keyframe, pts, duration)
 
 
@@ -98,14 +116,14 @@ def _full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
     return _box(kind, (version << 24 | flags).to_bytes(4), *parts)
 
 
-def _moof(sequence: int, pts: int, duration: int, size: int, keyframe: bool) -> bytes:
+def _moof(sequence: int, dts: int, shown_after: int, duration: int, size: int, keyframe: bool) -> bytes:
     mfhd = _full(b"mfhd", 0, 0, sequence.to_bytes(4))
     tfhd = _full(b"tfhd", 0, _TFHD_BASE_IS_MOOF, _TRACK.to_bytes(4))
-    tfdt = _full(b"tfdt", 1, 0, pts.to_bytes(8))
+    tfdt = _full(b"tfdt", 1, 0, dts.to_bytes(8))
     flags = _SAMPLE_KEY if keyframe else _SAMPLE_NOT_KEY
-    # moof, traf and trun have 8, 8 and 32 bytes beside the boxes above; the sample begins 8 bytes into mdat
-    offset = 8 + len(mfhd) + 8 + len(tfhd) + len(tfdt) + 32 + 8
-    trun = _full(b"trun", 0, _TRUN_FIELDS, struct.pack(">IIIII", 1, offset, duration, size, flags))
+    # moof, traf and trun have 8, 8 and 36 bytes beside the boxes above; the sample begins 8 bytes into mdat
+    offset = 8 + len(mfhd) + 8 + len(tfhd) + len(tfdt) + 36 + 8
+    trun = _full(b"trun", 0, _TRUN_FIELDS, struct.pack(">IIIIII", 1, offset, duration, size, flags, shown_after))
     return _box(b"moof", mfhd, _box(b"traf", tfhd, tfdt, trun))
 
 

@@ -89,6 +89,24 @@ class _Channel:
     pieces: deque[Piece] = field(default_factory=lambda: deque(maxlen=GOP_LIMIT))
     health: CameraHealth | None = None
     viewers: set[Viewer] = field(default_factory=set)
+    _joined: bytes | None = None
+
+    def take(self, piece: Piece) -> None:
+        if piece.keyframe:
+            self.pieces.clear()
+        self.pieces.append(piece)
+        self._joined = None
+
+    def clear(self) -> None:
+        self.pieces.clear()
+        self._joined = None
+
+    def joined(self) -> bytes:
+        """The fragments since the last key frame as one; the same bytes for all who come before the next fragment."""
+        if self._joined is None:
+            whole = bool(self.pieces) and self.pieces[0].keyframe
+            self._joined = b"".join(piece.data for piece in self.pieces) if whole else b""
+        return self._joined
 
 
 @final
@@ -102,16 +120,14 @@ class Hub:
         """A stream begins, or begins anew with another size."""
         channel = self._channel(camera)
         channel.init, channel.mime = init, mime
-        channel.pieces.clear()
+        channel.clear()
         for viewer in channel.viewers:
             viewer.say(_text(channel), first=init)
 
     def publish(self, camera: CameraId, data: bytes, *, keyframe: bool) -> None:
         """A fragment of a camera."""
         channel, piece = self._channel(camera), Piece(data, keyframe)
-        if keyframe:
-            channel.pieces.clear()
-        channel.pieces.append(piece)
+        channel.take(piece)
         for viewer in channel.viewers:
             viewer.give(piece)
 
@@ -135,9 +151,8 @@ class Hub:
     def picture(self, camera: CameraId) -> bytes | None:
         """Init segment and fragments since the last key frame, as one MP4; None before there is any."""
         channel = self._channels.get(camera)
-        if channel is None or not channel.pieces or not channel.pieces[0].keyframe:
-            return None
-        return b"".join((channel.init, *(piece.data for piece in channel.pieces)))
+        joined = b"" if channel is None else channel.joined()
+        return channel.init + joined if channel is not None and joined else None
 
     def viewers(self, camera: CameraId) -> int:
         """How many look at a camera."""
@@ -150,10 +165,9 @@ class Hub:
         channel, viewer = self._channel(camera), Viewer()
         if channel.init:
             viewer.say(_text(channel), first=channel.init)
-            whole = bool(channel.pieces) and channel.pieces[0].keyframe
-            if whole:
-                # All at once, as one message: however many there are, they are one picture and its past.
-                viewer.give(Piece(b"".join(piece.data for piece in channel.pieces), keyframe=True))
+            # All at once, as one message: however many there are, they are one picture and its past.
+            if joined := channel.joined():
+                viewer.give(Piece(joined, keyframe=True))
         elif channel.health is not None:
             viewer.say(_text(channel))
         channel.viewers.add(viewer)

@@ -15,6 +15,8 @@ from pydantic import Field
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId
+from skyveil.public.live.hub import Viewer
+from skyveil.public.store.audit import Plain
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import NamedMask
 from skyveil.public.web.state import (
@@ -207,21 +209,26 @@ async def live(websocket: WebSocket, camera: str) -> None:
     await asyncio.to_thread(console.audit.record, name, "view.live", access.id)
     async with console.hub.viewing(access.id) as viewer:
         gone = asyncio.create_task(_until_gone(websocket))
+        sending = asyncio.create_task(_sent(websocket, viewer))
         try:
-            while not gone.done():
-                piece = asyncio.create_task(viewer.next())
-                await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if not piece.done():
-                    piece.cancel()
-                    break
-                data = piece.result()
-                await (websocket.send_text(data) if isinstance(data, str) else websocket.send_bytes(data))
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the viewer left in the middle of a fragment
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
+            sending.cancel()
             lasted_s = round(time.monotonic() - began_s, 1)
-            console.audit.record(name, "view.live.end", access.id, {"seconds": lasted_s, "dropped": viewer.dropped})
+            details: dict[str, Plain] = {"seconds": lasted_s, "dropped": viewer.dropped}
+            # In a thread: the database must not keep the other viewers waiting.
+            await asyncio.shield(asyncio.to_thread(console.audit.record, name, "view.live.end", access.id, details))
+
+
+async def _sent(websocket: WebSocket, viewer: Viewer) -> None:
+    """Send a viewer what they are given, until they leave in the middle of it."""
+    try:
+        while True:
+            data = await viewer.next()
+            await (websocket.send_text(data) if isinstance(data, str) else websocket.send_bytes(data))
+    except (WebSocketDisconnect, RuntimeError):
+        return
 
 
 async def _until_gone(websocket: WebSocket) -> None:

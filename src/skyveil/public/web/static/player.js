@@ -1,6 +1,11 @@
 // Live pictures of one camera: fragmented MP4 over a WebSocket into MediaSource (ManagedMediaSource on Safari).
-const TARGET_LAG_S = 0.15;
-const JUMP_LAG_S = 1.0;
+const LEAST_LAG_S = 0.1; // what is kept in hand, measured just before a fragment comes
+const MOST_LAG_S = 0.6;
+const LAG_STEP_S = 0.1; // more is kept after each time that the picture stood still, and less again while it does not
+const LAG_DECAY = 0.998;
+const SPARE_LAG_S = 0.05;
+const JUMP_LAG_S = 1.0; // beyond what is kept
+const LAGS = 8; // looks over which the least lag is taken: nearly a second
 const KEEP_S = 12;
 const BACK_OFF_MS = [500, 1000, 1000, 2000, 5000];
 const Source = window.ManagedMediaSource ?? window.MediaSource;
@@ -13,8 +18,11 @@ export class LivePlayer {
     this.onstate = onstate;
     this.failures = 0;
     this.running = false;
+    this.lags = [];
+    this.target = LEAST_LAG_S;
     this.video.disableRemotePlayback = true; // asked for by ManagedMediaSource
     this.video.addEventListener("error", () => this.again());
+    this.video.addEventListener("waiting", () => this.stoodStill());
   }
 
   start() {
@@ -41,7 +49,7 @@ export class LivePlayer {
       }
     };
     this.socket = socket;
-    this.pace = setInterval(() => this.keepUp(), 200);
+    this.pace = setInterval(() => this.keepUp(), 100);
   }
 
   close() {
@@ -116,17 +124,30 @@ export class LivePlayer {
     }
   }
 
-  /** Stay close to now: a little faster when behind, a jump when far behind or before what is there. */
+  /** Keep more in hand; once a second, because a picture that stands still says so many times. */
+  stoodStill() {
+    const now = performance.now();
+    if (this.video.seeking || now - (this.stood ?? 0) < 1000) return;
+    this.stood = now;
+    this.target = Math.min(this.target + LAG_STEP_S, MOST_LAG_S);
+  }
+
+  /** Stay close to now: a little faster when behind, a jump when far behind, before what is there, or at a hole. */
   keepUp() {
-    const ranges = this.video.buffered;
+    const { video } = this;
+    const ranges = video.buffered;
     if (!ranges.length) return;
-    const end = ranges.end(ranges.length - 1);
-    const lag = end - this.video.currentTime;
-    if (lag > JUMP_LAG_S || lag < -0.05 || this.video.currentTime < ranges.start(0)) {
-      this.video.currentTime = Math.max(ranges.start(ranges.length - 1), end - TARGET_LAG_S);
+    const last = ranges.length - 1;
+    const lag = ranges.end(last) - video.currentTime;
+    this.target = Math.max(LEAST_LAG_S, this.target * LAG_DECAY);
+    if (video.currentTime < ranges.start(last) || lag > this.target + JUMP_LAG_S || lag < -0.05) {
+      video.currentTime = Math.max(ranges.start(last), ranges.end(last) - this.target);
+      this.lags = [];
     }
-    this.video.playbackRate = lag > TARGET_LAG_S + 0.15 ? 1.1 : 1;
-    if (this.video.paused && !document.hidden) this.video.play().catch(() => {});
+    this.lags = [...this.lags, lag].slice(-LAGS);
+    const spare = Math.min(...this.lags) > this.target + SPARE_LAG_S;
+    video.playbackRate = this.lags.length === LAGS && spare ? 1.1 : 1;
+    if (video.paused && !document.hidden) video.play().catch(() => {});
   }
 }
 
