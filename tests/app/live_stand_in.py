@@ -49,7 +49,7 @@ class Nets:
     """Networks that see nothing, or two people who stand still, or fail as they are told."""
 
     def __init__(self, fault: str) -> None:
-        self._fault = fault
+        self.fault = fault
         self._looks = 0
 
     @property
@@ -58,13 +58,13 @@ class Nets:
 
     def _look(self) -> Scored:
         self._looks += 1
-        if self._fault == "compiles" and self._looks == 1:
+        if self.fault == "compiles" and self._looks == 1:
             time.sleep(2.5)
-        if self._fault == "raises":
+        if self.fault == "raises":
             raise DetectorFailed("on purpose")
-        if self._fault == "dies":
+        if self.fault == "dies":
             ctypes.string_at(0)
-        if self._fault == "escapes" and _ways_out():
+        if self.fault == "escapes" and _ways_out():
             raise DetectorFailed("a way out of the process worked")
         return _nothing()
 

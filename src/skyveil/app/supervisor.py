@@ -40,9 +40,9 @@ COMMAND: Final = (sys.executable, "-P", "-m", "skyveil.app.camera")
 STALE_S: Final = 2.0
 SILENT_S: Final = 5.0
 """A process tells a pulse every half second; the slowest single step measured, compiling a network, takes under 2 s."""
-STARTING_S: Final = 30.0
+STARTING_S: Final = 90.0
 """A process that has not shown a picture yet may be silent for so long: networks are compiled, and many may start at
-once. Seen with twelve cameras on two busy cores: processes that were killed at 5 s compiled again, for ever."""
+once. Seen on two busy cores: processes that were killed at 5 s, or at 30 s, compiled again, for ever."""
 STOP_S: Final = 4.0
 RESTART_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 BUDGET: Final = 10
