@@ -75,7 +75,7 @@ class Nets:
         return self._look()
 
     def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
-        if self._fault == "two people":
+        if self.fault == "two people":
             boxes = [[area[2] * x, area[3] * 0.3, area[2] * (x + 0.1), area[3] * 0.8] for x in (0.2, 0.6)]
             return Scored(np.array(boxes, np.float32), np.full(2, 0.9, np.float32))
         return self._look()

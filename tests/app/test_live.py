@@ -1,7 +1,6 @@
 """What a camera's process does with pictures, step by step: what leaves, when, and what never does."""
 
 import io
-from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -28,12 +27,13 @@ STEP = 9_000
 BRIGHT = 200
 
 
-def arrived(number: int, *, width: int = 96, height: int = 64) -> Arrived:
+def arrived(number: int, *, width: int = 96, height: int = 64, damaged: bool = False) -> Arrived:
     """A bright picture of a camera with 10 pictures a second."""
     picture = av.VideoFrame(width, height, "yuv420p")
     for plane in range(3):
         plane_array(picture, plane)[:] = BRIGHT if plane == 0 else 128
-    raw = RawFrame(picture, FrameId(SourceId("hall"), number), MediaTime(number * STEP, Fraction(1, 90_000)))
+    time = MediaTime(number * STEP, Fraction(1, 90_000))
+    raw = RawFrame(picture, FrameId(SourceId("hall"), number), time, damaged=damaged)
     return Arrived(raw, number / 10, Shape(width, height, Fraction(1), full_range=False, color=(1, 1, 1)))
 
 
@@ -95,14 +95,12 @@ def test_pictures_of_another_size_begin_a_stream_and_those_that_waited_never_lea
         said += one.seen(arrived(number))
     for number in range(5, 10):
         said += one.seen(arrived(number, width=128, height=96))
-    assert [one.width for one in said if isinstance(one, StreamHeader)] == [96, 128]
+    assert [one.stream.width for one in said if isinstance(one, StreamHeader)] == [96, 128]
     assert [left.pts // STEP for left in one.left()] == [0, 1, 2, 5, 6, 7]
 
 
 def test_a_damaged_picture_is_covered_wholly() -> None:
     one = live(Nets(""))
     for number in range(8):
-        made = arrived(number)
-        damaged = RawFrame(av.VideoFrame(96, 64, "yuv420p"), made.raw.id, made.raw.time, damaged=number == 4)
-        list(one.seen(replace(made, raw=damaged)))
+        list(one.seen(arrived(number, damaged=number == 4)))
     assert [left.whole for left in one.left()] == [number == 4 for number in range(6)]

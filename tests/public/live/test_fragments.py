@@ -9,14 +9,15 @@ import av
 import pytest
 
 from skyveil.core.errors import SettingsRefused
-from skyveil.public.encode.header import EncodeSettings, PublicStreamInfo
+from skyveil.core.stream import StreamInfo
+from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.live.fragments import Fragment, Fragmenter
 from skyveil.public.types import RedactedPacket
 from tests.public.moving import redacted
 
 STEP = 9_000
-INFO = PublicStreamInfo(96, 64, Fraction(1, 90_000), Fraction(10), Fraction(1), 8, False, (1, 1, 1))
+INFO = StreamInfo(96, 64, Fraction(1, 90_000), Fraction(10), Fraction(1), 8, False, (1, 1, 1))
 
 
 def encoded(times: list[int]) -> tuple[Fragmenter, list[RedactedPacket]]:
