@@ -13,14 +13,19 @@ from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl
+from skyveil.measure.calibration_text import calibration_text
 from skyveil.measure.measures import Measure
+from skyveil.measure.points import points_of
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.private.observe.observer import Observer
 from skyveil.public.aggregate import Aggregate, Audience, Told
+from skyveil.public.density_map import DensityMap
 from skyveil.public.types import RedactedPacket
 from tests.app.test_supervisor import Seen, spec, supervising
+from tests.measure.cameras import SIZE_WH, Hung
 from tests.private.capture.live.test_rtsp_source import made
+from tests.private.observe.test_observer import boxes
 
 HALL, STEP = PlaceId("hall"), PlaceId("step")
 LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
@@ -39,6 +44,10 @@ def people(*lefts: float) -> Detections:
     return Detections(FrameId(SourceId("made"), 0), boxes, score, kind)
 
 
+def numbers(observing: Observing, *, wall_s: float, at_s: float) -> list[Aggregate]:
+    return [one for one in observing.told(wall_s=wall_s, at_s=at_s) if isinstance(one, Aggregate)]
+
+
 def count_of(told: list[Aggregate]) -> float | None:
     (hall,) = (one for one in told if one.place == HALL)
     return hall.figures[Measure.COUNT].quantity.value
@@ -46,21 +55,21 @@ def count_of(told: list[Aggregate]) -> float | None:
 
 def test_each_second_that_ends_is_told_once_and_only_to_the_control_room() -> None:
     observing = Observing(camera(*LEFT_HALF), SHAPE)
-    assert list(observing.told(wall_s=1000.2, at_s=0.0)) == []
+    assert numbers(observing, wall_s=1000.2, at_s=0.0) == []
     observing.see(people(10, 30, 70), at_s=0.5)
-    assert list(observing.told(wall_s=1000.9, at_s=0.7)) == []
-    told = list(observing.told(wall_s=1001.05, at_s=0.85))
+    assert numbers(observing, wall_s=1000.9, at_s=0.7) == []
+    told = numbers(observing, wall_s=1001.05, at_s=0.85)
     assert {one.audience for one in told} == {Audience.CONTROL_ROOM}
     assert {(one.start_s, one.end_s) for one in told} == {(1000.0, 1001.0)}
     assert count_of(told) == 2
-    assert list(observing.told(wall_s=1001.5, at_s=1.3)) == []
+    assert numbers(observing, wall_s=1001.5, at_s=1.3) == []
 
 
 def test_without_calibration_there_are_counts_and_no_densities_and_no_crossings() -> None:
     observing = Observing(camera(*EVERYWHERE), SHAPE)
     observing.see(people(10), at_s=0.1)
-    assert not [*observing.told(wall_s=1000.9, at_s=0.1)]
-    hall, step = sorted(observing.told(wall_s=1001.1, at_s=0.2), key=lambda one: one.place)
+    assert not numbers(observing, wall_s=1000.9, at_s=0.1)
+    hall, step = sorted(numbers(observing, wall_s=1001.1, at_s=0.2), key=lambda one: one.place)
     assert Measure.DENSITY not in hall.figures
     assert {figure.told for figure in step.figures.values()} == {Told.UNKNOWN}
 
@@ -68,24 +77,24 @@ def test_without_calibration_there_are_counts_and_no_densities_and_no_crossings(
 @pytest.mark.parametrize(("wall_s", "start_s", "end_s"), [(1009.5, 1008, 1009), (1002.4, 1000, 1002)])
 def test_after_a_gap_numbers_are_of_its_last_second(wall_s: float, start_s: float, end_s: float) -> None:
     observing = Observing(camera(*EVERYWHERE), SHAPE)
-    list(observing.told(wall_s=1000.0, at_s=0.0))
+    numbers(observing, wall_s=1000.0, at_s=0.0)
     observing.see(people(10), at_s=0.1)
-    told = list(observing.told(wall_s=wall_s, at_s=0.2))
+    told = numbers(observing, wall_s=wall_s, at_s=0.2)
     assert {(one.start_s, one.end_s) for one in told} == {(start_s, end_s)}
 
 
 def test_a_clock_that_is_set_back_tells_nothing_twice() -> None:
     observing = Observing(camera(*EVERYWHERE), SHAPE)
     for wall_s in (1000.0, 1001.0):
-        list(observing.told(wall_s=wall_s, at_s=0.0))
-    assert list(observing.told(wall_s=990.0, at_s=0.1)) == []
-    told = list(observing.told(wall_s=991.0, at_s=1.1))
+        numbers(observing, wall_s=wall_s, at_s=0.0)
+    assert numbers(observing, wall_s=990.0, at_s=0.1) == []
+    told = numbers(observing, wall_s=991.0, at_s=1.1)
     assert {(one.start_s, one.end_s) for one in told} == {(990.0, 991.0)}
 
 
 def test_an_observer_that_fails_ends_the_numbers_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     observing = Observing(camera(*EVERYWHERE), SHAPE)
-    list(observing.told(wall_s=1000.0, at_s=0.0))
+    numbers(observing, wall_s=1000.0, at_s=0.0)
 
     def fails(self: Observer, found: Detections, *, at_s: float) -> None:
         raise ZeroDivisionError
@@ -93,14 +102,14 @@ def test_an_observer_that_fails_ends_the_numbers_and_nothing_else(monkeypatch: p
     monkeypatch.setattr(Observer, "see", fails)
     observing.see(people(10), at_s=0.1)
     observing.see(people(10), at_s=0.2)
-    assert list(observing.told(wall_s=1001.0, at_s=1.0)) == []
+    assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
 
 
 def test_a_calibration_of_no_camera_leaves_counts_and_no_densities() -> None:
     observing = Observing(camera(*EVERYWHERE, calibration="{}"), SHAPE)
     observing.see(people(10), at_s=0.1)
-    list(observing.told(wall_s=1000.0, at_s=0.0))
-    told = list(observing.told(wall_s=1001.0, at_s=1.0))
+    numbers(observing, wall_s=1000.0, at_s=0.0)
+    told = numbers(observing, wall_s=1001.0, at_s=1.0)
     assert count_of(told) == 1
     assert all(Measure.DENSITY not in one.figures for one in told)
 
@@ -108,8 +117,43 @@ def test_a_calibration_of_no_camera_leaves_counts_and_no_densities() -> None:
 def test_a_camera_without_places_is_not_observed() -> None:
     observing = Observing(CameraSpec(camera_id("one"), SafeUrl("rtsp://h/a")), SHAPE)
     observing.see(people(10), at_s=0.1)
+    numbers(observing, wall_s=1000.0, at_s=0.0)
+    assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
+
+
+ZONE_M = ((-3.0, 6.0), (3.0, 6.0), (3.0, 12.0), (-3.0, 12.0))
+HUNG = Hung(6, 35, 1300)
+
+
+def corners() -> tuple[tuple[float, float], ...]:
+    shares = HUNG.given.pixels_of(points_of(ZONE_M)) / SIZE_WH
+    return tuple((float(x), float(y)) for x, y in shares)
+
+
+def map_of(people_m: list[list[float]]) -> DensityMap:
+    crowd = CrowdSpec((ZoneSpec(HALL, "walkway", corners()),), (), calibration_text(HUNG.given))
+    observing = Observing(
+        replace(camera(), crowd=crowd), Shape(*SIZE_WH, Fraction(1), full_range=False, color=(1, 1, 1))
+    )
     list(observing.told(wall_s=1000.0, at_s=0.0))
-    assert list(observing.told(wall_s=1001.0, at_s=1.0)) == []
+    for index in range(8):
+        observing.see(boxes(points_of(people_m), index), at_s=index / 8)
+    (one,) = (one for one in observing.told(wall_s=1001.0, at_s=1.0) if isinstance(one, DensityMap))
+    return one
+
+
+def test_somebody_who_stands_alone_is_on_no_map() -> None:
+    assert set(map_of([[0.0, 10.0]]).squares) <= {"0", "."}
+
+
+def test_a_calibrated_camera_tells_where_it_is_full() -> None:
+    full = map_of([[0.0, 8.0], [0.3, 8.0], [0.0, 8.3], [0.3, 8.3], [0.15, 8.15]])
+    densest = int(np.argmax([one or 0 for one in full.per_m2]))
+    cell = densest % full.columns, densest // full.columns
+    at_m = [low + full.side_m * (index + 0.5) for low, index in zip(full.low_m, cell, strict=True)]
+    assert at_m == pytest.approx([0.15, 8.15], abs=0.5)
+    u, v, w = np.array(full.floor_to_picture).reshape(3, 3) @ (*ZONE_M[0], 1)
+    assert (u / w, v / w) == pytest.approx(corners()[0], abs=1e-6)
 
 
 def test_numbers_come_from_the_walled_process_beside_its_packets(tmp_path: Path) -> None:

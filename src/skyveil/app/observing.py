@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final, final
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import MeasureRefused
 from skyveil.gate.release import ControlRoom, release
+from skyveil.gate.release_maps import release_maps
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.budget import NoBudget
+from skyveil.public.density_map import DensityMap
 
 if TYPE_CHECKING:
     from skyveil.private.observe.observer import Observer
@@ -44,8 +46,8 @@ class Observing:
             log.warning("nothing is measured any more: %s", type(error).__name__)
             self._observer = None
 
-    def told(self, *, wall_s: float, at_s: float) -> Iterator[Aggregate]:
-        """The numbers of the second that ended, when one ended since this was asked last.
+    def told(self, *, wall_s: float, at_s: float) -> Iterator[Aggregate | DensityMap]:
+        """The numbers and maps of the second that ended, when one ended since this was asked last.
 
         wall_s: now, unix time. at_s: now, on the clock of `see`.
         """
@@ -58,6 +60,9 @@ class Observing:
         self._told_s = now_s
         measures = self._observer.measures(start_s=start_s, end_s=now_s, at_s=at_s)
         yield from release(measures, ControlRoom(), NoBudget())
+        grids = self._observer.grids()
+        if grids is not None:
+            yield from release_maps(grids, at_s=now_s)
 
 
 def _observer(spec: CameraSpec, shape: Shape) -> "Observer | None":

@@ -115,6 +115,12 @@ class Calibration:
         up = above[:2] - points_px * above[2]
         return np.asarray(up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-12), np.float64)
 
+    @property
+    def to_shares(self) -> Matrix:
+        """Metres on the floor to shares of the straight picture, 0 to 1, (3, 3)."""
+        width, height = self.size_wh
+        return np.diag([1 / width, 1 / height, 1.0]) @ inverse(self.floor)
+
     def horizon_px(self) -> tuple[Points, Points]:
         """Two pixels of the horizon, at the left and right edge of a straight picture; far off for a steep camera."""
         a, b, c = self.floor[2]

@@ -97,6 +97,7 @@ class LocalDensity:
         raster = Raster(zone, side_m=side_m)
         self.inside = raster.inside
         self.side_m = side_m
+        self.low_m = float(raster.low_m[0]), float(raster.low_m[1])
         self._x = raster.low_m[0] + (np.arange(raster.columns) + 0.5) * side_m
         self._y = raster.low_m[1] + (np.arange(raster.rows) + 0.5) * side_m
 

@@ -12,6 +12,7 @@ from skyveil.core.ids import CameraId
 from skyveil.core.kinds import Kind
 from skyveil.measure.calibration import Calibration
 from skyveil.measure.calibration_text import calibration_from
+from skyveil.measure.grid import CameraGrids
 from skyveil.measure.level import ZoneKind
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.places import Line, Zone
@@ -96,6 +97,13 @@ class Observer:
             nothing = {one: unknown(one.unit) for one in (Measure.CROSSED_FORWARD, Measure.CROSSED_BACKWARD)}
             places.append(PlaceMeasures(uncounted, start_s, end_s, nothing))
         return CameraMeasures(self._camera, tuple(places))
+
+    def grids(self) -> CameraGrids | None:
+        """The local densities that the newest measures rest on; None without a calibration."""
+        if self._calibration is None:
+            return None
+        found = (zone.grid() for zone in self._zones if isinstance(zone, ZoneWatch))
+        return CameraGrids(self._camera, self._calibration.to_shares, tuple(grid for grid in found if grid is not None))
 
 
 def _older(values: Mapping[Measure, Quantity], age_s: float) -> dict[Measure, Quantity]:

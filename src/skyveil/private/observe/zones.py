@@ -11,6 +11,7 @@ from skyveil.core.ids import PlaceId
 from skyveil.measure import flow, unrest
 from skyveil.measure.calibration import Calibration
 from skyveil.measure.density import Field, LocalDensity, VoronoiDensity
+from skyveil.measure.grid import DensityGrid
 from skyveil.measure.level import DEFAULTS, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.measure.places import Raster, Zone
@@ -85,6 +86,7 @@ class ZoneWatch:
         self._seconds: deque[_Second] = deque(maxlen=180)
         self._counts: deque[float] = deque(maxlen=int(_OVER_S))
         self._pressures: deque[float] = deque(maxlen=3600)
+        self._fresh = False
 
     def take(self, points_m: Points, linked: Linked, *, at_s: float) -> None:
         """Take the places of the people found in the frame at `at_s`, (N, 2), and the tracks.
@@ -116,9 +118,10 @@ class ZoneWatch:
         """The measures of the frames since this was asked last; empty when there were none."""
         moments, fields = self._moments, self._fields
         self._moments, self._fields = [], []
+        self._fresh = bool(moments) and self._shown >= _SHOWN_LEAST
         if not moments:
             return {}
-        if self._shown < _SHOWN_LEAST:
+        if not self._fresh:
             return self.nothing()
         self._remember(moments, fields)
         hottest = max(one.hottest for one in moments)
@@ -129,6 +132,15 @@ class ZoneWatch:
         found |= self._motion(moments)
         found |= self._queue(found[Measure.COUNT], moments)
         return found | self._unrest()
+
+    def grid(self) -> DensityGrid | None:
+        """The local densities that the newest values rest on; None when those were of no frame."""
+        if not self._fresh:
+            return None
+        inside = self._local.inside
+        per_m2 = np.full(inside.shape, np.nan)
+        per_m2[inside] = self._seconds[-1].density
+        return DensityGrid(self.id, self._local.side_m, self._local.low_m, per_m2)
 
     def nothing(self) -> dict[Measure, Quantity]:
         """What is said of a zone that can not be measured."""

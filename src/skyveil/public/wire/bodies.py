@@ -10,6 +10,7 @@ from typing import Final, final, get_args
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.stills import StillFormat
 from skyveil.public.aggregate import Aggregate
+from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
@@ -49,7 +50,7 @@ from skyveil.public.wire.messages import (
     Suspects,
     Walled,
 )
-from skyveil.public.wire.numbers import aggregate_json, read_aggregate
+from skyveil.public.wire.numbers import aggregate_json, map_json, read_aggregate, read_map
 
 PACKET_LIMIT: Final = 64 << 20
 """Bytes of the largest packet: one 8K key frame at the best quality has under 40 MiB."""
@@ -100,6 +101,8 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 14, _checked(epoch_json(message), read_epoch), b""
         case Aggregate():
             return 15, _checked(aggregate_json(message), read_aggregate), b""
+        case DensityMap():
+            return 16, _checked(map_json(message), read_map), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -177,5 +180,6 @@ TYPES: Final = {
     13: _Type("Pulse", TEXT_LIMIT, read_pulse),
     14: _Type("Epoch", TEXT_LIMIT, read_epoch),
     15: _Type("Aggregate", TEXT_LIMIT, read_aggregate),
+    16: _Type("DensityMap", TEXT_LIMIT, read_map),
 }
 """Message types by their number, with the largest body of each."""

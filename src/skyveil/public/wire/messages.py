@@ -13,6 +13,7 @@ from skyveil.core.errors import SkyveilError
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.public.aggregate import Aggregate
+from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 
@@ -183,4 +184,5 @@ Message: TypeAlias = (
     | Pulse
     | Epoch
     | Aggregate
+    | DensityMap
 )  # fmt: skip

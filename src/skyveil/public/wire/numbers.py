@@ -12,6 +12,7 @@ from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
 from skyveil.public._seal import SEAL
 from skyveil.public.aggregate import Aggregate, Audience, Figure, Told, released
+from skyveil.public.density_map import MOST_SQUARES, SQUARES, DensityMap, sealed_map
 from skyveil.public.wire.fields import Fields, Json, impossible, number
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -60,3 +61,42 @@ def _figure(value: Json) -> tuple[Measure, Figure]:
     sigma = None if value[2] is None else number(value[2], "figures", 0, _LARGEST)
     quantity = Quantity(size, sigma, measure.unit, quality, number(value[4], "figures", 0, _CLOCK_S))
     return measure, Figure(Told.UNKNOWN if size is None else Told.EXACT, quantity)
+
+
+def map_json(density_map: DensityMap) -> dict[str, Json]:
+    """A map of density, as JSON."""
+    one = sealed_map(density_map)
+    return {
+        "camera": one.camera,
+        "place": one.place,
+        "at_s": one.at_s,
+        "side_m": one.side_m,
+        "low_m": list(one.low_m),
+        "columns": one.columns,
+        "squares": one.squares,
+        "floor_to_picture": list(one.floor_to_picture),
+    }
+
+
+def read_map(body: bytes) -> DensityMap:
+    """A map of density, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    camera, place = CameraId(fields.text("camera", _ID)), PlaceId(fields.text("place", _ID))
+    at_s, side_m = fields.number("at_s", 0, _CLOCK_S), fields.number("side_m", 0.01, 100)
+    low_m = [number(one, "low_m", -_LARGEST, _LARGEST) for one in fields.items("low_m", 2)]
+    columns, squares = fields.integer("columns", 1, MOST_SQUARES), fields.text("squares", SQUARES)
+    matrix = [number(one, "floor_to_picture", -_LARGEST, _LARGEST) for one in fields.items("floor_to_picture", 9)]
+    fields.end()
+    if len(low_m) != 2 or len(matrix) != 9 or len(squares) % columns:
+        raise impossible("squares")
+    return DensityMap(
+        camera,
+        place,
+        at_s=at_s,
+        side_m=side_m,
+        low_m=(low_m[0], low_m[1]),
+        columns=columns,
+        squares=squares,
+        floor_to_picture=tuple(matrix),
+        seal=SEAL,
+    )
