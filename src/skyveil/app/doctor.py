@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
-from skyveil.app.config import Config, Secrets, load, specs, told
+from skyveil.app.config import Config, Secrets, load, sent_on, specs, told
 from skyveil.app.config.models import Retention
 from skyveil.app.models import State, verify
 from skyveil.app.sandbox import REQUIRED
@@ -73,6 +73,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
         secrets = Secrets(config.server.secrets)
         specs(config, secrets)
         told(config, secrets)
+        sent_on(config, secrets)
         found.append(Diagnosis("ok", f"{path.name}: {len(config.cameras)} cameras"))
     except SkyveilError as error:
         found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]

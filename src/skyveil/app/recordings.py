@@ -14,16 +14,18 @@ from typing import Final, final
 import av
 from av.video.stream import VideoStream
 
+from skyveil import __version__
 from skyveil.app.api import redact_file
 from skyveil.app.config import Config
 from skyveil.app.config.load import records
 from skyveil.core.camera import CameraSpec
-from skyveil.core.errors import RecordingMissing
+from skyveil.core.errors import RecordingMissing, SkyveilError
 from skyveil.core.health import CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
 from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder, Stretch
+from skyveil.public.archive.provenance import Credential, Made, sign
 from skyveil.public.live.fragments import Fragment
 from skyveil.public.web.site import GapView, HoldView, SegmentView
 
@@ -204,6 +206,14 @@ def export(
     finally:
         part.unlink(missing_ok=True)
     head = archive.head(camera)
+    if config.server.c2pa is not None:
+        targets = sorted({*shown, *(kind.name.lower() for kind in (_EXPORT_TARGETS if again else ()))})
+        made = Made(camera, from_s, to_s, tuple(targets), None if head is None else head.digest, __version__)
+        try:
+            sign(target, made, Credential(config.server.c2pa.certificate, config.server.c2pa.key))
+        except SkyveilError:
+            target.unlink(missing_ok=True)
+            raise
     statement = {
         "camera": camera,
         "from_s": from_s,

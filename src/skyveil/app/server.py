@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from skyveil import __version__
-from skyveil.app.config import Config, load
+from skyveil.app.config import Config, Secrets, load
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
 from skyveil.core.errors import SettingsRefused, SkyveilError
@@ -23,8 +23,10 @@ from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.audit import SYSTEM
+from skyveil.public.store.roles import Role
 from skyveil.public.web.app import create_app
 from skyveil.public.web.state import Console
+from skyveil.public.web.vouching import Voucher
 
 log: Final = logging.getLogger(__name__)
 _STOP_S: Final = 2
@@ -90,10 +92,18 @@ def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
 
 async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts, command: Sequence[str]) -> None:
     hub, audit = Hub(), audit_of(config, engine)
-    site = LiveSite(path, hub, command=command)
+    site = LiveSite(path, hub, audit, command=command)
     secure = config.server.tls is not None or config.server.behind_tls_proxy
     console = Console(
-        accounts, audit, hub, site, site.recordings, secure=secure, version=__version__, started_s=time.time()
+        accounts,
+        audit,
+        hub,
+        site,
+        site.recordings,
+        secure=secure,
+        version=__version__,
+        started_s=time.time(),
+        voucher=_voucher(config),
     )
     tls = config.server.tls
     server = _Uvicorn(
@@ -133,9 +143,27 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
     finally:
         keeping.cancel()
         await asyncio.to_thread(site.close)
+        site.restreaming.close()
         await site.telling.close()
         audit.record(SYSTEM, "server.stop")
         audit.publish()
+
+
+def _voucher(config: Config) -> Voucher | None:
+    """The identity provider of a configuration; raises SettingsRefused."""
+    oidc = config.server.oidc
+    if oidc is None:
+        return None
+    try:
+        from skyveil.public.web.oidc import Oidc, Provider, RoleFor
+    except ImportError as error:
+        raise SettingsRefused(
+            "logging in by OpenID Connect needs the extra `oidc`: pip install skyveil[oidc]"
+        ) from error
+    secret = Secrets(config.server.secrets).get(oidc.client_secret)
+    roles = tuple(RoleFor(one.value, Role(one.role), one.cameras) for one in oidc.roles)
+    redirect = f"{oidc.address.rstrip('/')}/oidc/answer"
+    return Oidc(Provider(oidc.issuer, oidc.client_id, secret, oidc.claim, roles, redirect))
 
 
 def _stop(server: _Uvicorn) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final, final
 
 from skyveil import __version__
-from skyveil.app.config import Config, Secrets, load, set_masks, specs, told
+from skyveil.app.config import Config, Secrets, load, sent_on, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.models import ensure_for
 from skyveil.app.recordings import LiveRecordings
+from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.supervisor import COMMAND, Supervisor
 from skyveil.app.telling import Telling
 from skyveil.core.errors import SkyveilError
@@ -25,6 +26,7 @@ from skyveil.core.settings import RedactSettings
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
+from skyveil.public.store import AuditLog
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
 from skyveil.public.wire import Epoch, Message
@@ -46,7 +48,7 @@ class _Stream:
 class LiveSite:
     """Runs the cameras of a configuration. `start` is called once, in the event loop that serves the console."""
 
-    def __init__(self, path: Path, hub: Hub, *, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, path: Path, hub: Hub, audit: AuditLog, *, command: Sequence[str] = COMMAND) -> None:
         """Read the configuration; SettingsRefused when it is wrong."""
         self._path = path
         self._hub = hub
@@ -55,7 +57,8 @@ class LiveSite:
         self.config = load(path)
         secrets = Secrets(self.config.server.secrets)
         self._specs, self._told = specs(self.config, secrets), told(self.config, secrets)
-        self.telling = Telling(__version__)
+        self._audit, self._sent_on = audit, sent_on(self.config, secrets)
+        self.telling, self.restreaming = Telling(__version__), Restreaming(audit)
         self.recordings = LiveRecordings(self.config)
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
@@ -65,6 +68,8 @@ class LiveSite:
         """Start every camera. Raises ModelMissing."""
         self._loop = loop
         self._tell()
+        told_reasons(self._audit, Wanted(), self._sent_on)
+        self._in_loop(partial(self.restreaming.configure, self._sent_on))
         every = frozenset(kind for spec in self._specs.values() for kind in spec.settings.targets)
         models = ensure_for(RedactSettings(every or RedactSettings().targets), verify=False)
         self._supervisor = Supervisor(models, on_message=self._heard, on_health=self._health, command=self._command)
@@ -86,11 +91,14 @@ class LiveSite:
                 stream.fragmenter = Fragmenter(message)
                 self._in_loop(partial(self._hub.start, camera, stream.fragmenter.init, stream.fragmenter.mime))
                 self.recordings.begin(camera, stream.fragmenter.init)
+                self._in_loop(partial(self.restreaming.begin, camera, message))
             case Epoch():
                 stream.epoch = (message.pts, message.wall_s)
             case RedactedPacket() if stream.fragmenter is not None:
                 fragment = stream.fragmenter.fragment(message)
                 self._in_loop(partial(self._hub.publish, camera, fragment.data, keyframe=fragment.keyframe))
+                if camera in self._sent_on.cameras:
+                    self._in_loop(partial(self.restreaming.publish, camera, message))
                 if stream.epoch is not None:
                     pts, wall_s = stream.epoch
                     self.recordings.take(camera, fragment, wall_s + float((message.pts - pts) * message.time_base))
@@ -157,17 +165,22 @@ class LiveSite:
     def problems(self) -> list[str]:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
-        return found + self.recordings.problems() + self.telling.problems()
+        return found + self.recordings.problems() + self.telling.problems() + self.restreaming.problems()
 
     def _apply(self, config: Config) -> str:
         """Run another configuration; cameras that did not change are not disturbed."""
         secrets = Secrets(config.server.secrets)
-        wanted, to_tell = specs(config, secrets), told(config, secrets)
+        wanted, to_tell, to_send = specs(config, secrets), told(config, secrets), sent_on(config, secrets)
         old = self._specs
+        told_reasons(self._audit, self._sent_on, to_send)
         self.config, self._specs, self._told = config, wanted, to_tell
+        # What may not leave any more ends before a process shows more, and what may begins when the old one is gone.
+        self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
         self.recordings.configure(config, wanted)
         if self._supervisor is not None:
             self._supervisor.apply(wanted)
+        self._sent_on = to_send
+        self._in_loop(partial(self.restreaming.configure, to_send))
         added, removed = wanted.keys() - old.keys(), old.keys() - wanted.keys()
         changed = {name for name in wanted.keys() & old.keys() if wanted[name] != old[name]}
         for name in removed:

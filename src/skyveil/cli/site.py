@@ -46,7 +46,7 @@ def check(
 
     Exit 1 when there is one.
     """
-    from skyveil.app.config import Secrets, load, schema, specs, told
+    from skyveil.app.config import Secrets, load, schema, sent_on, specs, told
 
     if as_schema:
         sys.stdout.write(schema())
@@ -56,6 +56,7 @@ def check(
         secrets = Secrets(loaded.server.secrets)
         found = specs(loaded, secrets)
         told(loaded, secrets)
+        sent_on(loaded, secrets)
     except SettingsRefused as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -12,6 +12,7 @@ SkyveilError
 ├── OutputWrong           a written output did not pass its check and was deleted
 ├── RecordingMissing      a recording, export or hold is not there
 ├── MeasureRefused        a number contradicts itself, or geometry can not be solved from what was given
+├── LoginRefused          an identity provider does not vouch for who wants to log in
 ├── StoreFailed           the database can not be opened or is damaged
 └── CameraUnavailable     a live camera gives no picture now (in `core.health`, with its cause)
 
@@ -61,6 +62,10 @@ class OutputWrong(SkyveilError):
 
 class StoreFailed(SkyveilError):
     """The database of accounts and audit entries can not be opened or is damaged."""
+
+
+class LoginRefused(SkyveilError):
+    """An identity provider does not vouch for who wants to log in, or can not be asked."""
 
 
 class RecordingMissing(SkyveilError):

@@ -7,6 +7,7 @@ import pytest
 from skyveil.app.camera_line import spec_from, spec_json
 from skyveil.app.config import Secrets, load, set_masks, specs, told
 from skyveil.app.config.models import (
+    C2pa,
     Camera,
     Config,
     Defaults,
@@ -14,8 +15,11 @@ from skyveil.app.config.models import (
     Line,
     Mask,
     MqttOutput,
+    Oidc,
+    OidcRole,
     Outputs,
     Place,
+    RestreamOutput,
     Retention,
     Server,
     Thresholds,
@@ -281,6 +285,10 @@ def test_every_key_is_in_the_reference() -> None:
         Outputs,
         MqttOutput,
         WebhookOutput,
+        RestreamOutput,
+        Oidc,
+        OidcRole,
+        C2pa,
         Camera,
         Mask,
         Retention,

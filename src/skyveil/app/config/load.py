@@ -50,7 +50,11 @@ _KEYS: Final = {
     "retention": [one.name for one in dataclasses.fields(models.Retention)],
     "password": [one.name for one in dataclasses.fields(SecretRef)],
     "tls": [one.name for one in dataclasses.fields(models.Tls)],
+    "oidc": [one.name for one in dataclasses.fields(models.Oidc)],
+    "roles": [one.name for one in dataclasses.fields(models.OidcRole)],
+    "c2pa": [one.name for one in dataclasses.fields(models.C2pa)],
     "outputs": [one.name for one in dataclasses.fields(models.Outputs)],
+    "restream": [one.name for one in dataclasses.fields(models.RestreamOutput)],
     "mqtt": [one.name for one in dataclasses.fields(models.MqttOutput)],
     "webhooks": [one.name for one in dataclasses.fields(models.WebhookOutput)],
     "secret": [one.name for one in dataclasses.fields(SecretRef)],
@@ -170,7 +174,9 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
     for index, camera in enumerate(config.cameras):
         yield from checked_camera(config, camera, ("cameras", index))
     yield from _checked_secret(config.defaults.password, ("defaults", "password"))
-    yield from _checked_outputs(config.outputs)
+    if config.server.oidc is not None:
+        yield from _checked_secret(config.server.oidc.client_secret, ("server", "oidc", "client_secret"))
+    yield from _checked_outputs(config.outputs, has_tls=config.server.tls is not None)
     zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
     zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]
     for where, zone in zones:
@@ -203,6 +209,15 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
     yield from _checked_places(camera, where)
     if (camera.zones or camera.lines) and not settings_of(config, camera).targets & {Kind.HEAD, Kind.PERSON}:
         yield (*where, "targets"), "zones and lines count persons: `head` or `person` must be among the targets"
+    if camera.restream and config.outputs.restream is None:
+        yield (*where, "restream"), "nothing sends it on: write `outputs.restream`"
+    missing = sorted(kind.name.lower() for kind in set(Kind) - settings_of(config, camera).targets)
+    if camera.restream and missing and camera.restream_reason is None:
+        yield (
+            (*where, "restream"),
+            "what leaves the control room covers face, head, person and plate: "
+            f"add {', '.join(missing)} to `targets`, or write in `restream_reason` why less is enough",
+        )
 
 
 def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
@@ -223,7 +238,11 @@ def _checked_secret(reference: SecretRef | None, where: Where) -> Iterator[tuple
         yield where, "a password is `{secret: NAME}` or `{env: NAME}`"
 
 
-def _checked_outputs(outputs: models.Outputs) -> Iterator[tuple[Where, str]]:
+def _checked_outputs(outputs: models.Outputs, *, has_tls: bool) -> Iterator[tuple[Where, str]]:
+    if outputs.restream is not None:
+        yield from _checked_secret(outputs.restream.password, ("outputs", "restream", "password"))
+        if outputs.restream.tls and not has_tls:
+            yield ("outputs", "restream", "tls"), "there is no certificate: write `server.tls`"
     if outputs.mqtt is not None:
         yield from _checked_secret(outputs.mqtt.password, ("outputs", "mqtt", "password"))
     for index, hook in enumerate(outputs.webhooks):
@@ -243,8 +262,14 @@ def _placed(config: Config, folder: Path) -> Config:
     tls = server.tls and dataclasses.replace(
         server.tls, certificate=folder / server.tls.certificate, key=folder / server.tls.key
     )
+    c2pa = server.c2pa and models.C2pa(folder / server.c2pa.certificate, folder / server.c2pa.key)
     placed = dataclasses.replace(
-        server, data=folder / server.data, keys=folder / server.keys, secrets=folder / server.secrets, tls=tls
+        server,
+        c2pa=c2pa,
+        data=folder / server.data,
+        keys=folder / server.keys,
+        secrets=folder / server.secrets,
+        tls=tls,
     )
     sites = tuple(
         dataclasses.replace(one, plan=None if one.plan is None else folder / one.plan) for one in config.sites
@@ -255,6 +280,7 @@ def _placed(config: Config, folder: Path) -> Config:
     )
     mqtt = config.outputs.mqtt
     outputs = models.Outputs(
+        restream=config.outputs.restream,
         mqtt=mqtt and dataclasses.replace(mqtt, ca_file=mqtt.ca_file and folder / mqtt.ca_file),
         webhooks=tuple(
             dataclasses.replace(one, ca_file=one.ca_file and folder / one.ca_file) for one in config.outputs.webhooks

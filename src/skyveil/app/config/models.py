@@ -160,6 +160,11 @@ class Camera:
     ] = None
     zones: Annotated[tuple[Zone, ...], Field(max_length=32)] = ()
     lines: Annotated[tuple[Line, ...], Field(max_length=32)] = ()
+    restream: Annotated[bool, Field(description="sent on by RTSP; every target must be covered then")] = False
+    restream_reason: Annotated[
+        str | None,
+        Field(min_length=10, max_length=200, description="why less than every target is enough for that; audited"),
+    ] = None
     enabled: bool = True
 
 
@@ -197,6 +202,45 @@ class Tls:
 
 @final
 @dataclass(frozen=True, slots=True)
+class OidcRole:
+    """Who has this value in the claim gets this role, and these cameras where the role needs them."""
+
+    __pydantic_config__: ClassVar = STRICT
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Literal["viewer", "operator", "privacy_officer", "admin"]
+    cameras: Annotated[tuple[str, ...], Field(max_length=1000, description="ids, or `*` for all")] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Oidc:
+    """An identity provider (OpenID Connect) through which people log in; needs the extra `oidc`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    issuer: Annotated[str, Field(max_length=500, description="https://host/path, as the provider names itself")]
+    client_id: Annotated[str, Field(min_length=1, max_length=200)]
+    client_secret: Secret
+    address: Annotated[str, Field(max_length=500, description="of this console: https://host; browsers come back here")]
+    roles: Annotated[
+        tuple[OidcRole, ...], Field(min_length=1, max_length=100, description="the first that fits counts")
+    ]
+    claim: Annotated[str, Field(min_length=1, max_length=100, description="where groups stand in the identity")] = (
+        "groups"
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class C2pa:
+    """The credential that exports are signed with (C2PA), as PEM files; needs the extra `c2pa`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    certificate: Annotated[Path, Field(description="with those of its authorities behind it")]
+    key: Annotated[Path, Field(description="without a passphrase, readable by its owner only")]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Server:
     """The server itself."""
 
@@ -215,6 +259,8 @@ class Server:
     )
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
     tls: Tls | None = None
+    oidc: Oidc | None = None
+    c2pa: C2pa | None = None
     behind_tls_proxy: Annotated[bool, Field(description="a proxy in front speaks TLS")] = False
     session_hours: Annotated[float, Field(ge=0.1, le=24 * 30)] = 12.0
     audit_days: Annotated[float, Field(ge=1, le=3660)] = 365.0
@@ -255,10 +301,24 @@ class WebhookOutput:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Outputs:
-    """Programs outside that are told the health of cameras, and nothing else."""
+class RestreamOutput:
+    """An RTSP server from which a VMS may pull the redacted streams of cameras with `restream: true`."""
 
     __pydantic_config__: ClassVar = STRICT
+    username: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    password: Secret
+    bind: Annotated[str, Field(max_length=253, description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8554
+    tls: Annotated[bool, Field(description="rtsps:// with the certificate of `server.tls`")] = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where health is told, and from where redacted streams may be pulled."""
+
+    __pydantic_config__: ClassVar = STRICT
+    restream: RestreamOutput | None = None
     mqtt: MqttOutput | None = None
     webhooks: Annotated[tuple[WebhookOutput, ...], Field(max_length=16)] = ()
 

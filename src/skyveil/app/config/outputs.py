@@ -1,13 +1,16 @@
-"""Where the health of cameras is told, from the configuration. App."""
+"""Where health is told and streams are sent on, from the configuration. App."""
 
 from dataclasses import dataclass
 from typing import Final, final
 
 from skyveil.app.config.load import Secrets
 from skyveil.app.config.models import Config, MqttOutput, WebhookOutput
+from skyveil.app.restreaming import Wanted
+from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl
 from skyveil.public.notify.mqtt import Broker
 from skyveil.public.notify.webhook import Receiver
+from skyveil.public.restream.server import Access
 
 _PORT: Final = 1883
 _TLS_PORT: Final = 8883
@@ -30,6 +33,19 @@ def told(config: Config, secrets: Secrets) -> Told:
         brokers=() if mqtt is None else (_broker(mqtt, secrets),),
         receivers=tuple(_receiver(one, secrets) for one in config.outputs.webhooks),
         discovery=None if mqtt is None else mqtt.home_assistant,
+    )
+
+
+def sent_on(config: Config, secrets: Secrets) -> Wanted:
+    """The cameras that are sent on, and to whom; raises SettingsRefused for a password that is not there."""
+    server = config.outputs.restream
+    if server is None:
+        return Wanted()
+    tls = config.server.tls if server.tls else None
+    return Wanted(
+        access=Access(server.bind, server.port, server.username, secrets.get(server.password)),
+        tls=None if tls is None else (tls.certificate, tls.key),
+        reasons=tuple((camera_id(one.id), one.restream_reason or "") for one in config.cameras if one.restream),
     )
 
 

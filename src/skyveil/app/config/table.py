@@ -36,7 +36,7 @@ _ELSEWHERE: Final = ("masks", "calibration", "zones", "lines", "password", "rete
 _KEYS: Final = [one.name for one in dataclasses.fields(Camera) if one.name not in _ELSEWHERE]
 COLUMNS: Final = (*_KEYS, *_NESTED)
 """Every column, in the order of an export. Shapes (masks, zones, lines) and what belongs to them are no table."""
-_DEFAULTS: Final[dict[str, Plain]] = {"place": "", "verify_tls": True, "enabled": True}
+_DEFAULTS: Final[dict[str, Plain]] = {"place": "", "verify_tls": True, "enabled": True, "restream": False}
 """What an empty cell means where a key can not be null."""
 _ADAPTER: Final = TypeAdapter(Camera)
 
@@ -198,7 +198,7 @@ def _value(column: str, cell: str) -> Plain:
         return _DEFAULTS.get(column)
     if column in _LISTS:
         return [_number_or_text(one) for one in cell.split()]
-    if column in ("verify_tls", "enabled", "record") and cell.lower() in ("yes", "true", "no", "false"):
+    if column in ("verify_tls", "enabled", "record", "restream") and cell.lower() in ("yes", "true", "no", "false"):
         return cell.lower() in ("yes", "true")
     return _number_or_text(cell) if column in ("hindsight", "max_fps", "hours", "gigabytes") else cell
 

@@ -181,8 +181,18 @@ class Accounts:
             ).first()
         return None if row is None else self._new_session(row.user_id)
 
-    def login_as(self, name: str) -> str | None:
-        """A new session for an account that an identity provider vouches for; None when it is disabled or unknown."""
+    def login_vouched(self, name: str, role: Role, cameras: Iterable[str]) -> str | None:
+        """A new session for somebody an identity provider vouches for, with this role and these cameras from now on.
+
+        The account is made at the first time, and has no password; None when it is disabled.
+        """
+        known = next((one for one in self.users() if one.name == name), None)
+        if known is None:
+            self.add(name, None, role, cameras=cameras)
+        elif known.enabled and known.role is not role:
+            self.change(name, role=role)
+        if known is not None and known.enabled:
+            self.grant(name, cameras)
         with self._engine.connect() as connection:
             row = connection.execute(select(users).where(users.c.name == name, users.c.enabled)).first()
         return None if row is None else self._new_session(row.id)

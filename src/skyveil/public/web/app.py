@@ -1,9 +1,12 @@
 """The web application: pages, API, metrics, and the headers and limits that hold for all of them. Public side."""
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias, final
 
 from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -11,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from skyveil.core.health import CameraState
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web import admin, cameras, pages, recordings, staff
+from skyveil.public.web import admin, cameras, pages, recordings, staff, vouching
 from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
@@ -30,6 +33,25 @@ _HEADERS: Final = (
     (b"x-robots-tag", b"noindex"),
 )
 
+
+@final
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was not done."""
+
+    detail: str
+
+
+REFUSALS: Final[dict[int | str, dict[str, object]]] = {
+    status.HTTP_400_BAD_REQUEST: {"model": Refusal, "description": "The request can not be read"},
+    status.HTTP_401_UNAUTHORIZED: {"model": Refusal, "description": "Nobody is logged in"},
+    status.HTTP_403_FORBIDDEN: {"model": Refusal, "description": "The role or token does not allow it"},
+    status.HTTP_404_NOT_FOUND: {"model": Refusal, "description": "It is not there, or not for you"},
+    status.HTTP_409_CONFLICT: {"model": Refusal, "description": "It does not fit what is there"},
+    status.HTTP_413_CONTENT_TOO_LARGE: {"model": Refusal, "description": "The request is too long"},
+}
+"""What every route of the API may answer beside what it says itself."""
+
 Message: TypeAlias = MutableMapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
@@ -47,13 +69,16 @@ def create_app(console: Console) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.console = console
-    for router in (pages.router, cameras.router, recordings.router, staff.router, admin.router):
+    for router in (pages.router, vouching.router):
         app.include_router(router)
+    for router in (cameras.router, recordings.router, staff.router, admin.router):
+        app.include_router(router, responses=REFUSALS)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _alive, include_in_schema=False, response_class=PlainTextResponse)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False, response_class=PlainTextResponse)
     app.add_middleware(_Guard, secure=console.secure)
+    app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(Exception, _broken)
     return app
 
@@ -90,6 +115,14 @@ async def _broken(request: Request, error: Exception) -> Response:
     """What nobody meant to happen: the answer says so, and nothing of it."""
     del request, error
     return JSONResponse({"detail": "the server failed to answer; its log says more"}, 500)
+
+
+async def _wrong(request: Request, error: Exception) -> Response:
+    """What is wrong with a request, by field. What was sent is not sent back: it may be a password, or no text."""
+    del request
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    told = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in problems]
+    return Response(json.dumps({"detail": told}), status.HTTP_422_UNPROCESSABLE_CONTENT, media_type="application/json")
 
 
 @final

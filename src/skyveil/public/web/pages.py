@@ -120,7 +120,11 @@ def login_page(
     """The form; with `token`, a one-time link logs in at once."""
     if token:
         key = f"address {address_of(request)}"
-        session = None if console.throttle.wait_s(key) else console.accounts.login_by_link(token)
+        if console.throttle.wait_s(key):
+            # Nothing is looked up or written for a try that comes too soon.
+            throttled = status.HTTP_429_TOO_MANY_REQUESTS
+            return _form(request, console, error="login.throttled", next=next, code=throttled)
+        session = console.accounts.login_by_link(token)
         if session is not None:
             return _entered(request, console, session, "login.link", "/")
         console.throttle.failed(key)
@@ -133,7 +137,14 @@ def _form(
 ) -> Response:
     secret = request.cookies.get(FORM) or secrets.token_urlsafe(16)
     response = _rendered(
-        request, console, "login", None, csrf=csrf_of(console, secret), error=error, next=_own_path(next), oidc=False
+        request,
+        console,
+        "login",
+        None,
+        csrf=csrf_of(console, secret),
+        error=error,
+        next=_own_path(next),
+        oidc=console.voucher is not None,
     )
     response.status_code = code
     response.set_cookie(FORM, secret, httponly=True, samesite="strict", secure=console.secure)

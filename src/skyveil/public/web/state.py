@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Final, final
+from typing import TYPE_CHECKING, Annotated, Final, final
 
 from fastapi import Depends, HTTPException, Path, Request, WebSocket, status
 from fastapi.requests import HTTPConnection
@@ -23,6 +23,9 @@ from skyveil.public.store import Accounts, AuditLog, Principal
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import CameraView, Recordings, Site
 from skyveil.public.web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from skyveil.public.web.vouching import Voucher
 
 STRICT: Final = ConfigDict(extra="forbid")
 """For the bodies of requests: an unknown field is an error."""
@@ -46,6 +49,8 @@ class Console:
     """Whether the browser comes over TLS: cookies are then marked so."""
     version: str = ""
     started_s: float = 0.0
+    voucher: "Voucher | None" = None
+    """Who vouches for people beside their passwords."""
     throttle: Throttle = field(default_factory=Throttle)
     form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 

@@ -1,0 +1,144 @@
+"""Sends the streams of some cameras on by RTSP, as the configuration says. App, server process.
+
+Which cameras may be sent on is decided before their processes change and widened after: a camera that is to show more
+is taken away first.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from skyveil.core.ids import CameraId
+from skyveil.public.encode.header import StreamHeader
+from skyveil.public.restream.server import Access, RestreamServer
+from skyveil.public.store import AuditLog
+from skyveil.public.types import RedactedPacket
+
+log: Final = logging.getLogger(__name__)
+AGAIN_S: Final = 3600.0
+"""How often the audit log is told that the same address plays the same camera: a VMS connects again at every hiccup."""
+_RETRY_S: Final = 10.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is sent on, to whom. reasons: by camera, why less than every target is covered; empty where all are."""
+
+    access: Access | None = None
+    tls: tuple[Path, Path] | None = None
+    reasons: tuple[tuple[CameraId, str], ...] = ()
+
+    @property
+    def cameras(self) -> frozenset[CameraId]:
+        """Every camera that is sent on."""
+        return frozenset(camera for camera, _ in self.reasons)
+
+
+@final
+class Restreaming:
+    """The RTSP server of a site. Only the event loop's thread touches it, but for `problems`."""
+
+    def __init__(self, audit: AuditLog, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._audit = audit
+        self._now = now
+        self._wanted = Wanted()
+        self._allowed: frozenset[CameraId] = frozenset()
+        self._headers: dict[CameraId, StreamHeader] = {}
+        self._server: RestreamServer | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._played: dict[tuple[CameraId, str], float] = {}
+        self._problem = ""
+
+    def narrow(self, cameras: frozenset[CameraId]) -> None:
+        """Send on no camera but these from now on."""
+        self._allowed &= cameras
+        if self._server is not None:
+            for camera in self._server.cameras() - self._allowed:
+                self._server.remove(camera)
+
+    def configure(self, wanted: Wanted) -> None:
+        """Send these cameras on."""
+        before, self._wanted = self._wanted, wanted
+        self._allowed = wanted.cameras
+        if (wanted.access, wanted.tls) != (before.access, before.tls):
+            self.close()
+            if wanted.access is not None:
+                self._server = RestreamServer(wanted.access, on_play=self._plays, tls=_context(wanted.tls))
+                self._listening = asyncio.create_task(self._listen(self._server), name="restreaming")
+        if self._server is not None:
+            for camera in self._server.cameras() - wanted.cameras:
+                self._server.remove(camera)
+            for camera in wanted.cameras - self._server.cameras():
+                if camera in self._headers:
+                    self._server.begin(camera, self._headers[camera])
+
+    def begin(self, camera: CameraId, header: StreamHeader) -> None:
+        """A camera's stream begins."""
+        self._headers[camera] = header
+        if self._server is not None and camera in self._allowed:
+            self._server.begin(camera, header)
+
+    def publish(self, camera: CameraId, packet: RedactedPacket) -> None:
+        """A picture of a camera."""
+        if self._server is not None and camera in self._allowed:
+            self._server.publish(camera, packet)
+
+    def problems(self) -> list[str]:
+        """What is wrong."""
+        return [self._problem] if self._problem else []
+
+    def close(self) -> None:
+        """End every connection."""
+        if self._listening is not None:
+            self._listening.cancel()
+        if self._server is not None:
+            self._server.close()
+        self._server, self._listening, self._problem = None, None, ""
+
+    async def _listen(self, server: RestreamServer) -> None:
+        """Listen, and try again where something else still does."""
+        while True:
+            try:
+                await server.start()
+            except OSError as error:
+                self._problem = f"what is sent on by RTSP can not be offered: {error.strerror}"
+                log.warning("%s", self._problem)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                self._problem = ""
+                return
+
+    def _plays(self, camera: CameraId, address: str) -> None:
+        """Somebody begins to look: the audit log says so, once an hour for one address."""
+        now_s = self._now()
+        if now_s - self._played.get((camera, address), -AGAIN_S) < AGAIN_S:
+            return
+        self._played = {key: at_s for key, at_s in self._played.items() if now_s - at_s < AGAIN_S}
+        self._played[camera, address] = now_s
+        access = self._wanted.access
+        asyncio.get_running_loop().run_in_executor(
+            None, self._audit.record, access.username if access is not None else "", "view.restream", camera,
+            {"address": address},
+        )  # fmt: skip
+
+
+def told_reasons(audit: AuditLog, before: Wanted, after: Wanted) -> None:
+    """Write into the audit log what is sent on anew, and why less may be covered in it."""
+    for camera, reason in sorted(set(after.reasons) - set(before.reasons)):
+        audit.record("(configuration)", "restream.allow", camera, {"reason": reason[:200]} if reason else {})
+    for camera in sorted(before.cameras - after.cameras):
+        audit.record("(configuration)", "restream.end", camera)
+
+
+def _context(tls: tuple[Path, Path] | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls)
+    return context
