@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 import re
+import ssl
 import struct
 import threading
 import time
@@ -225,6 +226,7 @@ class RtspServer:
     user: str | None = None
     password: str | None = None
     port: int = 0
+    tls: ssl.SSLContext | None = None
     _server: asyncio.Server | None = field(default=None, init=False)
     _players: list["asyncio.Task[None]"] = field(default_factory=list, init=False)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set, init=False)
@@ -232,7 +234,7 @@ class RtspServer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RtspServer"]:
         """Listen on loopback and play; `port` tells where."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = int(self._server.sockets[0].getsockname()[1])
         self._players = [asyncio.create_task(camera.play()) for camera in self.cameras.values()]
         try:
@@ -282,7 +284,7 @@ class RtspServer:
         if not self._allowed(request, nonce):
             reply("401 Unauthorized", f'WWW-Authenticate: Digest realm="camera", nonce="{nonce}", algorithm=MD5')
             return None
-        path = re.sub(r"^rtsp://[^/]*", "", request.url).split("?")[0].removesuffix("/").removesuffix("/track1")
+        path = re.sub(r"^rtsps?://[^/]*", "", request.url).split("?")[0].removesuffix("/").removesuffix("/track1")
         camera = self.cameras.get(path)
         if camera is None:
             reply("404 Not Found")
@@ -371,10 +373,15 @@ async def _datagrams(port: int, host: str, peer: int) -> asyncio.DatagramTranspo
 
 @contextmanager
 def serving(
-    cameras: Mapping[str, Camera], *, user: str | None = None, password: str | None = None, port: int = 0
+    cameras: Mapping[str, Camera],
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[RtspServer]:
     """Serve in a thread of its own; call `server.drop` and change faults from outside, they are single steps."""
-    server = RtspServer(cameras, user, password, port)
+    server = RtspServer(cameras, user, password, port, tls)
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Cameras over HTTP in real walled processes, which are handed every connection."""
+"""Cameras over HTTP and under TLS in real walled processes, which are handed every connection."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from examples.http_server import BodyPage, MjpegPage, hls, http_serving, jpegs, ts_segments
+from examples.rtsp_server import Camera, load, serving
 from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.ids import camera_id
@@ -53,6 +54,25 @@ def test_motion_jpeg_a_playlist_and_a_file_are_shown_behind_the_wall_under_tls(c
         assert not any(health.restarts for health in supervisor.health().values())
     for name in specs:
         assert seen.states[name][-1] == (CameraState.STOPPED, Cause.OK)
+
+
+def test_rtsp_under_tls_is_shown_and_refused_with_an_expired_certificate(clip: Path, tmp_path: Path) -> None:
+    seen, authority = Seen(), Authority(tmp_path)
+    good, expired = {"/1": Camera(load(clip))}, {"/1": Camera(load(clip))}
+    with (
+        serving(good, user="viewer", password="secret", tls=authority.server()) as here,  # noqa: S106
+        serving(expired, tls=authority.server(days=(-3, -1))) as there,
+        supervising(seen) as supervisor,
+    ):
+        one, two = (
+            replace(spec(name, f"rtsps://127.0.0.1:{server.port}/1"), ca_file=authority.file)
+            for name, server in (("one", here), ("two", there))
+        )
+        one = replace(one, username="viewer", password=Secret("secret"))
+        supervisor.apply({one.id: one, two.id: two})
+        seen.wait_for_packets(one.id, 10)
+        seen.wait_for(lambda: (CameraState.UNREACHABLE, Cause.CERTIFICATE) in seen.states.get(two.id, []))
+        assert not seen.counts().get(two.id)
 
 
 def test_a_certificate_that_does_not_hold_is_told_and_nothing_is_asked(clip: Path, tmp_path: Path) -> None:

@@ -4,18 +4,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from examples.live_demo import live
 from examples.rtsp_server import Camera, Clip, load, serving
+from skyveil.app.config import load as load_config
+from skyveil.app.recordings import archive_of
 from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.secret import SafeUrl
 from skyveil.public.encode.header import StreamHeader
+from tests.app.test_live_site import PATIENCE_S, camera_processes, running
 from tests.app.test_supervisor import Seen, spec, supervising
 from tests.private.capture.live.dialling import closed_port
 from tests.private.capture.live.test_rtsp_source import made
@@ -119,6 +125,34 @@ def test_one_picture_a_second_is_not_stale_and_sixty_are_carried(clip: Clip) -> 
         seen.wait_for_packets(fast, 60)
         assert states(seen, slow) == {CameraState.LIVE}
         assert states(seen, fast) == {CameraState.LIVE}
+
+
+def test_a_link_that_comes_and_goes_leaves_gaps_with_their_cause_and_ends_no_process(tmp_path: Path) -> None:
+    with running(tmp_path) as site:
+        site.wait_for_live(4)
+        children = camera_processes(site.process.pid)
+        faults, square = site.cameras.cameras["/square"].faults, camera_id("square")
+        archive, _, holds = archive_of(load_config(site.config))
+
+        def told(number: int) -> bool:
+            gaps = [entry for _, entry in archive.entries(square, 0, 1e10) if entry.kind == "gap"]
+            return sum(entry.cause == "frozen" for entry in gaps) == number
+
+        for wanted in (1, 2):
+            faults.frozen = True
+            wait_until(lambda: live(site.address, site.token) == 3)
+            faults.frozen = False
+            wait_until(partial(told, wanted))
+            site.wait_for_live(4)
+        assert camera_processes(site.process.pid) == children
+    assert archive.verify(square, holds) == []
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.1)
 
 
 def wait_for_stale(seen: Seen, name: CameraId, causes: set[Cause]) -> None:

@@ -27,6 +27,13 @@ def test_times_of_a_variable_rate_come_out_exactly(codec: Codec) -> None:
     assert [by_time[ticks] for ticks in UNEVEN_MS] == [*gaps, gaps[-1]]
 
 
+def test_a_picture_after_a_hole_in_time_is_not_as_long_as_the_hole() -> None:
+    times = (0, 100, 200, 300, 2600, 2700)
+    _, packets = encoded(times, info(rate=Fraction(10)), EncodeSettings(preset="ultrafast", low_latency=True))
+    assert [packet.pts for packet in packets] == list(times)
+    assert [packet.duration for packet in packets] == [100] * 6
+
+
 @pytest.mark.parametrize("codec", EVERY)
 def test_decoding_order_never_runs_ahead_of_showing(codec: Codec) -> None:
     _, packets = encoded(range(0, 2000, 40), info(), EncodeSettings(codec=codec))

@@ -113,12 +113,16 @@ class VideoEncoder:
         )
 
 
+_HOLE: Final = 4
+"""A gap so many times as long as the one before it is a hole."""
+
+
 @final
 class _Clock:
     """Times of the frames that went in: how long each is shown, and when a key frame is due."""
 
     def __init__(self, time_base: Fraction, rate: Fraction, *, key_every_s: float) -> None:
-        self._gap = max(1, round(1 / (rate * time_base)))
+        self._gap = self._gap_before = max(1, round(1 / (rate * time_base)))
         self._key_every = Fraction(key_every_s) / time_base
         self.frames = 0
         self._last: int | None = None
@@ -131,7 +135,7 @@ class _Clock:
         if self._last is not None:
             if ticks <= self._last:
                 raise BoundaryViolated(f"frame times must ascend, got {ticks} after {self._last}")
-            self._gap = ticks - self._last
+            self._gap_before, self._gap = self._gap, ticks - self._last
             if self._last != self._told:  # a packet that left already asks no more
                 self._durations[self._last] = self._gap
         self._last = ticks
@@ -142,9 +146,13 @@ class _Clock:
         return due
 
     def duration(self, ticks: int) -> int:
-        """Ticks until the next frame; for the newest frame, as long as the one before it."""
+        """Ticks until the next frame; for the newest frame, as long as the one before it.
+
+        A live camera that stood still left a hole, which the picture after it does not fill once more.
+        """
+        hole = self._gap > _HOLE * self._gap_before
         self._told = ticks if ticks == self._last else self._told
-        return self._durations.pop(ticks, self._gap)
+        return self._durations.pop(ticks, self._gap_before if hole else self._gap)
 
 
 def _nominal_rate(info: StreamInfo) -> Fraction:

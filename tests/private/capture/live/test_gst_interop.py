@@ -71,6 +71,16 @@ def test_pictures_of_another_makers_server_come_whole_and_timed(
     assert np.median(np.diff([shade(one) for one in intact])) == pytest.approx(4 * 219 / 255, abs=1.5)
 
 
+def test_another_makers_reports_tell_its_clock(server: tuple[str, int]) -> None:
+    scheme, port = server
+    password = None if scheme == "open" else LOGIN[1]
+    with closing(opened(port, "h264", transport="tcp", password=password)) as source:
+        for _ in source.frames():
+            if source.clock_offset_s is not None:
+                break
+        assert abs(source.clock_offset_s or 99.0) < 5.0
+
+
 def test_another_makers_server_refuses_a_wrong_password_and_path(server: tuple[str, int]) -> None:
     scheme, port = server
     if scheme != "open":

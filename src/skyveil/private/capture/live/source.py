@@ -61,10 +61,15 @@ class RtspSource:
                     self.dropped += 1
                 else:
                     yield arrived
-            self._given.clock_offset_s = self._rtsp.clock_offset_s
+            self._given.clock_offset_s = self.clock_offset_s
             self._give_up_when_silent()
             if not fresh:
                 yield None
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The camera's clock minus ours, once it told its own."""
+        return self._rtsp.clock_offset_s
 
     def close(self) -> None:
         """Give the connection back."""
