@@ -15,7 +15,7 @@ from skyveil.core.ids import camera_id
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
-from skyveil.public.web import admin, cameras, pages, recordings, staff
+from skyveil.public.web import admin, cameras, pages, recordings, staff, vouching
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.state import Console
 from tests.public.web.sites import StillRecordings, StillSite
@@ -120,11 +120,20 @@ MAY: dict[str, frozenset[Role]] = {
     "POST /api/v1/password": EVERYBODY,
     "GET /api/v1/sites/{site}/plan": EVERYBODY,
 }
-OPEN = {"GET /login", "POST /login", "POST /logout", "GET /healthz", "GET /readyz", "GET /api/v1/metrics"}
+OPEN = {
+    "GET /login",
+    "POST /login",
+    "POST /logout",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /api/v1/metrics",
+    "GET /oidc/start",
+    "GET /oidc/answer",
+}
 
 
 def routes(app: FastAPI) -> set[str]:
-    routers = (app.router, pages.router, cameras.router, recordings.router, staff.router, admin.router)
+    routers = (app.router, pages.router, vouching.router, cameras.router, recordings.router, staff.router, admin.router)
     found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {f"{method} {route.path}" for route in found for method in route.methods or ()}
 
