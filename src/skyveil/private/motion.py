@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.private.detect.view import small_luma
+from skyveil.private.detect.view import halved, shrunk_luma
 from skyveil.private.frame import RawFrame
+from skyveil.private.track.flow import Sight
 
 Small: TypeAlias = NDArray[np.uint8]
 """Mean luma of squares of `step_px`, (rows, columns)."""
@@ -23,6 +24,8 @@ CUT_RISE: Final = 2.5
 """A cut: more than half of the picture changed from one frame to the next, and so did 2.5 times as much as before; a
 camera that pans changes all of it in every frame, which is not a cut."""
 _TILES_ACROSS: Final = 24
+_SIGHT_PX: Final = 320
+"""Tracks are followed in pictures whose longer side has this many samples or up to twice as many."""
 _LARGE_PX: Final = 1_000_000
 """Pictures with more pixels are tested in squares of 16 px: noise and a codec's flicker grow with enlargement."""
 
@@ -38,10 +41,24 @@ class MotionTest:
         self.tile_px = self.step_px * self._squares_per_tile
         self.tiles_shape = ceil(height / self.tile_px), ceil(width / self.tile_px)
         self._usual_share = 0.0
+        self._shrink = 1
+        while self._shrink < self.step_px and max(width, height) >= 2 * _SIGHT_PX * self._shrink:
+            self._shrink *= 2
+        self._squares_wh = max(1, width // self.step_px), max(1, height // self.step_px)
+
+    def sight(self, raw: RawFrame) -> Sight:
+        """The frame made small."""
+        return Sight(raw.id.index, shrunk_luma(raw, shrink=self._shrink), self._shrink)
 
     def small(self, raw: RawFrame) -> Small:
         """The tiny picture of a frame."""
-        return small_luma(raw, step_px=self.step_px)
+        return self.squares(self.sight(raw))
+
+    def squares(self, sight: Sight) -> Small:
+        """The tiny picture of a frame that was made small already."""
+        columns, rows = self._squares_wh
+        squares = self.step_px // self._shrink
+        return halved(sight.luma[: rows * squares, : columns * squares], self._squares_wh)
 
     def changed(self, one: Small, other: Small) -> Changed:
         """The squares whose mean luma differs by more than noise."""

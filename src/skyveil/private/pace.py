@@ -33,6 +33,7 @@ class Pace:
 
     look_every: int
     look_every_busy: int
+    follow_every: int
     hindsight: int
     person_long_px: int
     person_least: float
@@ -64,12 +65,13 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
     strict = mode == "strict"
     room = max(1, _RING_BYTES // (width * height * 3 // 2))
     most = max(1, min(int(rate * max_look_age_s), room // 2))
-    look_every = min(most, round((3 if strict else 5) * faster))
+    look_every = min(most, round((3 if strict else 8) * faster))
     busy = min(look_every, round((2 if strict else 3) * faster))
     person = (640 if strict else 416) * min(max(1.0, sqrt(width * height / _USUAL_PX)), _MOST_PERSON_PX / 640)
     return Pace(
         look_every=look_every,
         look_every_busy=busy,
+        follow_every=min(look_every, round(2 * faster)),
         hindsight=min(round(25 * faster), max(0, room - look_every)),
         person_long_px=round(person / 32) * 32,
         person_least=0.05 if strict else 0.10,
@@ -77,10 +79,10 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
         face_doubtful=0.05,
         face_scale=min(2.0, max(1.0, _SMALL_PX / max(width, height))),
         holding=Holding(
-            before=round((7 if strict else 6) * faster),
+            before=round(15 * faster),
             before_weak=round((7 if strict else 3) * faster),
             gap=round(25 * faster),
-            around=round(2 * faster),
+            around=round(faster),
             growth=(0.01 if strict else 0.005) / faster,
             stride=0.1 / faster,
         ),

@@ -13,10 +13,11 @@ from typing import Final, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.core.geometry import BoxesXyxy, intersection, no_boxes
+from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
+from skyveil.private.bodies import far_bodies, inside_any, on_a_body, shows_face
 from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, Level, levels
@@ -27,25 +28,18 @@ from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
 from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
+from skyveil.private.track.flow import Sight
 from skyveil.private.track.tracks import Tracks
 from skyveil.private.zones import MOVING, STILL, Zones, plate_like
 
 Decided = tuple[RawFrame, Regions]
 """A frame and what to cover in it."""
 
-_EXPLAINS: Final = 0.25
-"""A person who scores this much explains that something moves in their box."""
-_LARGE: Final = 0.2
-"""Share of the picture's height up to which a person is far away. Nearer faces have a network of their own."""
-_STOCKY: Final = 0.5
-"""Width to height from which on a box is no whole body, so that its head's zone can not be trusted to hold the face."""
-_SURE: Final = 0.3
-"""A face of this score counts wherever it is."""
 _DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
 """Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
 area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
-_UPPER: Final = 0.6
-"""Share of a far body's box in which a face may lie."""
+_EXPLAINS: Final = 0.25
+"""A person who scores this much explains that something moves in their box."""
 
 
 class Watch(Protocol):
@@ -79,6 +73,7 @@ class _Waiting:
     """A frame in the ring."""
 
     raw: RawFrame
+    sight: Sight
     small: Small
 
 
@@ -129,19 +124,23 @@ class VideoWatch:
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
+        self._sights: list[Sight] = []
         self._busy = False
         self._doubtful: Detections | None = None
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
         """Take a frame; gives the frames that are now decided, in order."""
-        waiting = _Waiting(raw, self._motion.small(raw))
+        sight = self._motion.sight(raw)
+        waiting = _Waiting(raw, sight, self._motion.squares(sight))
         if self._ring and self._motion.is_cut(self._ring[-1].small, waiting.small):
             yield from self._before_cut()
         self._ring.append(waiting)
         if self._due(raw):
             self._look(waiting)
-        elif not self._pace.live:
-            return
+        else:
+            self._step(waiting)
+            if not self._pace.live:
+                return
         # Not from the last look: damaged frames are never looked at, and must not pile up.
         yield from self._decided(raw.id.index - self._pace.hindsight)
 
@@ -163,10 +162,21 @@ class VideoWatch:
         self._attention.reset()
         self._plate_attention.reset()
         self._looks.clear()
+        self._sights = []
 
     def _close(self) -> None:
         if not self._looks or self._looks[-1].index != self._ring[-1].raw.id.index:
             self._look(self._ring[-1])
+
+    def _step(self, waiting: _Waiting) -> None:
+        """Between two looks: see where the tracks go."""
+        if waiting.raw.id.index - self._sights[-1].frame >= self._pace.follow_every and not waiting.raw.damaged:
+            self._follow(waiting.sight)
+
+    def _follow(self, sight: Sight) -> None:
+        if self._sights:
+            self._tracks.follow(self._sights[-1], sight)
+        self._sights.append(sight)
 
     def _due(self, raw: RawFrame) -> bool:
         if not self._looks:
@@ -180,6 +190,7 @@ class VideoWatch:
         raw, small = waiting.raw, waiting.small
         if raw.damaged:
             return
+        self._follow(waiting.sight)
         targets = self._settings.targets
         found: list[Detections] = []
         if targets & {Kind.HEAD, Kind.PERSON}:
@@ -190,6 +201,8 @@ class VideoWatch:
             found.append(self._plates(raw, small))
         boxes = joined(raw.id, found)
         self._tracks.update(boxes, frame=raw.id.index, doubtful=self._doubtful)
+        self._tracks.trace(self._sights[::-1])
+        self._sights = [sight for sight in self._sights if sight.frame > raw.id.index - self._pace.holding.gap]
         self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
         if self._observer is not None:
             self._observer.see(boxes, at_s=raw.time.seconds)
@@ -202,19 +215,19 @@ class VideoWatch:
     def _faces(self, raw: RawFrame, small: Small, found: list[Detections]) -> Detections:
         persons = joined(raw.id, found)
         sure = persons.xyxy[persons.score >= _EXPLAINS]
-        bodies = _far_bodies(sure, self._height)
+        bodies = far_bodies(sure, self._height)
         known = self._tracks.known(Kind.PERSON, least=_EXPLAINS, frame=raw.id.index)
         areas = self._attention.areas(
-            small, explained=np.concatenate([bodies, _far_bodies(known, self._height)]), seconds=raw.time.seconds
+            small, explained=np.concatenate([bodies, far_bodies(known, self._height)]), seconds=raw.time.seconds
         )
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         every = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_doubtful)
         faces = _found(raw, every, Kind.FACE)
-        begins = (every.score >= self._pace.face_least) & ~_on_a_body(every, bodies)
+        begins = (every.score >= self._pace.face_least) & ~on_a_body(every, bodies)
         self._doubtful = faces.only(~begins & ~beside_better(every))
         self._hold(Kind.FACE, raw, areas)
-        self._tracks.end(Kind.FACE, _inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
+        self._tracks.end(Kind.FACE, inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
         return faces.only(begins)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
@@ -227,7 +240,7 @@ class VideoWatch:
     def _hold(self, kind: Kind, raw: RawFrame, areas: list[Area]) -> None:
         """Tracks outside of what is looked at now stay as they are: nothing moved there."""
         last = self._tracks.last(kind)
-        looked_at = _inside_any(last, np.array(areas, np.float32).reshape(-1, 4))
+        looked_at = inside_any(last, np.array(areas, np.float32).reshape(-1, 4))
         self._tracks.hold(kind, ~looked_at, frame=raw.id.index)
 
     def _pyramid(self) -> list[Level]:
@@ -290,30 +303,6 @@ class VideoWatch:
         return Looked(
             waiting.raw.id, self._motion.tile_px, why, np.full(shape, min(ages), np.float32), before[-1].models
         )
-
-
-def _far_bodies(persons: BoxesXyxy, picture_height: int) -> BoxesXyxy:
-    """Whole bodies far enough away that the zone of their head holds the face; what moves in others is looked at."""
-    width, height = persons[:, 2] - persons[:, 0], persons[:, 3] - persons[:, 1]
-    return persons[(height <= _LARGE * picture_height) & (width <= _STOCKY * height)]
-
-
-def _on_a_body(faces: Scored, bodies: BoxesXyxy) -> NDArray[np.bool_]:
-    """Which weak faces lie on the trunk or legs of a far body: folds and bags, not faces.
-
-    Before a near one others pass: of the faces that moved, more were lost there than for any other reason.
-    """
-    trunk = bodies.copy()
-    trunk[:, 1] += _UPPER * (bodies[:, 3] - bodies[:, 1])
-    return _inside_any(faces.xyxy, trunk) & (faces.score < _SURE)
-
-
-def _inside_any(boxes: BoxesXyxy, areas: BoxesXyxy) -> NDArray[np.bool_]:
-    """Which boxes have more than half of their area in one of `areas`."""
-    sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    if not len(areas):
-        return np.zeros(len(boxes), np.bool_)
-    return np.asarray(intersection(boxes, areas).max(axis=1) > 0.5 * sizes, np.bool_)
 
 
 @final
@@ -383,16 +372,5 @@ class StillWatch:
             long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
         seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least)
         if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
-            seen = seen.only(~_shows_face(self._zones.heads(seen.xyxy), faces))
+            seen = seen.only(~shows_face(self._zones.heads(seen.xyxy), faces))
         return _found(raw, seen, Kind.PERSON)
-
-
-def _shows_face(heads: BoxesXyxy, faces: BoxesXyxy) -> NDArray[np.bool_]:
-    """Which heads have a found face where their own would be: it covers them better than a share of a box."""
-    if not len(faces) or not len(heads):
-        return np.zeros(len(heads), np.bool_)
-    x, y = (faces[:, 0] + faces[:, 2]) / 2, (faces[:, 1] + faces[:, 3]) / 2
-    width, height = (heads[:, 2] - heads[:, 0])[:, None], (heads[:, 3] - heads[:, 1])[:, None]
-    beside = (x > heads[:, :1] - 0.3 * width) & (x < heads[:, 2:3] + 0.3 * width)
-    below = (y > heads[:, 1:2]) & (y < heads[:, 3:] + 1.2 * height)
-    return np.asarray((beside & below).any(axis=1), np.bool_)

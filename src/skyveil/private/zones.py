@@ -37,7 +37,7 @@ class HeadShares:
     beside: float
 
 
-MOVING: Final = {"balanced": HeadShares(0.10, 0.27, 0.60, 0.04), "strict": HeadShares(0.11, 0.30, 0.70, 0.07)}
+MOVING: Final = {"balanced": HeadShares(0.12, 0.29, 0.61, 0.12), "strict": HeadShares(0.14, 0.33, 0.70, 0.18)}
 """Video: wide enough for boxes that are interpolated between looks."""
 STILL: Final = {"balanced": HeadShares(0.03, 0.20, 0.40, -0.20), "strict": HeadShares(0.06, 0.24, 0.50, -0.12)}
 """Stills: only the heads of people whose face was not found, and nothing moves."""

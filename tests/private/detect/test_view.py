@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skyveil.core.ids import FrameId
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import Plane, plane_array
-from skyveil.private.detect.view import blank, letterboxed, rgb_view, small_luma
+from skyveil.private.detect.view import blank, letterboxed, rgb_view, shrunk_luma
 from skyveil.private.frame import RawFrame
 from tests.conftest import Picture
 from tests.private.made import SOURCE, frame_of, plain, steady
@@ -115,7 +115,7 @@ def test_looking_changes_nothing() -> None:
     before = [bytes(plane) for plane in picture.planes]
     raw = raw_of(picture)
     whole(raw)[:] = 0
-    small_luma(raw, step_px=8)[:] = 0
+    shrunk_luma(raw, shrink=8)[:] = 0
     rgb_view(raw, (0, 0, 64, 48), (64, 48))[:] = 0
     assert [bytes(plane) for plane in picture.planes] == before
 
@@ -129,34 +129,44 @@ def test_a_view_of_rgb_is_no_door_to_the_frame() -> None:
     assert bytes(picture.planes[0]) == before
 
 
-def test_small_luma_is_the_mean_of_each_square() -> None:
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_shrunk_luma_is_the_mean_of_each_square(shrink: int) -> None:
     luma = np.random.default_rng(2).integers(0, 256, (48, 64), np.uint8)
-    means = luma.reshape(6, 8, 8, 8).mean(axis=(1, 3))
-    assert np.abs(small_luma(frame_of(luma), step_px=8) - means).max() <= 0.51
+    means = luma.reshape(48 // shrink, shrink, 64 // shrink, shrink).mean(axis=(1, 3))
+    assert np.abs(shrunk_luma(frame_of(luma), shrink=shrink) - means).max() <= 0.51
 
 
-def test_small_luma_of_ten_bits_is_that_of_eight() -> None:
+@pytest.mark.parametrize("shrink", [4, 8, 16])
+def test_luma_shrunk_far_is_the_mean_of_what_lies_in_the_middle_of_every_four_pixels(shrink: int) -> None:
+    luma = np.random.default_rng(2).integers(0, 256, (48, 64), np.uint8)
+    middle = luma.reshape(12, 4, 16, 4)[:, 1:3, :, 1:3]
+    squares = shrink // 4
+    means = middle.mean(axis=(1, 3)).reshape(12 // squares, squares, 16 // squares, squares).mean(axis=(1, 3))
+    assert np.abs(shrunk_luma(frame_of(luma), shrink=shrink) - means).max() <= 2
+
+
+def test_shrunk_luma_of_ten_bits_is_that_of_eight() -> None:
     picture = av.VideoFrame(64, 48, "yuv420p10le")
     luma = np.random.default_rng(2).integers(0, 1024, (48, 64)).astype(np.uint16)
     filled: Plane = plane_array(picture, 0)
     filled[:] = luma
-    means = luma.reshape(6, 8, 8, 8).mean(axis=(1, 3)) / 4
-    assert np.abs(small_luma(raw_of(picture), step_px=8) - means).max() <= 1
+    means = luma.reshape(24, 2, 32, 2).mean(axis=(1, 3)) / 4
+    assert np.abs(shrunk_luma(raw_of(picture), shrink=2) - means).max() <= 1
 
 
 @pytest.mark.parametrize(
     ("width", "height", "shape"), [(64, 48, (6, 8)), (71, 55, (6, 8)), (7, 3, (1, 1)), (9, 8, (1, 1))]
 )
-def test_small_luma_leaves_out_what_is_less_than_a_square(width: int, height: int, shape: tuple[int, int]) -> None:
-    small = small_luma(frame_of(plain(77, width=width, height=height)), step_px=8)
+def test_shrunk_luma_leaves_out_what_is_less_than_a_square(width: int, height: int, shape: tuple[int, int]) -> None:
+    small = shrunk_luma(frame_of(plain(77, width=width, height=height)), shrink=8)
     assert small.shape == shape
     assert (small == 77).all()
 
 
-def test_small_luma_of_rgb_follows_green() -> None:
+def test_shrunk_luma_of_rgb_follows_green() -> None:
     picture = av.VideoFrame.from_ndarray(coloured(), format="rgb24")
-    means = coloured()[..., 1].reshape(6, 8, 8, 8).mean(axis=(1, 3))
-    assert np.abs(small_luma(raw_of(picture), step_px=8) - means).max() <= 0.51
+    means = coloured()[..., 1].reshape(24, 2, 32, 2).mean(axis=(1, 3))
+    assert np.abs(shrunk_luma(raw_of(picture), shrink=2) - means).max() <= 0.51
 
 
 def test_a_view_smaller_than_its_canvas_lies_in_the_top_left_of_grey() -> None:

@@ -12,6 +12,7 @@ from skyveil.core.geometry import BoxesXyxy
 from skyveil.core.ids import FrameId
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections, none_found
+from skyveil.private.track.flow import Sight
 from skyveil.private.track.tracks import SURE, Holding, Placed, Tracks
 from tests.private.made import SOURCE, Box, steady
 
@@ -318,7 +319,18 @@ def test_two_instances_share_nothing() -> None:
 
 def test_a_track_is_made_of_boxes_times_and_scores_alone() -> None:
     (track,) = tracks_of((0, [HERE]))._alive
-    assert set(type(track).__slots__) == {"boxes", "frames", "kind", "scores", "velocity"}
+    assert set(type(track).__slots__) == {
+        "best",
+        "boxes",
+        "finds",
+        "first_found",
+        "found_box",
+        "frames",
+        "kind",
+        "last_found",
+        "score",
+        "velocity",
+    }
 
 
 # Properties.
@@ -375,3 +387,70 @@ def test_many_frames_at_once_are_placed_as_one_by_one(steps: list[tuple[int, lis
         alone = at(tracks, frame)
         assert np.allclose(together[frame].xyxy, alone.xyxy)
         assert together[frame].score.tolist() == alone.score.tolist()
+
+
+# Following what is seen between two looks.
+
+
+def seen_at(frame: int, *, x: int) -> Sight:
+    """A wall with one textured body of 40x60 px, its left edge at `x`, two pixels to a sample."""
+    rng = np.random.default_rng(7)
+    luma = np.repeat(np.repeat(rng.integers(60, 120, (20, 40), np.uint8), 4, axis=0), 4, axis=1)
+    body = np.repeat(np.repeat(rng.integers(0, 256, (10, 10), np.uint8), 3, axis=0), 2, axis=1)
+    luma[20:50, x // 2 : x // 2 + 20] = body
+    return Sight(frame, luma, 2)
+
+
+def body(x: float) -> Box:
+    return (x, 40, x + 40, 100)
+
+
+def test_a_track_goes_the_way_it_was_seen_to_go_and_not_straight() -> None:
+    tracks = Tracks(BARE)
+    tracks.update(found(0, body(100)), frame=0)
+    tracks.follow(seen_at(0, x=100), seen_at(4, x=112))
+    tracks.follow(seen_at(4, x=112), seen_at(8, x=100))
+    tracks.update(found(8, body(100)), frame=8)
+    assert count_at(tracks, 4) == 1
+    assert np.abs(at(tracks, 4).xyxy[0] - body(112)).max() < 2
+
+
+def test_how_far_a_track_was_led_astray_is_shared_out_when_it_is_found_again() -> None:
+    tracks = Tracks(BARE)
+    tracks.update(found(0, body(100), kind=Kind.PERSON), frame=0)
+    tracks.follow(seen_at(0, x=100), seen_at(4, x=100))
+    tracks.follow(seen_at(4, x=100), seen_at(8, x=100))
+    tracks.update(found(8, body(108), kind=Kind.PERSON), frame=8)
+    assert np.abs(at(tracks, 4).xyxy[0] - body(104)).max() < 2
+
+
+def test_a_face_of_which_a_look_showed_a_part_keeps_its_size() -> None:
+    tracks = Tracks(BARE)
+    tracks.update(found(0, body(100)), frame=0)
+    tracks.follow(seen_at(0, x=100), seen_at(4, x=100))
+    tracks.update(found(4, (100, 70, 140, 100)), frame=4)
+    assert inside((102, 43, 138, 97), at(tracks, 4).xyxy, slack_px=1)
+
+
+def test_a_new_track_is_traced_back_to_where_it_came_from() -> None:
+    tracks = Tracks(HOLDING)
+    tracks.update(found(20, body(140)), frame=20)
+    tracks.trace([seen_at(frame, x=100 + 2 * frame) for frame in range(20, -1, -4)])
+    for frame in range(0, 21, 4):
+        assert inside(body(100 + 2 * frame), at(tracks, frame).xyxy, slack_px=2), frame
+
+
+def test_a_weak_box_found_once_is_not_traced_further_than_it_is_believed() -> None:
+    tracks = Tracks(HOLDING)
+    tracks.update(found(20, body(140), score=SURE / 2), frame=20)
+    tracks.trace([seen_at(frame, x=100 + 2 * frame) for frame in range(20, -1, -4)])
+    assert [count_at(tracks, frame) for frame in (16, 18, 20)] == [0, 1, 1]
+
+
+def test_a_lost_track_found_again_is_traced_back_to_where_it_was_lost() -> None:
+    tracks = Tracks(BARE)
+    tracks.update(found(0, body(100)), frame=0)
+    tracks.update(found(16, body(116)), frame=16)
+    tracks.trace([seen_at(16, x=116), seen_at(12, x=116), seen_at(8, x=116), seen_at(0, x=100)])
+    assert np.abs(at(tracks, 8).xyxy[0] - body(116)).max() < 2
+    assert np.abs(at(tracks, 0).xyxy[0] - body(100)).max() < 2

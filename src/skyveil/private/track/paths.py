@@ -20,13 +20,14 @@ class Finds:
     """The finds of T tracks, one track after the other, each track's in the order of time; every track has one or more.
 
     frames: (K,) int; boxes: (K, 4) xyxy float32; count: (T,) int, how many of the K belong to each track.
-    reach: (T,) int, for how many frames each is believed before its first find and after its last.
+    begins, ends: (T,) int, the first and the last frame in which each is believed.
     """
 
     frames: NDArray[np.int64]
     boxes: BoxesXyxy
     count: NDArray[np.int64]
-    reach: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     @property
     def first(self) -> NDArray[np.int64]:
@@ -34,13 +35,15 @@ class Finds:
         return np.asarray(np.cumsum(self.count) - self.count, np.int64)
 
 
-def finds_of(frames: Sequence[Sequence[int]], boxes: Sequence[Sequence[BoxesXyxy]], reach: Sequence[int]) -> Finds:
+def finds_of(
+    frames: Sequence[Sequence[int]], boxes: Sequence[Sequence[BoxesXyxy]], spans: Sequence[tuple[int, int]]
+) -> Finds:
     """The finds of tracks that are given one by one."""
     return Finds(
         np.array([frame for track in frames for frame in track], np.int64),
         np.array([box for track in boxes for box in track], np.float32).reshape(-1, 4),
         np.array([len(track) for track in frames], np.int64),
-        np.array(reach, np.int64),
+        *np.array(spans, np.int64).reshape(-1, 2).T,
     )
 
 
@@ -54,8 +57,7 @@ def paths(
     box's height by which each side grows per frame before the first and after the last find.
     """
     first = finds.first
-    begins = (finds.frames[first] - finds.reach)[:, None]
-    ends = (finds.frames[first + finds.count - 1] + finds.reach)[:, None]
+    begins, ends = finds.begins[:, None], finds.ends[:, None]
     there = (frames >= begins) & (frames <= ends)
     shifted = (frames[None] + np.array([-around, 0, around])[:, None]).reshape(1, -1)
     at = np.clip(shifted, begins, ends)

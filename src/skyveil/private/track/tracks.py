@@ -4,7 +4,9 @@ A track is a row of boxes and nothing else: no appearance, no name, nothing that
 It ends when nothing is found where it should be, and the same person coming back is another track.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final, TypeAlias, final
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections
+from skyveil.private.track.flow import Sight, moved
 from skyveil.private.track.match import SLACK, SWERVE, nearness, pairs
 from skyveil.private.track.paths import finds_of, paths
 
@@ -24,6 +27,8 @@ SURE: Final = 0.3
 _LIVELY: Final = {Kind.PERSON: 1.0, Kind.HEAD: 8.0, Kind.FACE: 8.0, Kind.PLATE: 2.0}
 """How many times the share of its own size that a body moves by: a face of 0.2 m goes as fast as its body of 1.7 m.
 At 2 faces of 10 to 20 px that crossed a scene at 7 px a frame broke into single finds (docs/design/engine.md)."""
+_SHRINKS: Final = 0.9
+"""By how much a face that was followed may shrink from look to look."""
 _DOUBTFUL_LEEWAY: Final = 1.0
 """How far from where its track should be a doubtful box may lie, in longer sides of the box."""
 
@@ -35,8 +40,8 @@ class Holding:
 
     before: before it was first found and after it was last found; before_weak: the same for one found once and weakly;
     gap: between two times it was found; around: each frame also covers where the track is this many frames earlier
-    and later; growth: of its height, by which each side grows per frame before and after. stride: of its longer side,
-    by which a body of unknown velocity may move per frame.
+    and later; growth: of its height, by which each side grows per frame where it was neither found nor followed.
+    stride: of its longer side, by which a body of unknown velocity may move per frame.
     """
 
     before: int
@@ -50,33 +55,54 @@ class Holding:
 @final
 @dataclass(slots=True)
 class _Track:
+    """Where it was found and, between finds and beside them, where it was followed to: points in the order of time."""
+
     kind: int
     frames: list[int]
     boxes: list[Box]
-    scores: list[float]
+    best: float
+    finds: int
+    first_found: int
+    last_found: int
+    found_box: Box
+    score: float
     velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
 
-    @property
-    def best(self) -> float:
-        return max(self.scores)
+    @staticmethod
+    def begun(kind: int, frame: int, box: Box, score: float) -> "_Track":
+        return _Track(kind, [frame], [box], score, 1, frame, frame, box, score)
 
     @property
     def trusted(self) -> bool:
-        return len(self.frames) > 1 or self.scores[0] >= SURE
+        return self.finds > 1 or self.best >= SURE
 
     def predicted(self, frame: int) -> Box:
+        """Where it should be: where it was followed to, and on from there with its velocity."""
         return np.asarray(self.boxes[-1] + self.velocity * (frame - self.frames[-1]), np.float32)
 
     def copy(self) -> "_Track":
-        return _Track(self.kind, list(self.frames), list(self.boxes), list(self.scores), self.velocity)
+        return replace(self, frames=list(self.frames), boxes=list(self.boxes))
 
     def add(self, frame: int, box: Box, score: float) -> None:
-        centre = (box[:2] + box[2:] - self.boxes[-1][:2] - self.boxes[-1][2:]) / (2 * (frame - self.frames[-1]))
+        """Found: how far it was followed astray is shared out over the points since it was last found."""
+        span = frame - self.last_found
+        followed = self.frames[-1] == frame
+        kept = _joined(box, self.boxes[-1]) if followed and self.kind != Kind.PERSON else box
+        astray = kept - self.predicted(frame)
+        for index, time in enumerate(self.frames):
+            if time > self.last_found:
+                self.boxes[index] = np.asarray(
+                    self.boxes[index] + astray * ((time - self.last_found) / span), np.float32
+                )
+        if followed:
+            del self.frames[-1], self.boxes[-1]
+        centre = (box[:2] + box[2:] - self.found_box[:2] - self.found_box[2:]) / (2 * span)
         moved = np.concatenate([centre, centre]).astype(np.float32)
-        self.velocity = moved if len(self.frames) == 1 else np.asarray((self.velocity + moved) / 2, np.float32)
+        self.velocity = moved if self.finds == 1 else np.asarray((self.velocity + moved) / 2, np.float32)
         self.frames.append(frame)
-        self.boxes.append(box)
-        self.scores.append(score)
+        self.boxes.append(kept)
+        self.best, self.score, self.found_box, self.last_found = max(self.best, score), score, box, frame
+        self.finds += 1
 
 
 @final
@@ -110,7 +136,7 @@ class Tracks:
             if doubtful is not None:
                 self._keep(doubtful.of_kind(kind), int(kind), frame)
         self._updated = frame
-        stay = [frame - track.frames[-1] < self._patience(track) for track in self._alive]
+        stay = [frame - track.last_found < self._patience(track) for track in self._alive]
         self._ended += [track for track, stays in zip(self._alive, stay, strict=True) if not stays]
         self._alive = [track for track, stays in zip(self._alive, stay, strict=True) if stays]
 
@@ -124,8 +150,8 @@ class Tracks:
         Only tracks that still cover: one that was missed for longer than `Holding.before` explains nothing any more.
         """
         reach = self._holding.before
-        tracks = [t for t in self._of(kind) if t.best >= least and frame - t.frames[-1] <= reach]
-        return _stacked([box for track in tracks for box in (track.boxes[-1], track.predicted(frame))])
+        tracks = [t for t in self._of(kind) if t.best >= least and frame - t.last_found <= reach]
+        return _stacked([box for track in tracks for box in (track.found_box, track.predicted(frame))])
 
     def hold(self, kind: Kind, still: NDArray[np.bool_], *, frame: int) -> None:
         """Keep tracks, a mask over `last(kind)`, that nobody looked at in `frame` because nothing moved there.
@@ -133,10 +159,32 @@ class Tracks:
         One that was missed before may stand there still, or may have gone on as it went: both are covered.
         """
         for track, stays in zip(self._of(kind), still, strict=True):
-            if stays and track.frames[-1] < frame:
-                if track.frames[-1] < self._updated:
+            if stays and track.last_found < frame:
+                if track.last_found < self._updated:
                     self._ended.append(track.copy())
-                track.add(frame, track.boxes[-1], track.scores[-1])
+                track.add(frame, track.found_box, track.score)
+
+    def follow(self, before: Sight, now: Sight) -> None:
+        """Move the tracks that are known in `before` to where they are in `now`; one that is lost from sight stays."""
+        known = [(track, len(track.frames) - 1) for track in self._alive if track.frames[-1] == before.frame]
+        for track, at, box in _seen_to_move(known, before, now):
+            track.frames.insert(at + 1, now.frame)
+            track.boxes.insert(at + 1, box)
+
+    def trace(self, sights: Sequence[Sight]) -> None:
+        """Follow the tracks found in the first of `sights` back through the others, each earlier than the one before.
+
+        Each goes back as far as it is seen to, or to where it was known before: that is how a new one came into the
+        scene, and where one was that had been lost.
+        """
+        ends = [(track, len(track.frames) - 1) for track in self._alive if track.frames[-1] == sights[0].frame]
+        for before, now in pairwise(sights):
+            ends = [(track, at) for track, at in ends if at == 0 or track.frames[at - 1] < now.frame]
+            seen = _seen_to_move(ends, before, now)
+            for track, at, box in seen:
+                track.frames.insert(at, now.frame)
+                track.boxes.insert(at, box)
+            ends = [(track, at) for track, at, _ in seen]
 
     def end(self, kind: Kind, gone: NDArray[np.bool_]) -> None:
         """End tracks, a mask over `last(kind)`: something else covers them from now on."""
@@ -152,16 +200,12 @@ class Tracks:
     def placed(self, first: int, last: int) -> list[Placed]:
         """Where the tracks are in each frame from `first` to `last`, both included."""
         holding = self._holding
-        rows = [(track, self._reach(track)) for track in (*self._ended, *self._alive)]
-        near = [
-            (track, reach)
-            for track, reach in rows
-            if track.frames[0] - reach <= last and track.frames[-1] + reach >= first
-        ]
+        rows = [(track, self._span(track)) for track in (*self._ended, *self._alive)]
+        near = [(track, span) for track, span in rows if span[0] <= last and span[1] >= first]
         if not near:
             return [Placed(no_boxes(), np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in range(first, last + 1)]
         tracks = [track for track, _ in near]
-        finds = finds_of([t.frames for t in tracks], [t.boxes for t in tracks], [reach for _, reach in near])
+        finds = finds_of([t.frames for t in tracks], [t.boxes for t in tracks], [span for _, span in near])
         boxes, there = paths(finds, np.arange(first, last + 1), around=holding.around, growth=holding.growth)
         score = np.array([track.best for track in tracks], np.float32)
         kind = np.array([track.kind for track in tracks], np.uint8)
@@ -173,21 +217,24 @@ class Tracks:
     def forget(self, before: int) -> None:
         """Drop what no frame from `before` on can need."""
         reach = self._holding.before + self._holding.around
-        self._ended = [track for track in self._ended if track.frames[-1] + reach >= before]
+        self._ended = [track for track in self._ended if track.last_found + reach >= before]
         for track in self._alive:
-            while len(track.frames) > 3 and track.frames[2] < before - reach:
-                del track.frames[0], track.boxes[0], track.scores[0]
+            while len(track.frames) > 3 and track.frames[2] < min(before - reach, track.last_found):
+                del track.frames[0], track.boxes[0]
 
     def _of(self, kind: Kind) -> list[_Track]:
         return [track for track in self._alive if track.kind == kind]
 
-    def _reach(self, track: _Track) -> int:
-        return self._holding.before if track.trusted else self._holding.before_weak
+    def _span(self, track: _Track) -> tuple[int, int]:
+        """The first and the last frame in which a track is believed."""
+        reach = self._holding.before if track.trusted else self._holding.before_weak
+        begins = track.first_found - reach
+        return min(begins, track.frames[0]) if track.trusted else begins, track.last_found + reach
 
     def _leeway(self, tracks: list[_Track], frame: int) -> NDArray[np.float64]:
         """How far from its prediction each track may be found in `frame`, in longer sides of its box."""
-        waited = np.array([frame - track.frames[-1] for track in tracks], np.float64)
-        share = np.array([1.0 if len(track.frames) == 1 else SWERVE for track in tracks], np.float64)
+        waited = np.array([frame - track.last_found for track in tracks], np.float64)
+        share = np.array([1.0 if track.finds == 1 else SWERVE for track in tracks], np.float64)
         lively = np.array([_LIVELY[Kind(track.kind)] for track in tracks], np.float64)
         return np.asarray(SLACK + self._holding.stride * lively * share * waited, np.float64)
 
@@ -196,14 +243,14 @@ class Tracks:
 
     def _keep(self, doubtful: Detections, kind: int, frame: int) -> None:
         """Let tracks that were not found go on where a doubtful box lies."""
-        tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
+        tracks = [track for track in self._alive if track.kind == kind and track.last_found < frame]
         predicted = _stacked([track.predicted(frame) for track in tracks])
         near = nearness(predicted, doubtful.xyxy, leeway=np.full(len(tracks), _DOUBTFUL_LEEWAY))
         for row, column in pairs(near):
             tracks[row].add(frame, doubtful.xyxy[column], float(doubtful.score[column]))
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
-        tracks = [track for track in self._alive if track.kind == kind and track.frames[-1] < frame]
+        tracks = [track for track in self._alive if track.kind == kind and track.last_found < frame]
         predicted = _stacked([track.predicted(frame) for track in tracks])
         near = nearness(predicted, found.xyxy, leeway=self._leeway(tracks, frame))
         free = np.ones(len(found), np.bool_)
@@ -213,7 +260,24 @@ class Tracks:
                 tracks[row].add(frame, found.xyxy[column], float(found.score[column]))
                 waiting[row] = free[column] = False
         for column in np.flatnonzero(free).tolist():
-            self._alive.append(_Track(kind, [frame], [found.xyxy[column]], [float(found.score[column])]))
+            self._alive.append(_Track.begun(kind, frame, found.xyxy[column], float(found.score[column])))
+
+
+def _joined(found: Box, followed: Box) -> Box:
+    """A box that holds both, the one that was followed a little smaller.
+
+    Faces are looked at in parts that moved: of one that hardly moves a part may show less than the whole.
+    """
+    centre = (followed[:2] + followed[2:]) / 2
+    low, high = centre + _SHRINKS * (followed[:2] - centre), centre + _SHRINKS * (followed[2:] - centre)
+    return np.concatenate([np.minimum(found[:2], low), np.maximum(found[2:], high)]).astype(np.float32)
+
+
+def _seen_to_move(ends: Sequence[tuple[_Track, int]], before: Sight, now: Sight) -> list[tuple[_Track, int, Box]]:
+    """Those of the tracks, each at one of its points, that are seen to go somewhere, and their boxes there."""
+    boxes = _stacked([track.boxes[at] for track, at in ends])
+    there, sure = moved(boxes, np.array([track.kind for track, _ in ends], np.uint8), before, now)
+    return [(track, at, box) for (track, at), box, known in zip(ends, there, sure.tolist(), strict=True) if known]
 
 
 def _stacked(boxes: list[Box]) -> BoxesXyxy:
