@@ -174,6 +174,39 @@ def test_cameras_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
         site.wait_for_live(4)
 
 
+PLAYERS = """async (cameras) => {
+  const { LivePlayer } = await import(document.querySelector("script[src*='wall.js']").src.replace("wall.js", "player.js"));
+  document.body.replaceChildren();
+  for (let number = 0; number < 80; number++) {
+    const video = Object.assign(document.createElement("video"), { muted: true, width: 64, height: 48 });
+    document.body.append(video);
+    new LivePlayer(video, cameras[number % cameras.length], () => {}).start();
+  }
+}"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_eighty_players_on_one_page_play(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with running(tmp_path) as site, sync_playwright() as playwright:
+        site.wait_for_live(4)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        page = browser.new_page(viewport={"width": 800, "height": 600})
+        page.goto(f"{site.address}/login?token={site.link}")
+        page.evaluate(PLAYERS, ["square", "mirror", "west", "east"])
+        playing = (
+            "before => { const all = [...document.querySelectorAll('video')];"
+            " return all.length === 80 && all.every((v, n) => v.currentTime > (before[n] ?? 0) && v.videoWidth === 320); }"
+        )
+        page.wait_for_function(playing, arg=[], timeout=2 * PATIENCE_S * 1000)
+        before = page.evaluate("() => [...document.querySelectorAll('video')].map(v => v.currentTime)")
+        page.wait_for_function(playing, arg=before, timeout=2 * PATIENCE_S * 1000)
+        browser.close()
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_wall_plays_and_every_page_opens_without_a_violation(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
