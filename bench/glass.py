@@ -27,7 +27,7 @@ from bench.soak import view
 from examples.live_demo import live
 from examples.rtsp_server import Camera
 
-READ: Final = """([bits, square, height, players]) => {
+READ: Final = """([bits, square, height]) => {
   window.seen = [];
   const canvas = document.createElement("canvas");
   canvas.width = 16 + bits * square; canvas.height = 1;
@@ -58,7 +58,7 @@ def shown_on(page: Page, site: Site, seconds: float, nice: int) -> list[tuple[in
         " return all.length && all.every(video => video.currentTime > 0.5); }",
         timeout=60_000,
     )
-    page.evaluate(READ, [BITS, SQUARE_PX, HEIGHT_PX, 0])
+    page.evaluate(READ, [BITS, SQUARE_PX, HEIGHT_PX])
     time.sleep(5)  # the players find their pace
     page.evaluate("() => { window.seen = []; }")
     page.wait_for_timeout(seconds * 1000)

@@ -175,7 +175,8 @@ def test_cameras_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
 
 
 PLAYERS = """async (cameras) => {
-  const { LivePlayer } = await import(document.querySelector("script[src*='wall.js']").src.replace("wall.js", "player.js"));
+  const wall = document.querySelector("script[src*='wall.js']").src;
+  const { LivePlayer } = await import(wall.replace("wall.js", "player.js"));
   document.body.replaceChildren();
   for (let number = 0; number < 80; number++) {
     const video = Object.assign(document.createElement("video"), { muted: true, width: 64, height: 48 });
@@ -199,7 +200,8 @@ def test_eighty_players_on_one_page_play(tmp_path: Path) -> None:
         page.evaluate(PLAYERS, ["square", "mirror", "west", "east"])
         playing = (
             "before => { const all = [...document.querySelectorAll('video')];"
-            " return all.length === 80 && all.every((v, n) => v.currentTime > (before[n] ?? 0) && v.videoWidth === 320); }"
+            " return all.length === 80"
+            " && all.every((v, n) => v.currentTime > (before[n] ?? 0) && v.videoWidth === 320); }"
         )
         page.wait_for_function(playing, arg=[], timeout=2 * PATIENCE_S * 1000)
         before = page.evaluate("() => [...document.querySelectorAll('video')].map(v => v.currentTime)")

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -307,3 +308,35 @@ def test_motion_jpeg_is_put_together_again() -> None:
     luma = decoded.picture.to_ndarray(format="gray")
     assert luma.shape == (48, 64)
     assert luma[:, 2].mean() == pytest.approx(36, abs=4) and luma[:, 61].mean() == pytest.approx(214, abs=4)
+
+
+def waited(camera: Camera, pictures: int) -> None:
+    """Read nothing until the camera has sent so many more pictures."""
+    newest = max(camera.pushed.values(), default=0.0)
+    until_s = time.monotonic() + 60
+    while sum(at_s > newest for at_s in tuple(camera.pushed.values())) < pictures:
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
+def test_of_what_waited_only_the_last_moment_is_kept(clip: Clip) -> None:
+    camera = Camera(clip)
+    with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
+        frames = source.frames()
+        next(one for one in frames if one is not None)
+        waited(camera, 30)
+        found = [next(one for one in frames if one is not None) for _ in range(2)]
+        assert source.dropped >= 20
+    assert found[1].raw.time.seconds - found[0].raw.time.seconds < 1
+
+
+def test_who_catches_up_is_heard_meanwhile(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = Camera(clip)
+    with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
+        frames = source.frames()
+        next(one for one in frames if one is not None)
+        with monkeypatch.context() as patch:
+            patch.setattr(live_source, "CATCH_UP_S", -1.0)  # every step takes too long
+            waited(camera, 20)
+            assert [next(frames) for _ in range(20)] == [None] * 20
+        next(one for one in frames if one is not None)

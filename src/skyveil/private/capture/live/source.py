@@ -7,7 +7,7 @@ moment are given; a queue would age.
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import InputRefused
@@ -25,6 +25,9 @@ from skyveil.private.capture.live.rtsp import Rtsp, TransportRefused
 from skyveil.private.capture.live.stream import BodyFeed, StreamSource
 from skyveil.private.capture.live.timeline import CLOCK_HZ
 from skyveil.private.capture.video import VideoSource, open_video
+
+CATCH_UP_S: Final = 0.5
+"""Longest time spent on decoding what waited, before the caller is heard again: the watchdog allows 5 s."""
 
 
 @final
@@ -48,13 +51,14 @@ class RtspSource:
         self._given.timeline.reconnected()
         self._intact_s = self._packet_s = time.monotonic()
         self._keys = 0
+        self._behind = False
         self.dropped = 0
 
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
         while True:
-            there = wait(self._rtsp.connections, TICK_S)
-            fresh = self._fresh(self._decoded()) if there else []
+            there = self._behind or wait(self._rtsp.connections, TICK_S)
+            fresh = self._decoded() if there else []
             for picture in fresh:
                 arrived = self._given.arrived(picture.picture, picture.ticks, self._clock_hz, damaged=picture.damaged)
                 if arrived is None:
@@ -76,8 +80,13 @@ class RtspSource:
         self._rtsp.close()
 
     def _decoded(self) -> list[Picture]:
-        """Everything that is there, decoded."""
-        decoded: list[Picture] = []
+        """Everything that is there, decoded: of it the pictures of the last moment.
+
+        After a while it stops and gives nothing, so that who watches this process hears of it while it catches up.
+        """
+        fresh: list[Picture] = []
+        intact, until_s = False, time.monotonic() + CATCH_UP_S
+        self._behind = False
         for data in self._rtsp.packets():
             packet = parsed(data, self._payload_type)
             if packet is None:
@@ -86,17 +95,26 @@ class RtspSource:
             for one, lost in self._ordered.push(packet):
                 for coded in self._pictures.push(one, lost=lost):
                     self._keys += coded.key
-                    decoded += self._decoder.pictures(coded)
-        if any(not picture.damaged for picture in decoded):
+                    decoded = self._decoder.pictures(coded)
+                    intact = intact or any(not picture.damaged for picture in decoded)
+                    fresh = self._fresh([*fresh, *decoded])
+            if self._packet_s > until_s:
+                self._behind = True
+                self.dropped += len(fresh)
+                fresh = []
+                break
+        if intact:
             self._intact_s = time.monotonic()
-        return decoded
+        return fresh
 
     def _fresh(self, decoded: list[Picture]) -> list[Picture]:
-        """The pictures of the last moment; before the first key picture there is nothing to show."""
-        if not self._keys:
+        """The pictures of the last moment; before the first key picture there is nothing to show.
+
+        Taken away as soon as there are newer ones: a hundred that wait after a busy moment were 140 MB.
+        """
+        if not self._keys or not decoded:
             return []
-        newest = decoded[-1].ticks if decoded else 0
-        within = FRESH_S * self._clock_hz
+        newest, within = decoded[-1].ticks, FRESH_S * self._clock_hz
         fresh = [picture for picture in decoded if (newest - picture.ticks) % (1 << 32) <= within]
         self.dropped += len(decoded) - len(fresh)
         return fresh
