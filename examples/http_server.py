@@ -220,6 +220,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "HttpServer"
 
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.server.connections += 1
+
     def do_GET(self) -> None:
         """Answer one request."""
         self.server.requests.append(self.path)
@@ -317,6 +322,7 @@ class HttpServer(ThreadingHTTPServer):
         self.faults = HttpFaults()
         self.requests: list[str] = []
         """Every path that was asked for."""
+        self.connections = 0
         self.nonces: dict[str, int] = {}
         self.stopping = threading.Event()
         self.address: Final = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.server_port}"

@@ -103,6 +103,8 @@ class Faults:
     silent_describe: bool = False
     first_timestamp: int = 0
     """Timestamp of the first picture; changed while it plays, the camera's clock jumps."""
+    first_channel: int | None = None
+    """The channel of its connection on which it sends, whatever it was asked for."""
     clock_offset_s: float = 0.0
     """The camera's clock minus the true time, as its reports tell."""
     lose_every: int = 0
@@ -294,7 +296,11 @@ class RtspServer:
         if request.method == "DESCRIBE":
             reply("200 OK", "Content-Type: application/sdp", f"Content-Base: {request.url}/", body=camera.sdp())
         elif request.method == "SETUP":
-            reply("200 OK", f"Transport: {await _transport(request, client)}", "Session: 12345678;timeout=60")
+            reply(
+                "200 OK",
+                f"Transport: {await _transport(request, client, camera.faults.first_channel)}",
+                "Session: 12345678;timeout=60",
+            )
         elif request.method == "PLAY":
             camera.clients.add(client)
             reply("200 OK", "Session: 12345678")
@@ -346,13 +352,14 @@ async def _request(reader: asyncio.StreamReader) -> _Request | None:
         return _Request(method, url, headers)
 
 
-async def _transport(request: _Request, client: _Client) -> str:
+async def _transport(request: _Request, client: _Client, first_channel: int | None) -> str:
     """Take what the client asks for: two UDP ports, or two channels of its own connection."""
     asked = request.headers.get("transport", "")
     ports = re.search(r"client_port=(\d+)-(\d+)", asked)
     if ports is None:
         channels = re.search(r"interleaved=(\d+)-(\d+)", asked)
         client.channel = int(channels[1]) if channels else 0
+        client.channel = client.channel if first_channel is None else first_channel
         return f"RTP/AVP/TCP;unicast;interleaved={client.channel}-{client.channel + 1}"
     host = client.writer.get_extra_info("peername")[0]
     for _ in range(_PORT_ATTEMPTS):

@@ -198,6 +198,7 @@ def test_a_live_playlist_is_followed_near_its_edge(
             found = first(source, 25)
         # The playlist shows four segments: the oldest is further back than one starts.
         asked = [one for one in server.requests if "segment" in one]
+        assert server.connections == 1
     smooth(found)
     assert asked[0] == f"/a/segment{len(parts) - 3}"
 

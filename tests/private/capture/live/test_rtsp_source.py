@@ -169,6 +169,13 @@ def test_a_timestamp_that_wraps_goes_on(clip: Clip) -> None:
     assert (steps > 0).all() and steps.max() < 3 * 90_000 / FPS
 
 
+def test_a_camera_may_choose_its_channels(clip: Clip) -> None:
+    camera = Camera(clip)
+    camera.faults.first_channel = 4
+    with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
+        assert first(source, 3)
+
+
 def test_a_clock_that_jumps_is_left_for_ours(clip: Clip) -> None:
     camera = Camera(clip)
     with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
