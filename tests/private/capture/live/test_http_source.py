@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -182,6 +183,46 @@ def test_pictures_that_come_late_are_left_out_and_a_source_that_stood_still_is_f
     assert live.left_s(10.0, 100.0) == 0.0
     assert live.left_s(11.0, 100.2) == 0.0
     assert live.left_s(12.0, 103.2) == pytest.approx(-2.0, abs=0.01)
+
+
+# --- what FFmpeg writes ---------------------------------------------------------------------------------------------
+
+
+def remuxed(clip: Path, target: Path, kind: str, **options: str) -> None:
+    with av.open(str(clip)) as container, av.open(str(target), "w", format=kind, options=options) as made_of_it:
+        stream = container.streams.video[0]
+        copied = made_of_it.add_stream_from_template(stream)
+        for packet in container.demux(stream):
+            if packet.size:
+                packet.stream = copied
+                made_of_it.mux(packet)
+
+
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+def test_a_playlist_of_ffmpeg_is_played(clip: Path, tmp_path: Path, kind: str) -> None:
+    remuxed(clip, tmp_path / "a.m3u8", "hls", hls_segment_type=kind, hls_time="1", hls_list_size="0")
+    pages: dict[str, Page] = {
+        f"/{one.name}": BodyPage((one.read_bytes(),), "application/octet-stream") for one in tmp_path.iterdir()
+    }
+    assert len(pages) >= 5
+    with http_serving(pages) as server, closing(opened(spec_for(server.address + "/a.m3u8"))) as source:
+        smooth(first(source, 40))
+
+
+def test_motion_jpeg_of_ffmpeg_is_cut(pictures: list[bytes], tmp_path: Path) -> None:
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(pictures))
+    remuxed(tmp_path / "a.mjpeg", tmp_path / "a.multipart", "mpjpeg")
+    data = (tmp_path / "a.multipart").read_bytes()
+    assert data.count(b"--ffmpeg") >= len(pictures)
+    assert mjpeg.JpegCutter().push(data) == pictures
+
+
+@pytest.mark.parametrize("kind", ["matroska", "flv", "mp4"])
+def test_other_containers_are_streamed(clip: Path, tmp_path: Path, kind: str) -> None:
+    options = {"movflags": "faststart"} if kind == "mp4" else {}
+    remuxed(clip, tmp_path / "a", kind, **options)
+    with source_of(BodyPage(((tmp_path / "a").read_bytes(),), "video/x")) as source:
+        smooth(first(source, 15))
 
 
 # --- HLS ------------------------------------------------------------------------------------------------------------

@@ -24,13 +24,15 @@ from skyveil.private.frame import RawFrame
 LATE_S: Final = 0.5
 """A picture that is later than this against the one that came soonest is left out: what waits would age."""
 _LEAP_S: Final = 10.0
+"""A picture so far from its time was timed by another clock: from it on, time is counted anew."""
 _GIVE_IN_S: Final = 3.0
+"""Pictures that have been late for so long are not caught up with: the source itself stood still."""
 _DRIFT: Final = 1e-3
 """How fast a camera's clock may run against ours, seconds a second; crystals are within 1e-4."""
 
 
 class Feed(Protocol):
-    """Bytes of one stream after another. `waits_s` is how long it may rightly be silent."""
+    """Bytes of one stream after another, read as far as there is room."""
 
     paced: bool
     """Whether pictures wait for their time: they come ahead of it. Otherwise they are shown as they come."""
@@ -140,7 +142,7 @@ class Pace:
         elif self._late_since_s is None:
             self._late_since_s = now_s
         elif now_s - self._late_since_s > _GIVE_IN_S:
-            left_s = -_LEAP_S  # it does not catch up: the source itself stood still
+            left_s = -_LEAP_S
         if abs(left_s) < _LEAP_S:
             return left_s
         self._offset_s, self._late_since_s = now_s - media_s, None
