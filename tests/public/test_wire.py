@@ -12,11 +12,13 @@ from skyveil.core.errors import BoundaryViolated, InputRefused, SkyveilError, Wo
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.stream import StreamInfo
+from skyveil.measure.calibration_text import calibration_text
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import unknown
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
+    Calibrated,
     Dial,
     DialPorts,
     Epoch,
@@ -34,6 +36,7 @@ from skyveil.public.wire import (
 )
 from skyveil.public.wire.bodies import PACKET_LIMIT, STILL_LIMIT, TEXT_LIMIT
 from skyveil.public.wire.pipe import VERSION
+from tests.measure.cameras import HUNG
 from tests.public.store.made import COUNT, EXACT, HALL, STAFF, T, numbers, place
 
 HEADER = StreamHeader(
@@ -71,6 +74,7 @@ MESSAGES: tuple[Message, ...] = (
     Pulse(CameraState.COVERED, Cause.DETECTOR_LATE, 9.5, 0.25, 1000, 3, 7, 400_000_000, 21, -1.5),
     Epoch(-90_000, 1_790_000_000.25),
     *numbers(EXACT, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}, start_s=T + 0.5, period_s=1)),
+    Calibrated(calibration_text(HUNG[0].given)),
     *numbers(EXACT, PlaceMeasures(HALL, T, T + 1, {COUNT: unknown(COUNT.unit, age_s=3.5)})),
 )
 

@@ -42,6 +42,9 @@ class Product:
         if task.action == "verify":
             yield from self._verified(task)
             return
+        if task.action == "calibrate":
+            yield from self._calibrated(task)
+            return
         settings = task.settings
         with closing(open_media(task.source, _SOURCE, ten_bit=settings.codec != "h264")) as source:
             finder = self._finder(source.info, settings)
@@ -57,6 +60,11 @@ class Product:
         if self._inspecting is None:
             self._inspecting = Inspecting(self._models)
         return self._inspecting(task)
+
+    def _calibrated(self, task: Task) -> Iterator[Message]:
+        from skyveil.app.calibrating import calibrated  # scipy: nothing else here needs it
+
+        return calibrated(task, Finder(self._models, precision=task.settings.precision, shapes="fixed"))
 
     def _finder(self, info: SourceInfo, settings: RedactSettings) -> Finder:
         key = info.kind, settings.precision

@@ -12,7 +12,7 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec, FillName, Mask, Mode, Mount, Precision, RedactSettings, targets_from
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-Action: TypeAlias = Literal["redact", "verify"]
+Action: TypeAlias = Literal["redact", "verify", "calibrate"]
 Sound: TypeAlias = Literal["aac", "opus"]
 
 _MODES: Final[Mapping[str, Mode]] = {name: name for name in get_args(Mode)}

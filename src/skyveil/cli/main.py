@@ -67,6 +67,12 @@ def _add_discover(app: typer.Typer) -> None:
     app.command()(discover)
 
 
+def _add_calibrate(app: typer.Typer) -> None:
+    from skyveil.cli.calibrate import calibrate
+
+    app.command()(calibrate)
+
+
 def _add_user(app: typer.Typer) -> None:
     from skyveil.cli.site import user_app
 
@@ -88,6 +94,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "cameras": (_add_cameras, "Export and import cameras as a table, and copy their masks."),
     "doctor": (_add_doctor, "Look for what is wrong with this machine or configuration, and say what to do."),
     "discover": (_add_discover, "Find ONVIF cameras in the networks of this machine, and their streams."),
+    "calibrate": (_add_calibrate, "Calibrate a camera, so that people per square metre can be measured."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
     "models": (_add_models, "List, pull and verify the weights."),

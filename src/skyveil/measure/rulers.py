@@ -34,33 +34,62 @@ def from_people(
     where they were seen (soft L1 least squares, so that single wrong pairs count little). The floor's origin is below
     the camera, y points ahead. Raises MeasureRefused for fewer than 12 people, or people who all stand in one place.
     """
-    if feet_px.shape != heads_px.shape or len(feet_px) < LEAST_PEOPLE:
+    if feet_px.shape != heads_px.shape:
+        raise MeasureRefused(f"each person needs feet and head, got {len(feet_px)} and {len(heads_px)}")
+    return _fitted(lambda _: (feet_px, heads_px), feet_px, heads_px, size_wh, person_m)
+
+
+def from_boxes(boxes_px: NDArray[np.float64], *, size_wh: tuple[int, int], person_m: float = HEAD_M) -> Calibration:
+    """The same from boxes round upright people, (N, 4) xyxy.
+
+    A box does not say how far its person leans in a wide picture. Feet and head are taken where an upright line through
+    its middle leaves it, and which line is upright is found with the camera.
+    """
+    middle = (boxes_px[:, :2] + boxes_px[:, 2:]) / 2
+    half = (boxes_px[:, 3] - boxes_px[:, 1]) / 2
+
+    def pairs(projection: NDArray[np.float64]) -> tuple[Points, Points]:
+        up = projection[:2, 2] - middle * projection[2, 2]
+        step = up * (half / np.maximum(np.abs(up[:, 1]), 1e-9))[:, None]
+        return middle - step, middle + step
+
+    bottom = np.stack([middle[:, 0], boxes_px[:, 3]], axis=1)
+    top = np.stack([middle[:, 0], boxes_px[:, 1]], axis=1)
+    return _fitted(pairs, bottom, top, size_wh, person_m)
+
+
+def _fitted(
+    pairs: Callable[[NDArray[np.float64]], tuple[Points, Points]],
+    feet_px: Points,
+    heads_px: Points,
+    size_wh: tuple[int, int],
+    person_m: float,
+) -> Calibration:
+    """The camera for which `pairs`, feet and heads under a projection, are people; the points say about where."""
+    if len(feet_px) < LEAST_PEOPLE:
         raise MeasureRefused(f"{LEAST_PEOPLE} or more people are needed, each with feet and head, got {len(feet_px)}")
     if float(np.ptp(feet_px[:, 1])) < 0.1 * size_wh[1]:
         raise MeasureRefused("people must have been near and far: all feet lie in one row of the picture")
-
     length_px = np.linalg.norm(heads_px - feet_px, axis=1)
     height_sd_m = np.hypot(_HEIGHT_SD_M, _NOISE_PX * person_m / np.maximum(length_px, 1.0))
 
+    def seen(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        projection = _projection(values, size_wh)
+        return _seen_by(projection, float(np.exp(values[2])), *pairs(projection), float(size_wh[1]))
+
     def residuals(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        heights_m, aside_px = _seen_by(values, feet_px, heads_px, size_wh)
+        heights_m, aside_px = seen(values)
         camera = [(values[0] - np.log(0.9)) / _FOCAL_LOG_SD, values[3] / _ROLL_SD_DEG]
         return np.concatenate([(heights_m - person_m) / height_sd_m, aside_px / _NOISE_PX, camera])
 
     best = min((_from_start(residuals, focal, tilt) for focal, tilt in _STARTS), key=lambda one: one.cost)
-    values = best.values
-    heights_m, aside_px = _seen_by(values, feet_px, heads_px, size_wh)
+    heights_m, aside_px = seen(best.values)
     if float(np.median(np.abs(heights_m - person_m))) > 3 * _HEIGHT_SD_M:
         raise MeasureRefused("no camera shows these people: were feet and heads exchanged, or does the lens bend much?")
     errors_px = np.stack([(heights_m - person_m) / person_m * length_px, aside_px], axis=1)
-    fit = Fit(
-        len(feet_px),
-        float(np.sqrt((errors_px**2).sum(axis=1).mean())),
-        None,
-        None,
-        _area_sigma(best, feet_px, size_wh),
-    )
-    return seen_through(_projection(values, size_wh), size_wh=size_wh, lens=None, fit=fit, head_m=person_m)
+    rms_px = float(np.sqrt((errors_px**2).sum(axis=1).mean()))
+    fit = Fit(len(feet_px), rms_px, None, None, _area_sigma(best, feet_px, size_wh))
+    return seen_through(_projection(best.values, size_wh), size_wh=size_wh, lens=None, fit=fit, head_m=person_m)
 
 
 def _projection(values: NDArray[np.float64], size_wh: tuple[int, int]) -> NDArray[np.float64]:
@@ -75,18 +104,16 @@ def _projection(values: NDArray[np.float64], size_wh: tuple[int, int]) -> NDArra
 
 
 def _seen_by(
-    values: NDArray[np.float64], feet_px: Points, heads_px: Points, size_wh: tuple[int, int]
+    projection: NDArray[np.float64], camera_m: float, feet_px: Points, heads_px: Points, most_px: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How tall each person is if this is the camera, metres, and how far the head is beside its upright line, pixels.
 
     With the camera over the origin at height H, feet at f and the head's floor point g, a person is H (1 - |f| / |g|)
     tall: linear in what is seen, so that tall and short people weigh the same.
     """
-    projection = _projection(values, size_wh)
     back = inverse(projection[:, [0, 1, 3]])
     floor_m = mapped(back, feet_px)
     x, y, w = back @ np.vstack([heads_px.T, np.ones(len(heads_px))])
-    camera_m = float(np.exp(values[2]))
     with np.errstate(invalid="ignore", divide="ignore"):
         heights_m = camera_m * (1 - (floor_m**2).sum(axis=1) * w / (floor_m[:, 0] * x + floor_m[:, 1] * y))
     nadir = projection[:, 2]  # where upright lines meet
@@ -94,7 +121,7 @@ def _seen_by(
     across = upright[:, 0] * (heads_px - feet_px)[:, 1] - upright[:, 1] * (heads_px - feet_px)[:, 0]
     aside_px = across / np.maximum(np.linalg.norm(upright, axis=1), 1e-9)
     # Feet above the horizon are as wrong as can be.
-    return np.clip(np.nan_to_num(heights_m, nan=9.0), -9, 9), np.clip(aside_px, -size_wh[1], size_wh[1])
+    return np.clip(np.nan_to_num(heights_m, nan=9.0), -9, 9), np.clip(aside_px, -most_px, most_px)
 
 
 @final

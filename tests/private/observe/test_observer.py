@@ -81,17 +81,22 @@ def test_a_stream_is_measured_as_it_is() -> None:
     last = seconds[-1]
     assert of(last, HALL, Measure.COUNT).value == pytest.approx(36, abs=3)
     assert of(last, HALL, Measure.DENSITY).value == pytest.approx(1.0, rel=0.08)
-    assert of(last, HALL, Measure.VORONOI_DENSITY).value == pytest.approx(
-        0.9, rel=0.1
-    )  # cells reach 1 m out of the stream
+    # Cells reach 1 m out of the stream.
+    assert of(last, HALL, Measure.VORONOI_DENSITY).value == pytest.approx(0.9, rel=0.1)
     assert of(last, HALL, Measure.SPEED).value == pytest.approx(1.2, rel=0.05)
     assert of(last, HALL, Measure.VELOCITY_Y).value == pytest.approx(1.2, rel=0.05)
     assert of(last, HALL, Measure.WRONG_WAY_SHARE).value == 0.0
-    assert of(last, HALL, Measure.COUNT).quality is Quality.GOOD
     crossed = sum(of(one, GATE, Measure.CROSSED_FORWARD).value or 0 for one in seconds[4:])
     assert crossed == pytest.approx(7.2 * 8, rel=0.08)
     assert {of(one, GATE, Measure.CROSSED_BACKWARD).value for one in seconds} == {0.0}
     assert of(last, GATE, Measure.FLOW_FORWARD).unit is Measure.FLOW_FORWARD.unit
+
+
+@pytest.mark.parametrize(("per_m2", "quality"), [(0.1, Quality.GOOD), (1.0, Quality.AT_LEAST)])
+def test_people_who_hide_each_other_are_at_least_so_many(per_m2: float, quality: Quality) -> None:
+    """From 6 m up, 1 per m2 stand before each other; a network then finds fewer than are there."""
+    last = observed(walking(per_m2=per_m2, speed=1.2, seconds=2), crowd())[-1]
+    assert of(last, HALL, Measure.COUNT).quality is quality
 
 
 def test_who_goes_against_the_way_is_a_share_of_the_stream() -> None:

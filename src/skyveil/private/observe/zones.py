@@ -48,6 +48,7 @@ class _Moment:
     velocity: tuple[float, float] | None
     wrong: float
     standing: float
+    crowded: bool
 
 
 @final
@@ -88,8 +89,10 @@ class ZoneWatch:
         self._pressures: deque[float] = deque(maxlen=3600)
         self._fresh = False
 
-    def take(self, points_m: Points, linked: Linked, *, at_s: float) -> None:
+    def take(self, points_m: Points, linked: Linked, *, at_s: float, crowded: bool) -> None:
         """Take the places of the people found in the frame at `at_s`, (N, 2), and the tracks.
+
+        crowded: whether people hide each other.
 
         People are counted where they were found: tracks that wait to be found again would count some twice.
         """
@@ -109,6 +112,7 @@ class ZoneWatch:
                 flow.mean_velocity(velocity),
                 0.0 if allowed is None else flow.wrong_way_share(velocity, allowed),
                 float((np.hypot(velocity[:, 0], velocity[:, 1]) < flow.STANDS_BELOW).sum()),
+                crowded,
             )
         )
         self._fields.append(field)
@@ -126,7 +130,7 @@ class ZoneWatch:
         self._remember(moments, fields)
         hottest = max(one.hottest for one in moments)
         quality = Quality.GOOD if self._shown >= _SEEN_WHOLE else Quality.DEGRADED
-        if hottest >= COUNTABLE_PER_M2:
+        if hottest >= COUNTABLE_PER_M2 or any(one.crowded for one in moments):
             quality = Quality.AT_LEAST
         found = self._crowding(moments, quality)
         found |= self._motion(moments)
@@ -240,19 +244,23 @@ class PictureZone:
         self.id = place
         self._zone = Zone(place, corners_px)
         self._counts: list[int] = []
+        self._crowded = False
 
-    def take(self, feet_px: Points) -> None:
-        """Take the feet of the people in one frame, (N, 2) pixels."""
+    def take(self, feet_px: Points, *, crowded: bool) -> None:
+        """Take the feet of the people in one frame, (N, 2) pixels; crowded: whether people hide each other."""
+        self._crowded = self._crowded or crowded
         self._counts.append(int(self._zone.holds(feet_px).sum()))
 
     def values(self) -> dict[Measure, Quantity]:
         """The mean count since this was asked last; empty when there was no frame."""
         counts, self._counts = self._counts, []
+        quality = Quality.AT_LEAST if self._crowded else Quality.DEGRADED
+        self._crowded = False
         if not counts:
             return {}
         count = float(np.mean(counts))
         sigma = float(np.hypot(COUNT_SIGMA * count, 0.5 if count else 0.0))
-        return {Measure.COUNT: Quantity(count, sigma, Measure.COUNT.unit, Quality.DEGRADED, 0.0)}
+        return {Measure.COUNT: Quantity(count, sigma, Measure.COUNT.unit, quality, 0.0)}
 
     def nothing(self) -> dict[Measure, Quantity]:
         """What is said when nothing was ever seen."""

@@ -9,6 +9,7 @@ The reader trusts nobody: the worker has parsed a file from a stranger. Whatever
 """
 
 from skyveil.public.wire.messages import (
+    Calibrated,
     Dial,
     DialPorts,
     Epoch,
@@ -25,6 +26,7 @@ from skyveil.public.wire.messages import (
 from skyveil.public.wire.pipe import WireReader, WireWriter
 
 __all__ = [
+    "Calibrated",
     "Dial",
     "DialPorts",
     "Epoch",

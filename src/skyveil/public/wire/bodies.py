@@ -15,6 +15,7 @@ from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, S
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
     audio_header_json,
+    calibrated_json,
     dial_json,
     dial_ports_json,
     epoch_json,
@@ -24,6 +25,7 @@ from skyveil.public.wire.documents import (
     progress_json,
     pulse_json,
     read_audio_header,
+    read_calibrated,
     read_dial,
     read_dial_ports,
     read_epoch,
@@ -39,6 +41,7 @@ from skyveil.public.wire.documents import (
 )
 from skyveil.public.wire.fields import Json
 from skyveil.public.wire.messages import (
+    Calibrated,
     Dial,
     DialPorts,
     Epoch,
@@ -103,6 +106,8 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 15, _checked(aggregate_json(message), read_aggregate), b""
         case DensityMap():
             return 16, _checked(map_json(message), read_map), b""
+        case Calibrated():
+            return 17, _checked(calibrated_json(message), read_calibrated), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -181,5 +186,6 @@ TYPES: Final = {
     14: _Type("Epoch", TEXT_LIMIT, read_epoch),
     15: _Type("Aggregate", TEXT_LIMIT, read_aggregate),
     16: _Type("DensityMap", TEXT_LIMIT, read_map),
+    17: _Type("Calibrated", TEXT_LIMIT, read_calibrated),
 }
 """Message types by their number, with the largest body of each."""

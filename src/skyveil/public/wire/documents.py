@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 from typing import Final, Literal, get_args
 
+from skyveil.core.errors import MeasureRefused
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec
@@ -13,6 +14,7 @@ from skyveil.public.wire.fields import Fields, Json, impossible, integer, number
 from skyveil.public.wire.messages import (
     ERRORS,
     MESSAGE_LIMIT,
+    Calibrated,
     Dial,
     DialPorts,
     Epoch,
@@ -32,6 +34,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_.+-][A-Za-z0-9_.:+() -]{0,79}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){0,65536}")
 _SENTENCE = re.compile(rf"[^\x00-\x1f\x7f]{{0,{MESSAGE_LIMIT}}}")
+_CALIBRATION = re.compile(r"[\x20-\x7e\n]{2,20000}")
 _CODECS: Final[dict[str, Codec]] = {name: name for name in get_args(Codec)}
 _AUDIO_CODECS: Final[dict[str, AudioCodec]] = {name: name for name in get_args(AudioCodec)}
 _TRANSPORTS: Final[dict[str, Literal["tcp", "udp"]]] = {"tcp": "tcp", "udp": "udp"}
@@ -173,6 +176,25 @@ def read_suspects(body: bytes) -> Suspects:
     found = tuple(_suspect(value) for value in fields.items("suspects", 100_000))
     fields.end()
     return Suspects(found)
+
+
+def calibrated_json(message: Calibrated) -> dict[str, Json]:
+    """A calibration, as JSON."""
+    return {"text": message.text}
+
+
+def read_calibrated(body: bytes) -> Calibrated:
+    """A calibration, read; raises WorkerFailed for one that is none."""
+    fields = Fields.parse(body)
+    text = fields.text("text", _CALIBRATION)
+    fields.end()
+    from skyveil.measure.calibration_text import calibration_from  # OpenCV: who only writes files does not need it
+
+    try:
+        calibration_from(text)
+    except MeasureRefused as error:
+        raise impossible("calibration") from error
+    return Calibrated(text)
 
 
 def finished_json(message: Finished) -> dict[str, Json]:

@@ -57,6 +57,14 @@ class Suspects:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Where a camera hangs, as the text of its calibration: what a calibrate job found from people, without them."""
+
+    text: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ModelUsed:
     """A network that decided, by the name and hash of the manifest."""
 
@@ -185,4 +193,5 @@ Message: TypeAlias = (
     | Epoch
     | Aggregate
     | DensityMap
+    | Calibrated
 )  # fmt: skip
