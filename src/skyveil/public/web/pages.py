@@ -104,6 +104,7 @@ def _may(principal: Principal | None) -> dict[str, bool]:
     asked = {
         "masks": Permission.WRITE_MASKS,
         "holds": Permission.DECIDE_HOLD,
+        "asks": Permission.ASK_HOLD,
         "exports": Permission.EXPORT,
         "reload": Permission.SETTINGS,
     }

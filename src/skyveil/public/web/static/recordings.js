@@ -224,7 +224,7 @@ async function showHolds() {
     make("span", { className: "badge", dataset: { state: hold.state === "active" ? "ok" : "starting" } }, t(`hold.state.${hold.state}`)),
     make("span", { className: "grow" }, `${dateTime(hold.from_s)} – ${dateTime(hold.to_s)} · ${t(`hold.reason.${hold.reason}`)} · ${t("hold.until", { time: dateTime(hold.expires_s) })}`),
     context.may.holds && hold.state === "requested" ? make("button", { type: "button", onclick: () => decide(hold, "approve") }, t("hold.approve")) : null,
-    context.may.holds && hold.state !== "released" ? make("button", { type: "button", onclick: () => decide(hold, "release") }, t("hold.release")) : null)));
+    context.may.holds && ["requested", "active"].includes(hold.state) ? make("button", { type: "button", onclick: () => decide(hold, "release") }, t("hold.release")) : null)));
 }
 
 const decide = (hold, what) => attempt(async () => {
@@ -241,6 +241,8 @@ byId("hold").addEventListener("submit", async (event) => {
   }, t("hold.asked"));
 });
 
+byId("export").closest("section").hidden = !context.may.exports;
+byId("hold").hidden = !context.may.asks;
 byId("hold-reason").append(...REASONS.map((reason) => make("option", { value: reason }, t(`hold.reason.${reason}`))));
 await attempt(async () => {
   const { days } = await get(`${base}/recordings`);
