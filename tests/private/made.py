@@ -76,6 +76,7 @@ def scored(boxes: Sequence[Box], score: float = 0.9) -> Scored:
 class ScriptedFinder:
     """Answers with what the scripts say is there, within the areas it is asked about, and notes every question.
 
+    first: what faces score in a first look, where that is not `score`, which a second, enlarged one gives.
     raises_at: the frame at which the network fails; answers: what it says of faces in some frames, in place of the
     script.
     """
@@ -84,6 +85,7 @@ class ScriptedFinder:
     standing: Script = nobody
     plated: Script = nobody
     score: float = 0.9
+    first: float | None = None
     raises_at: int | None = None
     answers: Mapping[int, Scored] = field(default_factory=dict)
     looked_at: list[int] = field(default_factory=list)
@@ -103,7 +105,9 @@ class ScriptedFinder:
         self.asked.setdefault(index, []).extend(areas)
         if index in self.answers:
             return self.answers[index]
-        return scored([box for box in self.there(index) if _in_any(box, areas)], self.score).above(threshold)
+        again = bool(pyramid) and pyramid[0].scale > 2.5
+        score = self.score if again or self.first is None else self.first
+        return scored([box for box in self.there(index) if _in_any(box, areas)], score).above(threshold)
 
     def persons(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         index = self._note(raw)

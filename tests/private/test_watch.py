@@ -488,6 +488,19 @@ def test_a_weak_face_before_a_near_body_counts() -> None:
     assert covered((130, 190, 145, 205), regions[11].boxes)
 
 
+def test_where_an_answer_is_in_doubt_a_second_look_decides() -> None:
+    def small(index: int) -> Sequence[Box]:
+        return [(60.0 + 2 * index, 100, 67.0 + 2 * index, 107)]
+
+    def decisions(score: float) -> list[bool]:
+        finder = ScriptedFinder(small, first=0.1, score=score)
+        regions = decided(video_watch(finder), scene(30, small))
+        return [covered(small(index)[0], one.boxes) for index, one in enumerate(regions)]
+
+    assert all(decisions(0.6))
+    assert not any(decisions(0.01))
+
+
 def test_a_face_that_turned_away_is_covered_where_a_doubtful_answer_says_it_went() -> None:
     there = {index: scored(walker(index), 0.9 if index < 10 else 0.06) for index in range(60)}
     regions = decided(video_watch(ScriptedFinder(answers=there)), scene(60, walker))

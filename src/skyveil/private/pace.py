@@ -75,7 +75,7 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
         hindsight=min(round(25 * faster), max(0, room - look_every)),
         person_long_px=round(person / 32) * 32,
         person_least=0.05 if strict else 0.10,
-        face_least=0.15,
+        face_least=0.08,
         face_doubtful=0.05,
         face_scale=min(2.0, max(1.0, _SMALL_PX / max(width, height))),
         holding=Holding(

@@ -21,7 +21,8 @@ from skyveil.private.bodies import far_bodies, inside_any, on_a_body, shows_face
 from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, Level, levels
-from skyveil.private.detections import Detections, joined
+from skyveil.private.detections import Detections, joined, none_found
+from skyveil.private.doubts import LEAST, Doubts
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
@@ -125,6 +126,7 @@ class VideoWatch:
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
         self._sights: list[Sight] = []
+        self._doubts = Doubts(width=width, height=height, scale=self._pace.face_scale)
         self._busy = False
         self._doubtful: Detections | None = None
 
@@ -161,6 +163,7 @@ class VideoWatch:
         self._tracks.cut()
         self._attention.reset()
         self._plate_attention.reset()
+        self._doubts.reset()
         self._looks.clear()
         self._sights = []
 
@@ -217,18 +220,30 @@ class VideoWatch:
         sure = persons.xyxy[persons.score >= _EXPLAINS]
         bodies = far_bodies(sure, self._height)
         known = self._tracks.known(Kind.PERSON, least=_EXPLAINS, frame=raw.id.index)
-        areas = self._attention.areas(
-            small, explained=np.concatenate([bodies, far_bodies(known, self._height)]), seconds=raw.time.seconds
-        )
+        explained = np.concatenate([bodies, far_bodies(known, self._height)])
+        areas = self._attention.areas(small, explained=explained, seconds=raw.time.seconds)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
-        every = self._finder.faces_in(raw, areas, pyramid, threshold=self._pace.face_doubtful)
+        every = self._finder.faces_in(raw, areas, pyramid, threshold=LEAST)
         faces = _found(raw, every, Kind.FACE)
-        begins = (every.score >= self._pace.face_least) & ~on_a_body(every, bodies)
-        self._doubtful = faces.only(~begins & ~beside_better(every))
+        maybe = far_bodies(np.concatenate([persons.xyxy, known]), self._height)
+        doubt = self._doubts.of(every, explained=maybe)
+        begins = (every.score >= self._pace.face_least) & ~doubt & ~on_a_body(every, bodies)
+        keeps = (every.score >= self._pace.face_doubtful) & ~begins & ~beside_better(every)
+        self._doubtful = faces.only(keeps)
         self._hold(Kind.FACE, raw, areas)
         self._tracks.end(Kind.FACE, inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
-        return faces.only(begins)
+        return joined(raw.id, [faces.only(begins), self._again(raw, every.only(doubt))])
+
+    def _again(self, raw: RawFrame, doubt: Scored) -> Detections:
+        """Faces that a second, enlarged look finds where the first one was in doubt."""
+        seconds, least = raw.time.seconds, self._pace.face_least
+        places = self._doubts.places(doubt, seconds=seconds)
+        if not places:
+            return none_found(raw.id)
+        seen = self._finder.faces_in(raw, places, [self._doubts.level], threshold=least)
+        self._doubts.note(places, seen, seconds=seconds)
+        return _found(raw, seen, Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.detect.finder import _of_piece
-from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Piece, enlarged, fits, packed
+from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Piece, _pixels, enlarged, fits, packed
 from skyveil.private.detect.pyramid import Area
 from tests.private.made import steady
 
@@ -101,13 +101,20 @@ def test_enlarged_or_not_every_area_is_on_one_canvas_and_none_is_shrunk(plan: tu
     areas, scale = plan
     canvases = enlarged(areas, scale)
     assert sorted(piece.area for canvas in canvases for piece in canvas.pieces) == sorted(areas)
-    assert len(canvases) <= len(packed(areas, scale)) + 1
+    assert _pixels(canvases) <= _pixels(packed(areas, scale))
     for size_wh, piece in ((canvas.size_wh, piece) for canvas in canvases for piece in canvas.pieces):
         x1, y1, x2, y2 = piece.area
         assert piece.left + piece.width <= size_wh[0]
         assert piece.top + piece.height <= size_wh[1]
         assert piece.width >= (x2 - x1) * scale - 1
         assert piece.height >= (y2 - y1) * scale - 1
+
+
+def test_parts_are_enlarged_on_the_canvas_that_they_need_anyway_and_on_no_larger_one() -> None:
+    (canvas,) = enlarged([(0, 0, 90, 90)], 1.0)
+    assert (canvas.size_wh, canvas.pieces[0].width) == (SMALL_WH, 180)
+    (canvas,) = enlarged([(0, 0, 150, 90)], 1.0)
+    assert (canvas.size_wh, canvas.pieces[0].width) == (SMALL_WH, 150)
 
 
 def test_what_is_found_in_the_grey_between_pieces_is_dropped() -> None:

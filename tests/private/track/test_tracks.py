@@ -236,6 +236,18 @@ def test_a_held_track_stays_where_it_was_as_if_found() -> None:
     assert all(inside(HERE, one.xyxy) for one in tracks.placed(0, 195))
 
 
+def test_one_weak_sight_is_not_held_and_two_are() -> None:
+    def held(*looks: int) -> int:
+        tracks = tracks_of(*[(frame, [HERE]) for frame in looks], score=0.1)
+        for frame in range(10, 40, 5):
+            tracks.hold(Kind.FACE, np.ones(len(tracks.last(Kind.FACE)), np.bool_), frame=frame)
+            tracks.update(found(frame), frame=frame)
+        return count_at(tracks, 35)
+
+    assert held(5) == 0
+    assert held(3, 5) == 1
+
+
 def test_a_track_that_is_not_held_is_lost() -> None:
     tracks = tracks_of((0, [HERE]))
     for frame in range(5, 60, 5):

@@ -40,14 +40,19 @@ class Canvas:
 
 
 def enlarged(areas: list[Area], scale: float) -> list[Canvas]:
-    """Canvases for all `areas`, no more than `scale` needs, with the parts as large as fits: room costs nothing."""
-    most = len(packed(areas, scale))
+    """Canvases for all `areas` with the parts as large as fits on those that `scale` needs: room costs nothing."""
+    plan = packed(areas, scale)
     for more in _ENLARGEMENTS:
         if all(fits(area, scale * more) for area in areas):
             larger = packed(areas, scale * more)
-            if len(larger) <= most:
+            if _pixels(larger) <= _pixels(plan):
                 return larger
-    return packed(areas, scale)
+    return plan
+
+
+def _pixels(canvases: list[Canvas]) -> int:
+    """What a network has to compute."""
+    return sum(canvas.size_wh[0] * canvas.size_wh[1] for canvas in canvases)
 
 
 def fits(area: Area, scale: float) -> bool:

@@ -29,6 +29,9 @@ _LIVELY: Final = {Kind.PERSON: 1.0, Kind.HEAD: 8.0, Kind.FACE: 8.0, Kind.PLATE: 
 At 2 faces of 10 to 20 px that crossed a scene at 7 px a frame broke into single finds (docs/design/engine.md)."""
 _SHRINKS: Final = 0.9
 """By how much a face that was followed may shrink from look to look."""
+_LASTING: Final = 0.2
+"""A box that scores less is not held where nobody looks again unless it was found twice: what is no face stood still
+there for good, and covered 0.7 points more of the plaza (docs/design/engine.md)."""
 _DOUBTFUL_LEEWAY: Final = 1.0
 """How far from where its track should be a doubtful box may lie, in longer sides of the box."""
 
@@ -75,6 +78,10 @@ class _Track:
     @property
     def trusted(self) -> bool:
         return self.finds > 1 or self.best >= SURE
+
+    @property
+    def lasting(self) -> bool:
+        return self.finds > 1 or self.best >= _LASTING
 
     def predicted(self, frame: int) -> Box:
         """Where it should be: where it was followed to, and on from there with its velocity."""
@@ -159,7 +166,7 @@ class Tracks:
         One that was missed before may stand there still, or may have gone on as it went: both are covered.
         """
         for track, stays in zip(self._of(kind), still, strict=True):
-            if stays and track.last_found < frame:
+            if stays and track.lasting and track.last_found < frame:
                 if track.last_found < self._updated:
                     self._ended.append(track.copy())
                 track.add(frame, track.found_box, track.score)
