@@ -187,7 +187,7 @@ PLAYERS = """async (cameras) => {
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_eighty_players_on_one_page_play(tmp_path: Path) -> None:
+def test_a_slate_stands_in_for_a_camera_that_is_frozen_and_eighty_players_play_on_one_page(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with running(tmp_path) as site, sync_playwright() as playwright:
@@ -197,6 +197,13 @@ def test_eighty_players_on_one_page_play(tmp_path: Path) -> None:
         )
         page = browser.new_page(viewport={"width": 800, "height": 600})
         page.goto(f"{site.address}/login?token={site.link}")
+        slate = page.locator(".tile[data-camera='square'] .slate")
+        slate.wait_for(state="hidden", timeout=PATIENCE_S * 1000)
+        site.cameras.cameras["/square"].faults.frozen = True
+        slate.wait_for(state="visible", timeout=PATIENCE_S * 1000)
+        assert page.locator(".tile[data-camera='mirror'] .slate").is_hidden()
+        site.cameras.cameras["/square"].faults.frozen = False
+        slate.wait_for(state="hidden", timeout=PATIENCE_S * 1000)
         page.evaluate(PLAYERS, ["square", "mirror", "west", "east"])
         playing = (
             "before => { const all = [...document.querySelectorAll('video')];"
