@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from skyveil.app.doctor import diagnose, plan
 
 GOOD = """\
@@ -30,6 +32,20 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "skyveil-data" / "skyveil.sqlite").write_bytes(b"no database" * 100)
     told = [one.what for one in diagnose(path) if one.level == "error"]
     assert any("read by others" in one for one in told) and any("database" in one for one in told)
+
+
+def test_what_a_setting_needs_and_opens_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "skyveil.yaml"
+    (tmp_path / "secrets.yaml").write_text("vms: goats\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    path.write_text(
+        GOOD.replace("{port: 0}", "{port: 0, c2pa: {certificate: a.pem, key: b.pem}}")
+        + 'outputs: {restream: {username: vms, password: {secret: vms}, bind: "0.0.0.0"}}\n'
+    )
+    monkeypatch.setattr("skyveil.app.doctor.find_spec", lambda name: None)
+    told = {(one.level, one.what.split(":")[0]) for one in diagnose(path)}
+    assert ("error", "the configuration needs the extra `c2pa`") in told
+    assert ("warning", "streams are sent on from 0.0.0.0 without TLS") in told
 
 
 def test_a_plan_grows_with_its_cameras() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
@@ -80,7 +81,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
     for look in (_wall, _swap, _models, _clock):
         found += look()
     if config is not None:
-        for look_at in (_disk, _keys, _port, _descriptors, _database):
+        for look_at in (_disk, _keys, _port, _descriptors, _database, _extras, _restream):
             found += look_at(config)
     order: dict[Level, int] = {"error": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda one: order[one.level])
@@ -206,3 +207,28 @@ def _database(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis("error", f"the database: {error}", "recordings and redaction go on; accounts and audit do not")
     else:
         yield Diagnosis("ok", "the database can be used")
+
+
+def _extras(config: Config) -> Iterator[Diagnosis]:
+    """Packages that a setting needs and a plain installation does not have."""
+    for wanted, extra, packages in (
+        (config.server.oidc is not None, "oidc", ("joserfc", "httpx")),
+        (config.server.c2pa is not None, "c2pa", ("c2pa",)),
+        (config.server.database is not None, "postgresql", ("psycopg",)),
+    ):
+        if wanted and any(find_spec(package) is None for package in packages):
+            yield Diagnosis(
+                "error",
+                f"the configuration needs the extra `{extra}`",
+                f"pip install skyveil[{extra}] in its environment",
+            )
+
+
+def _restream(config: Config) -> Iterator[Diagnosis]:
+    output = config.outputs.restream
+    if output is not None and not output.tls and not is_loopback(output.bind):
+        yield Diagnosis(
+            "warning",
+            f"streams are sent on from {output.bind} without TLS: who listens in the network between can see them",
+            "set `outputs.restream.tls`, or keep that network to the server and the VMS",
+        )

@@ -207,6 +207,7 @@ def test_only_what_can_be_done_is_done(clip: tuple[StreamHeader, list[RedactedPa
         b"DESCRIBE  RTSP/1.0\r\n\r\n",
         b"$\x00",
         "DESCRIBE rtsp://x/dör RTSP/1.0\r\n\r\n".encode(),
+        'DESCRIBE rtsp://x/door RTSP/1.0\r\nAuthorization: Digest response="ö", username="ü"\r\n\r\n'.encode(),
     ],
 )
 def test_who_speaks_something_else_is_let_go_and_others_play_on(

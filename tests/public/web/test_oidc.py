@@ -51,6 +51,8 @@ class Idp:
         self.thread.start()
 
     def close(self) -> None:
+        if not self.thread.is_alive():
+            return
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -230,6 +232,7 @@ def test_a_code_of_somebody_else_or_a_provider_that_is_another_one_is_refused(lo
     login.idp.challenge = "of another browser"
     assert login.finish(state) == 403
     login.idp.told_issuer = "https://elsewhere.example"
+    login.voucher._now = lambda: time.time() + 301  # what it told is not asked for again before
     assert login.client.get("/oidc/start").status_code == 403
     assert login.names() == []
 
@@ -244,6 +247,20 @@ def test_keys_that_change_are_asked_for_again_but_not_at_every_token(login: Logi
     login.voucher._now = lambda: time.time() + 301
     login.idp.claims = {"iat": int(time.time()) + 301, "exp": int(time.time()) + 900}
     assert login.voucher._claims(login.idp.id_token(), asked["nonce"])["sub"] == "7f3a"
+
+
+def test_the_last_administrator_is_not_lost_by_the_provider_s_word(login: Login) -> None:
+    login.accounts.add("oidc:7f3a", None, Role.ADMIN)
+    assert login.finish(login.begin()["state"]) == 403
+    assert login.accounts.users()[0].role is Role.ADMIN
+
+
+def test_strangers_make_neither_requests_nor_entries_without_end(login: Login) -> None:
+    login.idp.close()
+    statuses = [login.client.get("/oidc/start").status_code for _ in range(50)]
+    statuses += [login.client.get("/oidc/answer?state=a&code=b").status_code for _ in range(50)]
+    assert set(statuses) == {403, 429} and statuses.count(403) <= 10
+    assert len(login.audit.entries(action="login.failed", limit=1000)) <= 10
 
 
 def test_a_provider_without_tls_is_refused() -> None:

@@ -268,7 +268,7 @@ class RestreamServer:
         second = _md5(f"{request.method}:{fields.get('uri', '')}")
         expected = _md5(f"{first}:{client.nonce}:{second}")
         good = (
-            hmac.compare_digest(expected, fields.get("response", ""))
+            hmac.compare_digest(expected.encode(), fields.get("response", "").encode())
             and hmac.compare_digest(access.username.encode(), fields.get("username", "").encode())
             and fields.get("nonce") == client.nonce
             and _same_place(fields.get("uri", ""), request.url)

@@ -32,8 +32,8 @@ ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 SKEW_S: Final = 60
 _TIMEOUT_S: Final = 10.0
 _ANSWER_LIMIT: Final = 1 << 20
-_KEYS_S: Final = 300.0
-"""For so long keys are not asked for again: a stranger's tokens must not make us a client of the provider."""
+_AGAIN_S: Final = 300.0
+"""For so long keys and addresses are not asked for again: strangers must not make us a busy client of the provider."""
 
 
 @final
@@ -77,6 +77,7 @@ class Oidc:
         self._provider = provider
         self._now = now
         self._keys: tuple[KeySet, float] | None = None
+        self._addresses: tuple[dict[str, Plain], float] | None = None
 
     def ask(self, next: str) -> tuple[str, Asked]:
         """Where to send a browser, and what to remember of it. Raises LoginRefused."""
@@ -158,7 +159,7 @@ class Oidc:
 
     def _key_set(self, *, fresh: bool) -> KeySet:
         now_s = self._now()
-        if self._keys is None or (fresh and now_s - self._keys[1] >= _KEYS_S):
+        if self._keys is None or (fresh and now_s - self._keys[1] >= _AGAIN_S):
             told = self._get(self._endpoint("jwks_uri"))
             try:
                 self._keys = (KeySet.import_key_set(told), now_s)  # type: ignore[arg-type]  # checked by the library
@@ -177,10 +178,15 @@ class Oidc:
     # --- the provider's addresses -----------------------------------------------------------------------------------
 
     def _endpoint(self, name: str) -> str:
-        told = self._get(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
-        address = told.get(name)
-        if told.get("issuer") != self._provider.issuer or not isinstance(address, str):
-            raise LoginRefused("the login provider is another one than the configuration says")
+        now_s = self._now()
+        if self._addresses is None or now_s - self._addresses[1] >= _AGAIN_S:
+            told = self._get(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if told.get("issuer") != self._provider.issuer:
+                raise LoginRefused("the login provider is another one than the configuration says")
+            self._addresses = (told, now_s)
+        address = self._addresses[0].get(name)
+        if not isinstance(address, str):
+            raise LoginRefused("the login provider does not tell its addresses")
         if urlsplit(address).scheme != urlsplit(self._provider.issuer).scheme:
             raise LoginRefused("the login provider names an address without TLS")
         return address

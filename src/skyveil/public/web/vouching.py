@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import html
 import json
+import logging
 import time
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol, final
@@ -15,11 +16,12 @@ from typing import Annotated, Final, Protocol, final
 from fastapi import APIRouter, HTTPException, Query, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from skyveil.core.errors import LoginRefused
+from skyveil.core.errors import LoginRefused, SettingsRefused, SkyveilError
 from skyveil.public.store.audit import NOBODY
 from skyveil.public.store.roles import Role
 from skyveil.public.web.state import SESSION, Console, ConsoleDep, address_of, session_of
 
+log: Final = logging.getLogger(__name__)
 router: Final = APIRouter(include_in_schema=False)
 OLDEST_S: Final = 600
 """Longest time between asking and answering, and greatest age of a proof."""
@@ -84,12 +86,18 @@ def _voucher(console: Console) -> Voucher:
 
 
 @router.get("/oidc/start")
-def start(console: ConsoleDep, next: Annotated[str, Query(max_length=500)] = "/") -> Response:
+def start(request: Request, console: ConsoleDep, next: Annotated[str, Query(max_length=500)] = "/") -> Response:
     """Send the browser to the provider."""
+    voucher, key = _voucher(console), f"address {address_of(request)}"
+    if console.throttle.wait_s(key):
+        return _throttled()
     try:
-        address, asked = _voucher(console).ask(next)
+        address, asked = voucher.ask(next)
     except LoginRefused as error:
-        return _refused(console, error)
+        # Nobody was refused yet: this is for the server's log, and the audit log stays as it is.
+        log.warning("%s", error)
+        console.throttle.failed(key)
+        return _page(str(error), status.HTTP_403_FORBIDDEN)
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
     # Lax: the browser comes back from another site, and must bring it.
     response.set_cookie(
@@ -110,7 +118,7 @@ def answer(
     voucher = _voucher(console)
     key = f"address {address_of(request)}"
     if console.throttle.wait_s(key):
-        return _page("Too many tries: wait a minute.", status.HTTP_429_TOO_MANY_REQUESTS)
+        return _throttled()
     asked = Asked.opened(request.cookies.get(_ASKED, ""), console.form_key, time.time())
     try:
         if asked is None:
@@ -119,7 +127,7 @@ def answer(
         session = console.accounts.login_vouched(known.name, known.role, known.cameras)
         if session is None:
             raise LoginRefused("this account is disabled")
-    except LoginRefused as error:
+    except (LoginRefused, SettingsRefused) as error:  # an account that can not be changed so, such as the last admin's
         console.throttle.failed(key)
         return _refused(console, error)
     console.audit.record(known.name, "login.oidc", "", {"role": known.role})
@@ -132,11 +140,15 @@ def answer(
     return response
 
 
-def _refused(console: Console, error: LoginRefused) -> Response:
+def _refused(console: Console, error: SkyveilError) -> Response:
     console.audit.record(NOBODY, "login.failed", "", {"by": "oidc", "why": str(error)[:200]})
     response = _page(str(error), status.HTTP_403_FORBIDDEN)
     response.delete_cookie(_ASKED, path="/oidc")
     return response
+
+
+def _throttled() -> Response:
+    return _page("Too many tries: wait a minute.", status.HTTP_429_TOO_MANY_REQUESTS)
 
 
 def _page(text: str, code: int, *, next: str = "") -> Response:
