@@ -205,3 +205,9 @@ def test_what_is_no_calibration_of_this_camera_is_refused(
 ) -> None:
     with pytest.raises(MeasureRefused, match=message):
         calibration_from(text, size_wh=size_wh)
+
+
+def test_who_comes_and_goes_makes_the_mean_stay() -> None:
+    """A stream of 3 a second needs 5 s for the 6 m of the zone; a visit counts from its third frame on."""
+    seconds = observed(walking(per_m2=0.42, speed=1.2, seconds=25), crowd())
+    assert of(seconds[-1], HALL, Measure.MEAN_STAY).value == pytest.approx(5.0, rel=0.35)

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Final, final
 
+import numpy as np
+
 from skyveil.measure.places import Line
 from skyveil.private.observe.linker import Linked
 
 HYSTERESIS_M: Final = 0.1
 """How far beside the line somebody must be to count as there: heads sway by 5 cm, and boxes jitter."""
+_NEAR_M: Final = 4.0
+"""Farther than anybody goes while a track waits to be found again: who is beyond can not cross next."""
 _ENDS_M: Final = 0.1
 """How far beside the ends of the line a crossing still counts."""
 
@@ -48,9 +52,10 @@ class Crossings:
     def update(self, linked: Linked, *, at_s: float) -> list[Crossed]:
         """The crossings that the frame at `at_s` shows."""
         crossed = []
-        away_m, along_m = self._line.beside(linked.at_m[linked.found])
+        away_m, along_m = self._line.beside(linked.at_m)
+        near = linked.found & (np.abs(away_m) <= _NEAR_M)
         for number, away, along in zip(
-            linked.number[linked.found].tolist(), away_m.tolist(), along_m.tolist(), strict=True
+            linked.number[near].tolist(), away_m[near].tolist(), along_m[near].tolist(), strict=True
         ):
             one = self._beside.get(number)
             if one is None:
@@ -58,8 +63,9 @@ class Crossings:
                     self._beside[number] = _Beside(away > 0, away, along, at_s, along)
             elif (event := self._moved(one, away, along, at_s)) is not None:
                 crossed.append(event)
-        alive = set(linked.number.tolist())
-        self._beside = {number: one for number, one in self._beside.items() if number in alive}
+        if len(self._beside) > 2 * len(linked.number) + 100:  # the others have ended, and are not found again
+            alive = set(linked.number.tolist())
+            self._beside = {number: one for number, one in self._beside.items() if number in alive}
         return crossed
 
     def _moved(self, one: _Beside, away_m: float, along_m: float, at_s: float) -> Crossed | None:

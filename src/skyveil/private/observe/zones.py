@@ -183,7 +183,8 @@ class ZoneWatch:
         return found
 
     def _queue(self, count: Quantity, moments: list[_Moment]) -> dict[Measure, Quantity]:
-        over_s = min(_OVER_S, max(self._at_s - (self._began_s or self._at_s), 1.0))
+        began_s = self._at_s if self._began_s is None else self._began_s
+        over_s = min(_OVER_S, max(self._at_s - began_s, 1.0))
         arrivals, departures = self._visits.since(self._at_s - over_s)
         found = {Measure.MEAN_STAY: flow.mean_stay(float(np.mean(self._counts)), arrivals, over_s=over_s)}
         if self._zone.kind is ZoneKind.QUEUE:
@@ -273,20 +274,25 @@ class _Visits:
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
-        self._inside: dict[int, tuple[bool, int]] = {}
+        self._number = np.zeros(0, np.int64)
+        self._inside = np.zeros(0, np.bool_)
+        self._turned = np.zeros(0, np.int64)
         self._came: deque[float] = deque(maxlen=10_000)
         self._left: deque[float] = deque(maxlen=10_000)
 
     def take(self, number: NDArray[np.int64], inside: NDArray[np.bool_], *, at_s: float) -> None:
-        now: dict[int, tuple[bool, int]] = {}
-        for one, here in zip(number.tolist(), inside.tolist(), strict=True):
-            was, turned = self._inside.get(one, (here, 0))
-            turned = turned + 1 if here is not was else 0
-            if turned >= _SETTLED:
-                (self._came if here else self._left).append(at_s)
-                was, turned = here, 0
-            now[one] = (was, turned)
-        self._inside = now
+        """Take the tracks of one frame: their numbers, ascending, and who of them is inside."""
+        was, turned = inside.copy(), np.zeros(len(number), np.int64)
+        if len(self._number):
+            row = np.minimum(np.searchsorted(self._number, number), len(self._number) - 1)
+            known = self._number[row] == number
+            was[known], turned[known] = self._inside[row[known]], self._turned[row[known]]
+        turned = np.where(inside != was, turned + 1, 0)
+        settled = turned >= _SETTLED
+        self._came += [at_s] * int((settled & inside).sum())
+        self._left += [at_s] * int((settled & ~inside).sum())
+        self._number, self._inside = number, np.where(settled, inside, was)
+        self._turned = np.where(settled, 0, turned)
 
     def since(self, at_s: float) -> tuple[int, int]:
         """How many came and how many left since then."""
