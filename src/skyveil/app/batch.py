@@ -109,6 +109,7 @@ class Batch:
         self._settings = settings
         self._options = options
         self._waiting = deque(plan.jobs)
+        self._slots = max(1, min(options.slots, len(plan.jobs)))
         self._events: queue.Queue[Event | None] = queue.Queue(maxsize=64)  # a slow screen makes the slots wait
         self._stop = threading.Event()
         self._workers: set[Worker] = set()
@@ -116,13 +117,12 @@ class Batch:
 
     def run(self) -> Iterator[Event]:
         """What happens, as it happens. Raises Stopped after SIGINT or SIGTERM, when all is cleared away."""
-        slots = max(1, min(self._options.slots, len(self._plan.jobs)))
-        threads = [threading.Thread(target=self._slot, name=f"slot-{index}") for index in range(slots)]
+        threads = [threading.Thread(target=self._slot, name=f"slot-{index}") for index in range(self._slots)]
         with _signals(self._halt) as caught:
             for thread in threads:
                 thread.start()
             try:
-                yield from self._until_idle(slots)
+                yield from self._until_idle(self._slots)
             finally:
                 self._end(threads)
                 flush_folders(job.output.parent for job in self._plan.jobs if job.output.is_file())
@@ -173,7 +173,8 @@ class Batch:
             self._events.put(None)
 
     def _next(self, *, behind: Job | None = None) -> Job | None:
-        """Take the next file. To wait behind another: only a picture that is to be made, and not behind a video."""
+        """Take the next file. To wait behind another: only a picture that is to be made, not behind a video, and only
+        while there is one left for every slot."""
         with self._lock:
             if not self._waiting or (behind is not None and not self._may_wait(self._waiting[0], behind)):
                 return None
@@ -181,7 +182,8 @@ class Batch:
 
     def _may_wait(self, job: Job, behind: Job) -> bool:
         made = job.output.exists() and not self._options.overwrite
-        return job.kind == behind.kind == "still" and not made and not self._options.verify
+        enough = len(self._waiting) >= self._slots
+        return enough and job.kind == behind.kind == "still" and not made and not self._options.verify
 
     def _lost(self, job: Job, error: SkyveilError) -> None:
         """Tell of a failure, unless it is only that we ended the workers."""
