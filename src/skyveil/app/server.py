@@ -92,7 +92,7 @@ def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
 
 async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts, command: Sequence[str]) -> None:
     hub, audit = Hub(), audit_of(config, engine)
-    site = LiveSite(path, hub, audit, command=command)
+    site = LiveSite(path, hub, audit, engine, command=command)
     secure = config.server.tls is not None or config.server.behind_tls_proxy
     console = Console(
         accounts,
@@ -100,6 +100,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
         hub,
         site,
         site.recordings,
+        site.crowd,
         secure=secure,
         version=__version__,
         started_s=time.time(),
@@ -184,7 +185,9 @@ async def _keep_house(site: LiveSite, audit: AuditLog) -> None:
     while True:
         await asyncio.to_thread(site.recordings.sweep)
         try:
-            await asyncio.to_thread(audit.prune, time.time() - site.config.server.audit_days * 86400)
+            oldest_s = time.time() - site.config.server.audit_days * 86400
+            await asyncio.to_thread(audit.prune, oldest_s)
+            await asyncio.to_thread(site.crowd.prune, oldest_s)
             await asyncio.to_thread(audit.publish)
         except (SQLAlchemyError, OSError) as error:
             log.warning("the audit log can not be kept: %s", type(error).__name__)

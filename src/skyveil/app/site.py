@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+from sqlalchemy import Engine
+
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, load, sent_on, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
+from skyveil.app.crowd import LiveCrowd
 from skyveil.app.models import ensure_for
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
@@ -23,6 +26,9 @@ from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.settings import RedactSettings
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.alarm.event import AlarmEvent
+from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
@@ -48,7 +54,9 @@ class _Stream:
 class LiveSite:
     """Runs the cameras of a configuration. `start` is called once, in the event loop that serves the console."""
 
-    def __init__(self, path: Path, hub: Hub, audit: AuditLog, *, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, path: Path, hub: Hub, audit: AuditLog, engine: Engine, *, command: Sequence[str] = COMMAND
+    ) -> None:
         """Read the configuration; SettingsRefused when it is wrong."""
         self._path = path
         self._hub = hub
@@ -60,6 +68,7 @@ class LiveSite:
         self._audit, self._sent_on = audit, sent_on(self.config, secrets)
         self.telling, self.restreaming = Telling(__version__), Restreaming(audit)
         self.recordings = LiveRecordings(self.config)
+        self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm)
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,12 +84,14 @@ class LiveSite:
         self._supervisor = Supervisor(models, on_message=self._heard, on_health=self._health, command=self._command)
         self._supervisor.apply(self._specs)
         self.recordings.start(self._specs)
+        self.crowd.start()
 
     def close(self) -> None:
         """End every camera, and close what is being recorded."""
         if self._supervisor is not None:
             self._supervisor.close()
         self.recordings.close()
+        self.crowd.close()
 
     # --- what cameras say, on their own threads ---------------------------------------------------------------------
 
@@ -102,6 +113,8 @@ class LiveSite:
                 if stream.epoch is not None:
                     pts, wall_s = stream.epoch
                     self.recordings.take(camera, fragment, wall_s + float((message.pts - pts) * message.time_base))
+            case Aggregate():
+                self.crowd.heard(camera, message)
             case _:
                 log.warning("camera %s sent a %s, which a live camera never does", camera, type(message).__name__)
 
@@ -109,6 +122,9 @@ class LiveSite:
         self.recordings.health(health)
         self._in_loop(partial(self._hub.state, health))
         self._in_loop(partial(self.telling.health, health))
+
+    def _alarm(self, event: AlarmEvent) -> None:
+        self._in_loop(partial(self.telling.alarm, AlarmNotice(event, self.config.alarms.link)))
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -165,7 +181,8 @@ class LiveSite:
     def problems(self) -> list[str]:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
-        return found + self.recordings.problems() + self.telling.problems() + self.restreaming.problems()
+        told = self.telling.problems() + self.restreaming.problems()
+        return found + self.recordings.problems() + told + self.crowd.problems()
 
     def _apply(self, config: Config) -> str:
         """Run another configuration; cameras that did not change are not disturbed."""
@@ -177,6 +194,7 @@ class LiveSite:
         # What may not leave any more ends before a process shows more, and what may begins when the old one is gone.
         self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
         self.recordings.configure(config, wanted)
+        self.crowd.configure(config)
         if self._supervisor is not None:
             self._supervisor.apply(wanted)
         self._sent_on = to_send

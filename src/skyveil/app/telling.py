@@ -1,4 +1,4 @@
-"""Tells programs outside how the cameras are: by MQTT and webhooks, as the configuration says. App, server process."""
+"""Tells programs and people outside how the cameras are, and of alarms, as the configuration says. App."""
 
 import asyncio
 import logging
@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
-from skyveil.app.config.outputs import Told
+from skyveil.app.config.outputs import Addressee, Told
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
+from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.notify.health import HealthNotice
 from skyveil.public.notify.home_assistant import discovery
+from skyveil.public.notify.messages import Messages, service_of
 from skyveil.public.notify.mqtt import Broker, Mqtt
 from skyveil.public.notify.notice import Sender
 from skyveil.public.notify.webhook import Receiver, Webhook
@@ -29,13 +31,13 @@ class Telling:
     def __init__(self, version: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self._version = version
         self._now = now
-        self._running: dict[Broker | Receiver, tuple[Sender, asyncio.Task[None]]] = {}
+        self._running: dict[Broker | Receiver | Addressee, tuple[Sender, asyncio.Task[None]]] = {}
         self._told: dict[CameraId, tuple[CameraState, Cause, float]] = {}
         self._newest: dict[CameraId, CameraHealth] = {}
 
     def configure(self, told: Told, names: Mapping[CameraId, str]) -> None:
         """Tell these and no others, of these cameras and no others; who is told already is not disturbed."""
-        wanted: tuple[Broker | Receiver, ...] = (*told.brokers, *told.receivers)
+        wanted: tuple[Broker | Receiver | Addressee, ...] = (*told.brokers, *told.receivers, *told.people)
         for gone in self._running.keys() - set(wanted):
             self._running.pop(gone)[1].cancel()
         for camera in self._newest.keys() - names.keys():
@@ -45,7 +47,7 @@ class Telling:
                 mqtt.forget("health", camera)
         for one in wanted:
             if one not in self._running:
-                sender = Mqtt(one) if isinstance(one, Broker) else Webhook(one)
+                sender = _sender(one)
                 task = asyncio.create_task(sender.run(), name="telling")
                 task.add_done_callback(_ended)
                 self._running[one] = (sender, task)
@@ -71,6 +73,11 @@ class Telling:
             if changed or isinstance(sender, Mqtt):
                 sender.send(HealthNotice(health))
 
+    def alarm(self, notice: AlarmNotice) -> None:
+        """Tell an alarm to everybody at once."""
+        for sender, _ in self._running.values():
+            sender.send(notice)
+
     def problems(self) -> list[str]:
         """What is wrong with the senders now."""
         return [problem for sender, _ in tuple(self._running.values()) if (problem := sender.problem())]
@@ -90,6 +97,16 @@ class Telling:
             for one, (sender, _) in self._running.items()
             if isinstance(one, Broker) and isinstance(sender, Mqtt)
         }
+
+
+def _sender(one: Broker | Receiver | Addressee) -> Sender:
+    match one:
+        case Broker():
+            return Mqtt(one)
+        case Receiver():
+            return Webhook(one)
+        case Addressee():
+            return Messages(service_of(one.address), one.name, from_step=one.from_step)
 
 
 def _ended(task: asyncio.Task[None]) -> None:

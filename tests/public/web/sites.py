@@ -1,12 +1,22 @@
 """A site that holds still, for tests of the console."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
-from skyveil.core.ids import CameraId, camera_id
-from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, SegmentView, SiteView
+from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.measure.level import Level
+from skyveil.measure.measures import Measure
+from skyveil.measure.quantity import measured
+from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told
+from skyveil.public.alarm.cap import cap_xml
+from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.store.alarm_log import LoggedEvent
+from skyveil.public.store.ledger import Spent
+from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
+from tests.public.store.made import COUNT, EXACT, numbers, place
 
 
 def view(name: str) -> CameraView:
@@ -92,3 +102,72 @@ class StillRecordings:
     def decide_hold(self, camera: CameraId, hold: str, *, approve: bool, actor: str) -> None:
         if hold != "abcd":
             raise RecordingMissing("there is no such hold")
+
+
+HALL = PlaceId("hall")
+VALUES = {Audience.CONTROL_ROOM: 41.0, Audience.STAFF: 45.0, Audience.PUBLIC: 43.0}
+HOW = {Audience.CONTROL_ROOM: Told.EXACT, Audience.STAFF: Told.ROUNDED, Audience.PUBLIC: Told.NOISY}
+
+
+class StillCrowd:
+    """A hall and a desk at every camera; the public is told of the door's hall where `public`; two open alarms."""
+
+    def __init__(self, *, public: bool = False) -> None:
+        self.public = public
+        self.asked: list[tuple[Audience, str]] = []
+        door, stairs = camera_id("door"), camera_id("stairs")
+        self.open = [
+            Occasion("alarm-1", door, HALL, "Hall", Level.RED, 3, 5.0, ("density 5.2 per m2",), (), 4.0),
+            Occasion("alarm-2", stairs, HALL, "Stairs", Level.ORANGE, 2, 5.0, (), (), 4.0),
+        ]
+
+    def places(self, camera: CameraId) -> Sequence[PlaceView]:
+        if camera not in ("door", "stairs"):
+            return []
+        desk = PlaceView(PlaceId("desk"), "Desk", line=False, staff=False, public=False)
+        return [PlaceView(HALL, "Hall", line=False, staff=True, public=self.public and camera == "door"), desk]
+
+    def newest(self, camera: CameraId) -> Sequence[Aggregate]:
+        return numbers(EXACT, place(HALL, {COUNT: 41}), camera=camera)
+
+    def chart(
+        self,
+        audience: Audience,
+        camera: CameraId,
+        place: PlaceId,
+        measures: Sequence[Measure],
+        *,
+        period_s: int,
+        from_s: int,
+        to_s: int,
+    ) -> Sequence[Number]:
+        self.asked.append((audience, camera))
+        figure = Figure(HOW[audience], measured(VALUES[audience], COUNT.unit))
+        return [Number(camera, place, COUNT, period_s, from_s, figure)]
+
+    def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
+        return [Spent(camera, 20000, HALL, COUNT, 900, "discrete-laplace", 5, Fraction(1, 3))]
+
+    def open_data(self) -> bool:
+        return self.public
+
+    def alarms(self) -> Sequence[Occasion]:
+        return self.open
+
+    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
+        return [
+            LoggedEvent(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level, one.name, "", drill=False)
+            for n, one in enumerate(self.open, start=1)
+        ]
+
+    def acknowledge(self, alarm: str, actor: str) -> Occasion:
+        found = next((one for one in self.open if one.id == alarm), None)
+        if found is None:
+            raise SettingsRefused("there is no such open alarm: it was cleared")
+        return found
+
+    def drill(self, camera: CameraId, place: PlaceView, actor: str) -> Occasion:
+        return Occasion("drill-1", camera, place.id, place.name, Level.RED, 3, 5.0, (), (), 4.0, drill=True)
+
+    def cap_xml(self, alarm: Occasion) -> bytes:
+        return cap_xml(AlarmEvent(4.0, Happened.RAISED, alarm, told=True), sender="skyveil")

@@ -18,7 +18,7 @@ from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role
 from skyveil.public.web.app import BODY_LIMIT, create_app
 from skyveil.public.web.state import Console
-from tests.public.web.sites import StillRecordings, StillSite
+from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 from tests.public.web.test_web import BODIES, GOOD, PARTS, Running
 
 EXAMPLES = 8
@@ -32,9 +32,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     accounts = Accounts(engine)
     for role in (Role.ADMIN, Role.PRIVACY_OFFICER):
         accounts.add(role.value.replace("_", "-"), GOOD, role)
-    site = StillSite("door")
-    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(folder), version="1")
-    yield Running(create_app(console), console, site)
+    site, crowd = StillSite("door"), StillCrowd()
+    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(folder), crowd, version="1")
+    yield Running(create_app(console), console, site, crowd)
     engine.dispose()
 
 

@@ -24,7 +24,7 @@ from skyveil.public.store.roles import Role
 from skyveil.public.web.app import create_app
 from skyveil.public.web.oidc import Oidc, Provider, RoleFor
 from skyveil.public.web.state import Console
-from tests.public.web.sites import StillRecordings, StillSite
+from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 
 CLIENT = "skyveil"
 SECRET = "plenty of goats"  # noqa: S105 (of the provider here)
@@ -130,7 +130,14 @@ class Login:
         site = StillSite("door", "stairs")
         self.voucher = Oidc(provider)
         console = Console(
-            self.accounts, self.audit, Hub(), site, StillRecordings(folder), version="1", voucher=self.voucher
+            self.accounts,
+            self.audit,
+            Hub(),
+            site,
+            StillRecordings(folder),
+            StillCrowd(),
+            version="1",
+            voucher=self.voucher,
         )
         self.app = create_app(console)
         self.client = TestClient(self.app, follow_redirects=False)
@@ -271,7 +278,7 @@ def test_a_provider_without_tls_is_refused() -> None:
 
 def test_without_a_provider_there_is_no_such_login(tmp_path: Path) -> None:
     engine = open_database(tmp_path / "skyveil.sqlite")
-    console = Console(Accounts(engine), AuditLog(engine), Hub(), StillSite(), StillRecordings(tmp_path))
+    console = Console(Accounts(engine), AuditLog(engine), Hub(), StillSite(), StillRecordings(tmp_path), StillCrowd())
     client = TestClient(create_app(console), follow_redirects=False)
     assert "/oidc/start" not in client.get("/login").text
     assert [client.get(f"/oidc/{one}").status_code for one in ("start", "answer")] == [404, 404]

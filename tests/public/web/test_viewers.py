@@ -18,7 +18,7 @@ from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
 from skyveil.public.web.app import create_app
 from skyveil.public.web.state import Console
-from tests.public.web.sites import StillRecordings, StillSite
+from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 
 DOOR = camera_id("door")
 SLOW = 200
@@ -34,7 +34,9 @@ async def serving(folder: Path, hub: Hub) -> AsyncIterator[tuple[int, str]]:
     engine = open_database(folder / "skyveil.sqlite")
     accounts = Accounts(engine)
     accounts.add("viewer", "plenty of goats", Role.VIEWER, cameras=[DOOR])
-    console = Console(accounts, AuditLog(engine), hub, StillSite(DOOR), StillRecordings(folder), version="1")
+    console = Console(
+        accounts, AuditLog(engine), hub, StillSite(DOOR), StillRecordings(folder), StillCrowd(), version="1"
+    )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(SLOW)

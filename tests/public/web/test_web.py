@@ -15,10 +15,10 @@ from skyveil.core.ids import camera_id
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
-from skyveil.public.web import admin, cameras, pages, recordings, staff, vouching
+from skyveil.public.web import admin, alarms, cameras, numbers, open_data, pages, recordings, staff, vouching
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.state import Console
-from tests.public.web.sites import StillRecordings, StillSite
+from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 
 GOOD = "plenty of goats"
 ORIGIN = "http://testserver"
@@ -30,6 +30,7 @@ class Running:
     app: FastAPI
     console: Console
     site: StillSite
+    crowd: StillCrowd
 
     def client(self, name: str | None = None) -> TestClient:
         """A browser, logged in as this account."""
@@ -54,9 +55,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
     for role in STAFF:
         accounts.add(role.value.replace("_", "-"), GOOD, role, cameras=["door"])
     accounts.add("all", GOOD, Role.OPERATOR, cameras=["*"])
-    site = StillSite("door", "stairs")
-    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(tmp_path), version="1")
-    yield Running(create_app(console), console, site)
+    site, crowd = StillSite("door", "stairs"), StillCrowd()
+    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(tmp_path), crowd, version="1")
+    yield Running(create_app(console), console, site, crowd)
     engine.dispose()
 
 
@@ -74,6 +75,7 @@ BODIES: dict[str, object] = {
 }
 PARTS = {
     "name": "all", "site": "hall", "token": "1", "number": "7", "hold": "abcd", "decision": "approve",
+    "place": "hall", "alarm": "alarm-1",
 }  # fmt: skip
 QUERY = {"/api/v1/cameras/{camera}/recordings/playlist.m3u8": "?from=1&to=2"}
 
@@ -119,8 +121,25 @@ MAY: dict[str, frozenset[Role]] = {
     "DELETE /api/v1/tokens/{token}": EVERYBODY,
     "POST /api/v1/password": EVERYBODY,
     "GET /api/v1/sites/{site}/plan": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/places": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/numbers": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/places/{place}/numbers": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/places/{place}/numbers.csv": EVERYBODY,
+    "GET /api/v1/cameras/{camera}/places/{place}/numbers/exact": frozenset({C, P}),
+    "GET /api/v1/alarms": frozenset({C, P, A}),
+    "GET /api/v1/alarms/log": frozenset({C, P, A}),
+    "GET /api/v1/alarms/{alarm}/cap.xml": frozenset({C, P, A}),
+    "POST /api/v1/alarms/{alarm}/acknowledge": frozenset({C, P}),
+    "POST /api/v1/cameras/{camera}/places/{place}/drill": frozenset({C, P}),
 }
-OPEN = {
+TO_ALL = {
+    "GET /open/v1",
+    "GET /open/v1/cameras/{camera}/places/{place}/numbers",
+    "GET /open/v1/cameras/{camera}/places/{place}/numbers.csv",
+    "GET /open/v1/cameras/{camera}/ledger",
+}
+"""Open to everybody, where the configuration says so; else there is nothing there."""
+OPEN = TO_ALL | {
     "GET /login",
     "POST /login",
     "POST /logout",
@@ -133,7 +152,8 @@ OPEN = {
 
 
 def routes(app: FastAPI) -> set[str]:
-    routers = (app.router, pages.router, vouching.router, cameras.router, recordings.router, staff.router, admin.router)
+    ours = (pages, vouching, cameras, recordings, numbers, alarms, staff, admin, open_data)
+    routers = (app.router, *(one.router for one in ours))
     found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {f"{method} {route.path}" for route in found for method in route.methods or ()}
 
@@ -376,3 +396,105 @@ def test_a_slow_viewer_is_dropped_to_the_next_key_frame_and_nothing_grows() -> N
             assert await slow.next() == b"1000"
 
     asyncio.run(run())
+
+
+# --- numbers and alarms -----------------------------------------------------------------------------------------------
+
+CHART = "/api/v1/cameras/door/places/hall/numbers"
+
+
+def test_each_route_reads_the_numbers_of_its_audience_only(running: Running) -> None:
+    running.crowd.public = True
+    client = running.client("operator")
+    for path, audience, value in (
+        (CHART, "staff", 45.0),
+        (CHART + "/exact", "control_room", 41.0),
+        ("/open/v1/cameras/door/places/hall/numbers", "public", 43.0),
+    ):
+        running.crowd.asked.clear()
+        answer = client.get(path + "?measure=count&from=60&to=120").json()
+        assert (answer["audience"], answer["period_s"]) == (audience, 60)
+        assert answer["series"][0]["value"] == [value] and answer["series"][0]["start_s"] == [60]
+        assert [(str(one), name) for one, name in running.crowd.asked] == [(audience, "door")]
+    (now,) = client.get("/api/v1/cameras/door/numbers").json()
+    assert now["place"] == "hall" and now["figures"][0]["value"] == 41
+    text = client.get(CHART + ".csv?from=60&to=120").text.splitlines()
+    assert text[0].startswith("start_s,period_s,place,measure")
+    assert text[1].startswith("60,60,hall,count,persons,rounded,45.0")
+
+
+def test_open_data_is_not_there_unless_it_is_asked_for_and_then_needs_no_login(running: Running) -> None:
+    client = running.client()
+    for route in sorted(TO_ALL):
+        assert asked(client, route) == 404
+    running.crowd.public = True
+    for route in sorted(TO_ALL):
+        assert asked(client, route) == 200, route
+        assert "{camera}" not in route or asked(client, route, "stairs") == 404  # of this one nothing is public
+    assert client.get("/open/v1/cameras/door/places/desk/numbers").status_code == 404
+    about = client.get("/open/v1").json()
+    assert about["places"] == [{"camera": "door", "place": "hall", "name": "Hall", "line": False}]
+    assert about["epsilon_per_visit_and_day"] == 2 and "not for each person" in about["about"]
+    assert client.get("/open/v1/cameras/door/ledger").json()[0]["epsilon"] == "1/3"
+    assert {audience.value for audience, _ in running.crowd.asked} == {"public"}
+
+
+@pytest.mark.parametrize(
+    "query", ["?measure=face", "?period=second", "?from=100&to=50", "?from=0&to=90000000000", "?from=x", "?to=-1"]
+)
+def test_numbers_that_can_not_be_asked_for_are_refused(running: Running, query: str) -> None:
+    client = running.client("operator")
+    assert client.get(CHART + query).status_code == 422
+    assert client.get("/api/v1/cameras/door/places/attic/numbers").status_code == 404
+
+
+def test_an_alarm_of_a_camera_that_is_not_granted_does_not_exist(running: Running) -> None:
+    client = running.client("operator")
+    assert [one["id"] for one in client.get("/api/v1/alarms").json()] == ["alarm-1"]
+    assert [one["alarm"] for one in client.get("/api/v1/alarms/log").json()] == ["alarm-1"]
+    assert client.post("/api/v1/alarms/alarm-2/acknowledge").status_code == 404
+    assert client.get("/api/v1/alarms/alarm-2/cap.xml").status_code == 404
+    assert client.post("/api/v1/alarms/alarm-9/acknowledge").status_code == 404
+    assert [one["id"] for one in running.client("admin").get("/api/v1/alarms").json()] == ["alarm-1", "alarm-2"]
+
+
+def test_taking_an_alarm_on_and_drills_are_audited(running: Running) -> None:
+    client = running.client("operator")
+    assert client.post("/api/v1/alarms/alarm-1/acknowledge").json()["id"] == "alarm-1"
+    assert client.post("/api/v1/cameras/door/places/hall/drill").json()["drill"] is True
+    assert client.post("/api/v1/cameras/door/places/attic/drill").status_code == 404
+    drill, taken = running.console.audit.entries()[:2]
+    assert (drill.action, drill.object, drill.actor) == ("alarm.drill", "door/hall", "operator")
+    assert (taken.action, taken.details["alarm"]) == ("alarm.acknowledge", "alarm-1")
+    assert b"urn:oasis:names:tc:emergency:cap:1.2" in client.get("/api/v1/alarms/alarm-1/cap.xml").content
+
+
+NUMBER_FIELDS = {
+    "PlaceOut": {"id", "name", "line", "staff", "public"},
+    "FigureOut": {"measure", "unit", "told", "value", "sigma", "quality"},
+    "NowOut": {"place", "start_s", "end_s", "age_s", "figures"},
+    "Series": {"measure", "unit", "start_s", "value", "sigma", "told", "quality"},
+    "Chart": {"camera", "place", "audience", "period_s", "series"},
+    "AlarmOut": {
+        "id", "camera", "place", "name", "level", "rank", "since_s", "raised_s", "reasons", "step", "acknowledged_by",
+        "acknowledged_s", "drill",
+    },
+    "AlarmEventOut": {"id", "at_s", "alarm", "event", "camera", "place", "level", "words", "actor", "drill"},
+    "OpenPlace": {"camera", "place", "name", "line"},
+    "OpenData": {"about", "epsilon_per_visit_and_day", "places"},
+    "Cost": {"place", "measure", "period_s", "mechanism", "sensitivity", "epsilon"},
+}  # fmt: skip
+"""Everything that numbers and alarms may say. There is no field for a person, a track, a position or a picture."""
+
+
+def test_every_field_of_numbers_and_alarms_is_on_the_list(running: Running) -> None:
+    document = running.app.openapi()
+    schemas = document["components"]["schemas"]
+    reached = set[str]()
+    for methods in document["paths"].values():
+        for method in methods.values():
+            if {"numbers", "alarms", "open data"} & set(method.get("tags", ())):
+                reached |= set(re.findall(r"#/components/schemas/(\w+)", str(method["responses"]["200"])))
+    for _ in range(3):
+        reached |= {name for one in reached for name in re.findall(r"#/components/schemas/(\w+)", str(schemas[one]))}
+    assert {name: set(schemas[name]["properties"]) for name in reached} == NUMBER_FIELDS

@@ -57,6 +57,11 @@ _KEYS: Final = {
     "restream": [one.name for one in dataclasses.fields(models.RestreamOutput)],
     "mqtt": [one.name for one in dataclasses.fields(models.MqttOutput)],
     "webhooks": [one.name for one in dataclasses.fields(models.WebhookOutput)],
+    "messages": [one.name for one in dataclasses.fields(models.MessageOutput)],
+    "numbers": [one.name for one in dataclasses.fields(models.Numbers)],
+    "alarms": [one.name for one in dataclasses.fields(models.Alarms)],
+    "quiet": [one.name for one in dataclasses.fields(models.Quiet)],
+    "address": [one.name for one in dataclasses.fields(SecretRef)],
     "secret": [one.name for one in dataclasses.fields(SecretRef)],
 }
 """The keys that may stand below each key, for nearest names."""
@@ -254,6 +259,8 @@ def _checked_outputs(outputs: models.Outputs, *, has_tls: bool) -> Iterator[tupl
             scheme = ""
         if scheme not in WEBHOOK_SCHEMES or not hook.url.isascii():
             yield (*where, "url"), "a webhook is https://host/path or http://host/path, without a name or password"
+    for index, people in enumerate(outputs.messages):
+        yield from _checked_secret(people.address, ("outputs", "messages", index, "address"))
 
 
 def _placed(config: Config, folder: Path) -> Config:

@@ -16,6 +16,7 @@ STRICT: Final = ConfigDict(extra="forbid")
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Target: TypeAlias = Literal["face", "head", "person", "plate"]
 
 
@@ -301,6 +302,19 @@ class WebhookOutput:
 
 @final
 @dataclass(frozen=True, slots=True)
+class MessageOutput:
+    """People who are told of alarms by mail, chat, SMS and what else Apprise knows; needs the extra `messages`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    name: Annotated[Text, Field(description="what people call it; shown where it fails")]
+    address: Annotated[Secret, Field(description="an address of Apprise, such as mailtos://user:password@host")]
+    from_step: Annotated[
+        int, Field(ge=0, le=100, description="told only when an alarm was escalated so often; 0 is at once")
+    ] = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class RestreamOutput:
     """An RTSP server from which a VMS may pull the redacted streams of cameras with `restream: true`."""
 
@@ -315,12 +329,55 @@ class RestreamOutput:
 @final
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where health is told, and from where redacted streams may be pulled."""
+    """Where health and alarms are told, and from where redacted streams may be pulled."""
 
     __pydantic_config__: ClassVar = STRICT
     restream: RestreamOutput | None = None
     mqtt: MqttOutput | None = None
     webhooks: Annotated[tuple[WebhookOutput, ...], Field(max_length=16)] = ()
+    messages: Annotated[tuple[MessageOutput, ...], Field(max_length=16)] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How long numbers are kept, and whether the public is told any. Exact numbers are kept for 24 hours."""
+
+    __pydantic_config__: ClassVar = STRICT
+    public: Annotated[bool, Field(description="give numbers with noise to everybody, at /open/v1")] = False
+    stay_minutes: Annotated[
+        int, Field(ge=1, le=1440, description="longest visit that public numbers protect; longer means more noise")
+    ] = 60
+    staff_days: Annotated[float, Field(ge=1, le=3660)] = 400.0
+    public_days: Annotated[float, Field(ge=1, le=36600)] = 3660.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Hours in which messages of what is below red wait, in the server's time zone."""
+
+    __pydantic_config__: ClassVar = STRICT
+    start: Annotated[str, Field(pattern=CLOCK, description="such as 22:00")]
+    end: Annotated[str, Field(pattern=CLOCK, description="such as 06:00, the next morning where it is earlier")]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """How alarms are told."""
+
+    __pydantic_config__: ClassVar = STRICT
+    escalate_s: Annotated[
+        float, Field(ge=10, le=3600, description="red that nobody takes on for so long is told to the next step")
+    ] = 120.0
+    quiet: Quiet | None = None
+    link: Annotated[
+        str, Field(max_length=200, pattern=r"^(https?://[A-Za-z0-9.:-]+)?$", description="the console's address")
+    ] = ""
+    sender: Annotated[str, Field(pattern=r"^[A-Za-z0-9@._-]{1,100}$", description="who sends messages of CAP 1.2")] = (
+        "skyveil"
+    )
 
 
 @final
@@ -335,4 +392,6 @@ class Config:
     groups: tuple[Group, ...] = ()
     defaults: Defaults = field(default_factory=Defaults)
     outputs: Outputs = field(default_factory=Outputs)
+    numbers: Numbers = field(default_factory=Numbers)
+    alarms: Alarms = field(default_factory=Alarms)
     cameras: tuple[Camera, ...] = ()

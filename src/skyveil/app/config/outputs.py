@@ -7,7 +7,7 @@ from skyveil.app.config.load import Secrets
 from skyveil.app.config.models import Config, MqttOutput, WebhookOutput
 from skyveil.app.restreaming import Wanted
 from skyveil.core.ids import camera_id
-from skyveil.core.secret import SafeUrl
+from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.notify.mqtt import Broker
 from skyveil.public.notify.webhook import Receiver
 from skyveil.public.restream.server import Access
@@ -18,12 +18,23 @@ _TLS_PORT: Final = 8883
 
 @final
 @dataclass(frozen=True, slots=True)
+class Addressee:
+    """People behind an address of Apprise, and from which step of escalation on they are told."""
+
+    name: str
+    address: Secret
+    from_step: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Told:
     """Where notices go; `discovery` is the topic below which Home Assistant looks for devices."""
 
     brokers: tuple[Broker, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     discovery: str | None = None
+    people: tuple[Addressee, ...] = ()
 
 
 def told(config: Config, secrets: Secrets) -> Told:
@@ -33,6 +44,7 @@ def told(config: Config, secrets: Secrets) -> Told:
         brokers=() if mqtt is None else (_broker(mqtt, secrets),),
         receivers=tuple(_receiver(one, secrets) for one in config.outputs.webhooks),
         discovery=None if mqtt is None else mqtt.home_assistant,
+        people=tuple(Addressee(one.name, secrets.get(one.address), one.from_step) for one in config.outputs.messages),
     )
 
 

@@ -29,6 +29,12 @@ class Permission(StrEnum):
     USERS = "users"
     SETTINGS = "settings"
     METRICS = "metrics"
+    NUMBERS = "numbers"
+    """Numbers as staff are told them."""
+    EXACT_NUMBERS = "exact-numbers"
+    """Numbers as the control room has them."""
+    ALARMS = "alarms"
+    ACKNOWLEDGE = "acknowledge"
 
 
 @final
@@ -41,8 +47,16 @@ class Scope(StrEnum):
     METRICS = "metrics"
 
 
-_VIEWER: Final = frozenset({Permission.VIEW})
-_OPERATOR: Final = _VIEWER | {Permission.PLAYBACK, Permission.EXPORT, Permission.READ_MASKS, Permission.ASK_HOLD}
+_VIEWER: Final = frozenset({Permission.VIEW, Permission.NUMBERS})
+_OPERATOR: Final = _VIEWER | {
+    Permission.PLAYBACK,
+    Permission.EXPORT,
+    Permission.READ_MASKS,
+    Permission.ASK_HOLD,
+    Permission.EXACT_NUMBERS,
+    Permission.ALARMS,
+    Permission.ACKNOWLEDGE,
+}
 ALLOWED: Final = {
     Role.VIEWER: _VIEWER,
     Role.OPERATOR: _OPERATOR,
@@ -57,10 +71,13 @@ ALLOWED: Final = {
             Permission.USERS,
             Permission.SETTINGS,
             Permission.METRICS,
+            Permission.NUMBERS,
+            Permission.ALARMS,
         }
     ),
 }
-"""An administrator runs the system and exports nothing; a privacy officer decides on holds and sets nothing up."""
+"""An administrator runs the system, exports nothing and is not the control room; a privacy officer decides on holds and
+sets nothing up."""
 
 SCOPED: Final = {
     Scope.VIEW: _VIEWER,

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from skyveil.core.health import CameraState
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web import admin, cameras, pages, recordings, staff, vouching
+from skyveil.public.web import admin, alarms, cameras, numbers, open_data, pages, recordings, staff, vouching
 from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
@@ -58,6 +58,17 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Asgi: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+_API: Final = (
+    cameras.router,
+    recordings.router,
+    numbers.router,
+    alarms.router,
+    open_data.router,
+    staff.router,
+    admin.router,
+)
+
+
 def create_app(console: Console) -> FastAPI:
     """The application in front of a console."""
     app = FastAPI(
@@ -71,7 +82,7 @@ def create_app(console: Console) -> FastAPI:
     app.state.console = console
     for router in (pages.router, vouching.router):
         app.include_router(router)
-    for router in (cameras.router, recordings.router, staff.router, admin.router):
+    for router in _API:
         app.include_router(router, responses=REFUSALS)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _alive, include_in_schema=False, response_class=PlainTextResponse)

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Protocol, final
 
 from skyveil.core.health import CameraHealth
-from skyveil.core.ids import CameraId
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.measures import Measure
+from skyveil.public.aggregate import Aggregate, Audience, Number
+from skyveil.public.alarm.event import Occasion
+from skyveil.public.store.alarm_log import LoggedEvent
+from skyveil.public.store.ledger import Spent
 
 
 @final
@@ -168,4 +173,70 @@ class Recordings(Protocol):
 
     def decide_hold(self, camera: CameraId, hold: str, *, approve: bool, actor: str) -> None:
         """Approve a hold, or let it go."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """A zone or line of a camera, and who beyond the control room is told of it."""
+
+    id: PlaceId
+    name: str
+    line: bool
+    staff: bool
+    public: bool
+
+
+class Crowd(Protocol):
+    """Numbers and alarms of a site."""
+
+    def places(self, camera: CameraId) -> Sequence[PlaceView]:
+        """The zones and lines of a camera."""
+        ...
+
+    def newest(self, camera: CameraId) -> Sequence[Aggregate]:
+        """The newest exact numbers of its places."""
+        ...
+
+    def chart(
+        self,
+        audience: Audience,
+        camera: CameraId,
+        place: PlaceId,
+        measures: Sequence[Measure],
+        *,
+        period_s: int,
+        from_s: int,
+        to_s: int,
+    ) -> Sequence[Number]:
+        """Stored numbers of a place that begin in a span of time."""
+        ...
+
+    def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
+        """What the public was told of a camera on the day of a time, and what that costs."""
+        ...
+
+    def open_data(self) -> bool:
+        """Whether public numbers are given to everybody."""
+        ...
+
+    def alarms(self) -> Sequence[Occasion]:
+        """The open alarms, the most urgent first."""
+        ...
+
+    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
+        """What happened to alarms, newest first."""
+        ...
+
+    def acknowledge(self, alarm: str, actor: str) -> Occasion:
+        """Take an alarm on; raises SettingsRefused when it is not open."""
+        ...
+
+    def drill(self, camera: CameraId, place: PlaceView, actor: str) -> Occasion:
+        """Raise a drill at a place."""
+        ...
+
+    def cap_xml(self, alarm: Occasion) -> bytes:
+        """An open alarm as CAP 1.2."""
         ...

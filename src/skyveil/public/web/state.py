@@ -21,7 +21,7 @@ from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web.site import CameraView, Recordings, Site
+from skyveil.public.web.site import CameraView, Crowd, Recordings, Site
 from skyveil.public.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Console:
     hub: Hub
     site: Site
     recordings: Recordings
+    crowd: Crowd
     secure: bool = False
     """Whether the browser comes over TLS: cookies are then marked so."""
     version: str = ""

@@ -1,0 +1,223 @@
+"""Numbers and alarms of a running site: configuration, store, desk and messages, tied together. App."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import time
+from typing import Final, final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from skyveil.app.alarms import Alarms, Watch, Watched
+from skyveil.app.config import Config
+from skyveil.app.config.models import Camera, Zone
+from skyveil.app.numbers import Numbers, Telling, fair_epsilon
+from skyveil.core.errors import StoreFailed
+from skyveil.core.health import CameraHealth
+from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.gate.grounds import Grounds, grounds
+from skyveil.measure.level import DEFAULTS, Thresholds, ZoneKind
+from skyveil.measure.measures import Measure
+from skyveil.public.aggregate import Aggregate, Audience, Number
+from skyveil.public.alarm.cap import cap_xml
+from skyveil.public.alarm.desk import Desk
+from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.quiet import QuietHours
+from skyveil.public.budget import DAY_S
+from skyveil.public.store.alarm_log import AlarmLog, LoggedEvent
+from skyveil.public.store.ledger import Ledger, Spent
+from skyveil.public.store.numbers import NumberStore, Retention
+from skyveil.public.store.spool import Spool
+from skyveil.public.web.site import PlaceView
+
+log: Final = logging.getLogger(__name__)
+TICK_S: Final = 1.0
+_JOIN_S: Final = 10.0
+
+
+@final
+class LiveCrowd:
+    """Takes what cameras count; two threads of its own store it and judge it, so that neither waits for the other."""
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        *,
+        health: Callable[[], Mapping[CameraId, CameraHealth]],
+        tell: Callable[[AlarmEvent], None],
+    ) -> None:
+        """health: of every camera. tell: sends messages of an alarm, without waiting."""
+        kept = config.numbers
+        self._store = NumberStore(engine, Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
+        self._ledger = Ledger(engine, self._store)
+        self._log = AlarmLog(engine)
+        self._numbers = Numbers(self._store, self._ledger, Spool(config.server.data / "numbers"))
+        desk = Desk(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
+        self._alarms = Alarms(desk, self._log, self._numbers.newest, tell)
+        self._health = health
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._unsaid = ""
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Count, tell and watch as another configuration says. Retention and quiet hours change with a restart."""
+        self._config = config
+        self._grounds = {camera_id(one.id): grounds_of(one) for one in config.cameras}
+        self._numbers.configure(
+            {
+                name: Telling(found, config.numbers.public, fair_epsilon(found), config.numbers.stay_minutes * 60)
+                for name, found in self._grounds.items()
+            }
+        )
+        groups = {one.id: one.name for one in config.groups}
+        self._alarms.configure(
+            {
+                camera_id(one.id): Watch(
+                    {PlaceId(zone.id): Watched(zone.name, thresholds_of(zone)) for zone in one.zones},
+                    None if one.group is None else (one.group, groups[one.group]),
+                )
+                for one in config.cameras
+                if one.enabled and one.zones and one.calibration is not None
+            }
+        )
+
+    def start(self) -> None:
+        """Store and judge from now on, once a second."""
+        for name, tick in (("numbers", self._keep), ("alarms", self._judge)):
+            thread = threading.Thread(target=self._run, args=(tick,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Store what has ended, and keep the rest on disk."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_JOIN_S)
+        self._numbers.close()
+        with suppress(SQLAlchemyError):
+            self._alarms.write()
+
+    def heard(self, camera: CameraId, aggregate: Aggregate) -> None:
+        """Take what a camera counted, on that camera's thread; numbers of another camera are not taken."""
+        if aggregate.camera != camera:
+            log.warning("camera %s sent numbers of another camera", camera)
+            return
+        try:
+            self._numbers.heard(aggregate)
+        except StoreFailed as error:
+            self._say(str(error))
+
+    def _run(self, tick: Callable[[], None]) -> None:
+        while not self._stop.wait(TICK_S):
+            tick()
+
+    def _keep(self) -> None:
+        self._numbers.tick()
+        try:
+            self._alarms.write()
+        except SQLAlchemyError as error:
+            self._say(f"the alarm log waits for the database: {type(error).__name__}")
+        else:
+            self._unsaid = ""
+
+    def _judge(self) -> None:
+        self._alarms.tick(self._health())
+
+    def _say(self, problem: str) -> None:
+        if problem != self._unsaid:
+            log.warning("%s", problem)
+        self._unsaid = problem
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences."""
+        return self._numbers.problems() + ([self._unsaid] if self._unsaid else [])
+
+    def prune(self, older_than_s: float) -> None:
+        """Forget events of alarms from before a time."""
+        self._log.prune(older_than_s)
+
+    # --- what the console asks ----------------------------------------------------------------------------------------
+
+    def places(self, camera: CameraId) -> list[PlaceView]:
+        """The zones and lines of a camera."""
+        one = next((one for one in self._config.cameras if one.id == camera), None)
+        if one is None:
+            return []
+        told, public = self._grounds[camera], self._config.numbers.public
+        named = [(zone.id, zone.name, False) for zone in one.zones] + [(each.id, each.name, True) for each in one.lines]
+        return [
+            PlaceView(PlaceId(name), title, line, PlaceId(name) in told, public and PlaceId(name) in told)
+            for name, title, line in named
+        ]
+
+    def newest(self, camera: CameraId) -> Sequence[Aggregate]:
+        """The newest exact numbers of its places."""
+        return self._numbers.newest(camera)
+
+    def chart(
+        self,
+        audience: Audience,
+        camera: CameraId,
+        place: PlaceId,
+        measures: Sequence[Measure],
+        *,
+        period_s: int,
+        from_s: int,
+        to_s: int,
+    ) -> Sequence[Number]:
+        """Stored numbers of a place that begin in a span of time."""
+        return self._store.chart(audience, camera, place, measures, period_s=period_s, from_s=from_s, to_s=to_s)
+
+    def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
+        """What the public was told of a camera on the day of a time."""
+        return self._ledger.spent(camera, at_s)
+
+    def open_data(self) -> bool:
+        """Whether public numbers are given to everybody."""
+        return self._config.numbers.public
+
+    def alarms(self) -> Sequence[Occasion]:
+        """The open alarms, the most urgent first."""
+        return self._alarms.open()
+
+    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
+        """What happened to alarms, newest first."""
+        return self._log.events(from_s=from_s, before=before, limit=limit)
+
+    def acknowledge(self, alarm: str, actor: str) -> Occasion:
+        """Take an alarm on."""
+        return self._alarms.acknowledge(alarm, actor)
+
+    def drill(self, camera: CameraId, place: PlaceView, actor: str) -> Occasion:
+        """Raise a drill at a place."""
+        return self._alarms.drill(camera, place.id, place.name, actor)
+
+    def cap_xml(self, alarm: Occasion) -> bytes:
+        """An open alarm as CAP 1.2."""
+        event = AlarmEvent(alarm.raised_s, Happened.RAISED, alarm, told=True)
+        return cap_xml(event, sender=self._config.alarms.sender, link=self._config.alarms.link)
+
+
+def thresholds_of(zone: Zone) -> Thresholds:
+    """The thresholds of a zone: its own, or those of its kind."""
+    own = zone.thresholds
+    if own is None:
+        return DEFAULTS[ZoneKind(zone.kind)]
+    return Thresholds(own.yellow, own.orange, own.red, own.critical, rise_s=own.rise_s, fall_s=own.fall_s)
+
+
+def grounds_of(camera: Camera) -> Grounds:
+    """What of a camera may be told outside the control room: its lines. Zones wait until their area is known here."""
+    return grounds({}, frozenset(PlaceId(one.id) for one in camera.lines))
+
+
+def _quiet(config: Config) -> QuietHours | None:
+    quiet = config.alarms.quiet
+    if quiet is None:
+        return None
+    return QuietHours(time.fromisoformat(quiet.start), time.fromisoformat(quiet.end), ZoneInfo(config.server.timezone))

@@ -1,0 +1,149 @@
+"""The alarm desk: what is open, what happened, who takes it on, and drills. Public side."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final, final
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
+
+from skyveil.public.alarm.event import Occasion
+from skyveil.public.store import Principal
+from skyveil.public.store.alarm_log import LoggedEvent
+from skyveil.public.store.roles import Permission
+from skyveil.public.web.numbers import PlaceName, place_of
+from skyveil.public.web.state import Access, Console, ConsoleDep, allowed, camera, refusals
+
+router: Final = APIRouter(prefix="/api/v1", tags=["alarms"])
+CanSee = Annotated[Principal, Depends(allowed(Permission.ALARMS))]
+CanAcknowledge = Annotated[Principal, Depends(allowed(Permission.ACKNOWLEDGE))]
+CanDrill = Annotated[Access, Depends(camera(Permission.ACKNOWLEDGE))]
+AlarmId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AlarmOut:
+    """An open alarm. place is empty for an outage, whose camera is then a camera's or a group's id."""
+
+    id: str
+    camera: str
+    place: str
+    name: str
+    level: str
+    rank: int
+    since_s: float
+    raised_s: float
+    reasons: list[str]
+    step: int
+    acknowledged_by: str
+    acknowledged_s: float | None
+    drill: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AlarmEventOut:
+    """Something that happened to an alarm."""
+
+    id: int
+    at_s: float
+    alarm: str
+    event: str
+    camera: str
+    place: str
+    level: str
+    words: str
+    actor: str
+    drill: bool
+
+
+@router.get("/alarms")
+def alarms(principal: CanSee, console: ConsoleDep) -> list[AlarmOut]:
+    """The open alarms of cameras that you may see, the most urgent first."""
+    return [_alarm(one) for one in console.crowd.alarms() if _visible(console, principal, one.camera)]
+
+
+@router.get("/alarms/log")
+def alarm_log(
+    principal: CanSee,
+    console: ConsoleDep,
+    from_s: Annotated[float | None, Query(alias="from", ge=0, le=1e11)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[AlarmEventOut]:
+    """What happened to alarms, newest first."""
+    found = console.crowd.alarm_log(from_s=from_s, before=before, limit=limit)
+    return [_event(one) for one in found if _visible(console, principal, one.camera)]
+
+
+@router.post("/alarms/{alarm}/acknowledge")
+def acknowledge(alarm: AlarmId, principal: CanAcknowledge, console: ConsoleDep) -> AlarmOut:
+    """Take an alarm on; a drill ends with it."""
+    found = _open(console, principal, alarm)
+    with refusals():
+        taken = console.crowd.acknowledge(found.id, principal.name)
+    console.audit.record(principal.name, "alarm.acknowledge", f"{taken.camera}/{taken.place}", _details(taken))
+    return _alarm(taken)
+
+
+@router.get("/alarms/{alarm}/cap.xml", response_class=Response)
+def cap(alarm: AlarmId, principal: CanSee, console: ConsoleDep) -> Response:
+    """An open alarm in the Common Alerting Protocol 1.2."""
+    found = _open(console, principal, alarm)
+    return Response(console.crowd.cap_xml(found), media_type="application/cap+xml")
+
+
+@router.post("/cameras/{camera}/places/{place}/drill")
+def drill(access: CanDrill, place: PlaceName, console: ConsoleDep) -> AlarmOut:
+    """Raise a drill, which goes the whole way of a red alarm; every message of it says DRILL."""
+    raised = console.crowd.drill(access.id, place_of(console, access, place), access.principal.name)
+    console.audit.record(access.principal.name, "alarm.drill", f"{raised.camera}/{raised.place}", _details(raised))
+    return _alarm(raised)
+
+
+def _details(one: Occasion) -> dict[str, str | int | float | bool | None]:
+    return {"alarm": one.id, "level": one.level, "drill": one.drill}
+
+
+def _visible(console: Console, principal: Principal, of: str) -> bool:
+    """Whether an alarm is about a camera, or a group with a camera, that is open to who asks."""
+    return any(principal.may(Permission.ALARMS, one.id) for one in console.site.cameras() if of in (one.id, one.group))
+
+
+def _open(console: Console, principal: Principal, alarm: str) -> Occasion:
+    found = next((one for one in console.crowd.alarms() if one.id == alarm), None)
+    if found is None or not _visible(console, principal, found.camera):
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such open alarm")
+    return found
+
+
+def _alarm(one: Occasion) -> AlarmOut:
+    return AlarmOut(
+        id=one.id,
+        camera=one.camera,
+        place=one.place,
+        name=one.name,
+        level=one.level,
+        rank=one.rank,
+        since_s=one.since_s,
+        raised_s=one.raised_s,
+        reasons=list(one.reasons),
+        step=one.step,
+        acknowledged_by=one.acknowledged_by,
+        acknowledged_s=one.acknowledged_s,
+        drill=one.drill,
+    )
+
+
+def _event(one: LoggedEvent) -> AlarmEventOut:
+    return AlarmEventOut(
+        id=one.id,
+        at_s=one.at_s,
+        alarm=one.alarm,
+        event=one.happened,
+        camera=one.camera,
+        place=one.place,
+        level=one.level,
+        words=one.words,
+        actor=one.actor,
+        drill=one.drill,
+    )
