@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyveil.app import camera
 from skyveil.app.live import Live
@@ -17,6 +19,20 @@ from skyveil.core.geometry import no_boxes
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.detect.pyramid import Area, Level
 from skyveil.private.frame import RawFrame
+from tests.measure.cameras import SIZE_WH, Hung
+
+HUNG: Final = Hung(6, 35, 1300)
+CROWD_M: Final = np.array([(x, y) for y in np.arange(7.0, 11.0, 0.6) for x in np.arange(-2.0, 2.1, 0.6)])
+"""Where the people of a growing crowd stand, metres on the floor before `HUNG`; about 3 per m2 in the end."""
+
+
+def crowd_boxes(count: int) -> NDArray[np.float64]:
+    """Boxes round the first so many of a crowd, pixels of a picture of `SIZE_WH`."""
+    people = CROWD_M[:count]
+    heads, feet = HUNG.shows(people, np.full(count, 1.68)), HUNG.shows(people, np.zeros(count))
+    half = 0.15 * np.abs(feet[:, 1] - heads[:, 1])
+    middle = (heads[:, 0] + feet[:, 0]) / 2
+    return np.stack([middle - half, heads[:, 1], middle + half, feet[:, 1]], axis=1)
 
 
 def _nothing() -> Scored:
@@ -46,7 +62,7 @@ def _ways_out() -> list[str]:
 
 
 class Nets:
-    """Networks that see nothing, or two people who stand still, or fail as they are told."""
+    """Networks that see nothing, two people who stand still, or a crowd that grows; or fail as they are told."""
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
@@ -78,6 +94,10 @@ class Nets:
         if self.fault == "two people":
             boxes = [[area[2] * x, area[3] * 0.3, area[2] * (x + 0.1), area[3] * 0.8] for x in (0.2, 0.6)]
             return Scored(np.array(boxes, np.float32), np.full(2, 0.9, np.float32))
+        if self.fault == "a crowd":
+            self._looks += 1
+            boxes_of = crowd_boxes(min(len(CROWD_M), self._looks)) * (area[2] / SIZE_WH[0])
+            return Scored(boxes_of.astype(np.float32), np.full(len(boxes_of), 0.9, np.float32))
         return self._look()
 
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:

@@ -139,6 +139,11 @@ class Alarms:
 
     # --- what the console asks ----------------------------------------------------------------------------------------
 
+    def levels(self, camera: CameraId) -> dict[PlaceId, LevelState]:
+        """The level of every zone of a camera that is watched."""
+        with self._lock:
+            return {zone: state for (of, zone), (_, state) in self._states.items() if of == camera}
+
     def open(self) -> list[Occasion]:
         """The open alarms, the most urgent first."""
         with self._lock:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import time
+from time import monotonic
 from typing import Final, final
 from zoneinfo import ZoneInfo
 
@@ -15,18 +16,21 @@ from skyveil.app.alarms import Alarms, Watch, Watched
 from skyveil.app.config import Config
 from skyveil.app.config.models import Camera, Zone
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
-from skyveil.core.errors import StoreFailed
+from skyveil.core.errors import MeasureRefused, SettingsRefused, StoreFailed
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.grounds import Grounds, grounds
-from skyveil.measure.level import DEFAULTS, Thresholds, ZoneKind
+from skyveil.measure.calibration_text import calibration_from
+from skyveil.measure.level import DEFAULTS, LevelState, Thresholds, ZoneKind
 from skyveil.measure.measures import Measure
+from skyveil.measure.points import Points, points_of
 from skyveil.public.aggregate import Aggregate, Audience, Number
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
 from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.budget import DAY_S
+from skyveil.public.density_map import DensityMap, sealed_map
 from skyveil.public.store.alarm_log import AlarmLog, LoggedEvent
 from skyveil.public.store.ledger import Ledger, Spent
 from skyveil.public.store.numbers import NumberStore, Retention
@@ -35,6 +39,8 @@ from skyveil.public.web.site import PlaceView
 
 log: Final = logging.getLogger(__name__)
 TICK_S: Final = 1.0
+MAP_S: Final = 5.0
+"""A map that is older is shown no more."""
 _JOIN_S: Final = 10.0
 
 
@@ -62,6 +68,7 @@ class LiveCrowd:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._unsaid = ""
+        self._maps: dict[tuple[CameraId, PlaceId], tuple[float, DensityMap]] = {}
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -112,6 +119,12 @@ class LiveCrowd:
         except StoreFailed as error:
             self._say(str(error))
 
+    def heard_map(self, camera: CameraId, density_map: DensityMap) -> None:
+        """Take where a zone is full, on that camera's thread; it is kept in memory until the next one."""
+        one = sealed_map(density_map)
+        if one.camera == camera:
+            self._maps[camera, one.place] = (monotonic(), one)
+
     def _run(self, tick: Callable[[], None]) -> None:
         while not self._stop.wait(TICK_S):
             tick()
@@ -149,15 +162,43 @@ class LiveCrowd:
         if one is None:
             return []
         told, public = self._grounds[camera], self._config.numbers.public
-        named = [(zone.id, zone.name, False) for zone in one.zones] + [(each.id, each.name, True) for each in one.lines]
-        return [
-            PlaceView(PlaceId(name), title, line, PlaceId(name) in told, public and PlaceId(name) in told)
-            for name, title, line in named
+        zones = [
+            PlaceView(
+                PlaceId(zone.id),
+                zone.name,
+                line=False,
+                staff=PlaceId(zone.id) in told,
+                public=public and PlaceId(zone.id) in told,
+                points=zone.points,
+                use=zone.kind,
+                thresholds=thresholds_of(zone).densities,
+            )
+            for zone in one.zones
+        ]
+        return zones + [
+            PlaceView(
+                PlaceId(each.id),
+                each.name,
+                line=True,
+                staff=PlaceId(each.id) in told,
+                public=public and PlaceId(each.id) in told,
+                points=each.points,
+            )
+            for each in one.lines
         ]
 
     def newest(self, camera: CameraId) -> Sequence[Aggregate]:
         """The newest exact numbers of its places."""
         return self._numbers.newest(camera)
+
+    def levels(self, camera: CameraId) -> Mapping[PlaceId, LevelState]:
+        """The levels of its zones that are watched."""
+        return self._alarms.levels(camera)
+
+    def maps(self, camera: CameraId) -> Sequence[DensityMap]:
+        """Where its zones are full now."""
+        since_s = monotonic() - MAP_S
+        return [one for (of, _), (taken_s, one) in tuple(self._maps.items()) if of == camera and taken_s >= since_s]
 
     def chart(
         self,
@@ -212,8 +253,26 @@ def thresholds_of(zone: Zone) -> Thresholds:
 
 
 def grounds_of(camera: Camera) -> Grounds:
-    """What of a camera may be told outside the control room: its lines. Zones wait until their area is known here."""
-    return grounds({}, frozenset(PlaceId(one.id) for one in camera.lines))
+    """What of a camera may be told outside the control room: its lines, and its zones of 10 m2 or more.
+
+    A zone has an area only where the camera is calibrated; where zones overlap, none of them is told.
+    """
+    lines = frozenset(PlaceId(one.id) for one in camera.lines)
+    try:
+        return grounds(_floor_of(camera), lines)
+    except (MeasureRefused, SettingsRefused, OSError) as error:
+        log.warning("no zone of camera %s is told outside the control room: %s", camera.id, error)
+        return grounds({}, lines)
+
+
+def _floor_of(camera: Camera) -> dict[PlaceId, Points]:
+    """The corners of every zone in metres on the floor; none without a calibration."""
+    if camera.calibration is None or not camera.zones:
+        return {}
+    calibration = calibration_from(camera.calibration.read_text(encoding="utf-8"))
+    return {
+        PlaceId(zone.id): calibration.floor_of(points_of(zone.points) * calibration.size_wh) for zone in camera.zones
+    }
 
 
 def _quiet(config: Config) -> QuietHours | None:

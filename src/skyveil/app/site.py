@@ -29,6 +29,7 @@ from skyveil.core.settings import RedactSettings
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.event import AlarmEvent
 from skyveil.public.alarm.notice import AlarmNotice
+from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
@@ -113,6 +114,8 @@ class LiveSite:
                 if stream.epoch is not None:
                     pts, wall_s = stream.epoch
                     self.recordings.take(camera, fragment, wall_s + float((message.pts - pts) * message.time_base))
+            case DensityMap():
+                self.crowd.heard_map(camera, message)
             case Aggregate():
                 self.crowd.heard(camera, message)
             case _:

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
-from skyveil.measure.level import Level
+from skyveil.gate.release_maps import release_maps
+from skyveil.measure.grid import CameraGrids, DensityGrid
+from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import measured
 from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.density_map import DensityMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
@@ -126,6 +131,14 @@ class StillCrowd:
             return []
         desk = PlaceView(PlaceId("desk"), "Desk", line=False, staff=False, public=False)
         return [PlaceView(HALL, "Hall", line=False, staff=True, public=self.public and camera == "door"), desk]
+
+    def levels(self, camera: CameraId) -> Mapping[PlaceId, LevelState]:
+        reason = Reason(COUNT, 41.0, 40.0, "density 5.2 per m2")
+        return {HALL: LevelState(Level.RED, Level.RED, 5.0, (reason,))}
+
+    def maps(self, camera: CameraId) -> Sequence[DensityMap]:
+        grid = DensityGrid(HALL, 0.5, (0.0, 1.0), np.array([[0.2, 3.1], [np.nan, 5.0]]))
+        return release_maps(CameraGrids(camera, np.eye(3), (grid,)), at_s=5.0)
 
     def newest(self, camera: CameraId) -> Sequence[Aggregate]:
         return numbers(EXACT, place(HALL, {COUNT: 41}), camera=camera)

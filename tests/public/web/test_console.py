@@ -23,7 +23,7 @@ from skyveil.public.web.app import create_app
 from skyveil.public.web.state import Console
 from tests.public.archive.test_archive import Site as Recorded
 from tests.public.archive.test_archive import Stream
-from tests.public.web.sites import StillSite
+from tests.public.web.sites import StillCrowd, StillSite
 from tests.public.web.test_web import GOOD
 
 if TYPE_CHECKING:
@@ -54,7 +54,13 @@ class Shown:
         names = ["hall", *(f"camera-{number:02}" for number in range(2, cameras + 1))]
         self.hub, self.names = Hub(), [camera_id(name) for name in names]
         console = Console(
-            self.accounts, self.audit, self.hub, StillSite(*names), LiveRecordings(load(path)), version="1"
+            self.accounts,
+            self.audit,
+            self.hub,
+            StillSite(*names),
+            LiveRecordings(load(path)),
+            StillCrowd(),
+            version="1",
         )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -86,6 +86,9 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /map": EVERYBODY,
     "GET /health": EVERYBODY,
     "GET /settings": EVERYBODY,
+    "GET /crowd": EVERYBODY,
+    "GET /alarms": frozenset({C, P, A}),
+    "GET /report": frozenset({C, P, A}),
     "GET /audit": frozenset({P, A}),
     "GET /users": frozenset({A}),
     "GET /cameras/{camera}": EVERYBODY,
@@ -123,6 +126,7 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /api/v1/sites/{site}/plan": EVERYBODY,
     "GET /api/v1/cameras/{camera}/places": EVERYBODY,
     "GET /api/v1/cameras/{camera}/numbers": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/density": frozenset({C, P}),
     "GET /api/v1/cameras/{camera}/places/{place}/numbers": EVERYBODY,
     "GET /api/v1/cameras/{camera}/places/{place}/numbers.csv": EVERYBODY,
     "GET /api/v1/cameras/{camera}/places/{place}/numbers/exact": frozenset({C, P}),
@@ -469,10 +473,20 @@ def test_taking_an_alarm_on_and_drills_are_audited(running: Running) -> None:
     assert b"urn:oasis:names:tc:emergency:cap:1.2" in client.get("/api/v1/alarms/alarm-1/cap.xml").content
 
 
+def test_the_control_room_is_told_the_level_with_its_reasons_and_where_it_is_full(running: Running) -> None:
+    client = running.client("operator")
+    (now,) = client.get("/api/v1/cameras/door/numbers").json()
+    assert (now["level"], now["since_s"], now["reasons"]) == ("red", 5.0, ["density 5.2 per m2"])
+    (full,) = client.get("/api/v1/cameras/door/density").json()
+    assert full["per_m2"] == [0.0, 3.0, None, 5.0]
+    assert (full["columns"], full["side_m"], full["low_m"]) == (2, 0.5, [0.0, 1.0])
+
+
 NUMBER_FIELDS = {
-    "PlaceOut": {"id", "name", "line", "staff", "public"},
+    "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds"},
+    "DensityOut": {"place", "at_s", "side_m", "low_m", "columns", "per_m2", "floor_to_picture"},
     "FigureOut": {"measure", "unit", "told", "value", "sigma", "quality"},
-    "NowOut": {"place", "start_s", "end_s", "age_s", "figures"},
+    "NowOut": {"place", "level", "since_s", "reasons", "start_s", "end_s", "age_s", "figures"},
     "Series": {"measure", "unit", "start_s", "value", "sigma", "told", "quality"},
     "Chart": {"camera", "place", "audience", "period_s", "series"},
     "AlarmOut": {

@@ -10,8 +10,10 @@ from typing import Annotated, Final, Literal, TypeAlias, final
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
 
 from skyveil.core.ids import PlaceId
+from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, Audience, Number, released
+from skyveil.public.density_map import sealed_map
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Access, Console, ConsoleDep, camera
@@ -29,13 +31,19 @@ MOST: Final = 50_000
 @final
 @dataclass(frozen=True, slots=True)
 class PlaceOut:
-    """A zone or line, and who beyond the control room is told of it."""
+    """A zone or line, and who beyond the control room is told of it.
+
+    points: where it is in the picture, in shares. use, thresholds: of a zone, the densities from yellow to critical.
+    """
 
     id: str
     name: str
     line: bool
     staff: bool
     public: bool
+    points: list[tuple[float, float]]
+    use: str
+    thresholds: list[float]
 
 
 @final
@@ -54,13 +62,34 @@ class FigureOut:
 @final
 @dataclass(frozen=True, slots=True)
 class NowOut:
-    """The newest numbers of a place."""
+    """The newest numbers of a place. level, since_s, reasons: of a zone that is watched, else null and empty."""
 
     place: str
+    level: str | None
+    since_s: float | None
+    reasons: list[str]
     start_s: float
     end_s: float
     age_s: float
     figures: list[FigureOut]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DensityOut:
+    """Where a zone is full. per_m2: row after row, in steps of 0.5; null outside of the zone.
+
+    low_m: corner with the least x and y on the floor. floor_to_picture: nine numbers row by row, the map from metres on
+    the floor to shares of the picture.
+    """
+
+    place: str
+    at_s: float
+    side_m: float
+    low_m: tuple[float, float]
+    columns: int
+    per_m2: list[float | None]
+    floor_to_picture: list[float]
 
 
 @final
@@ -124,7 +153,16 @@ AskedDep = Annotated[Asked, Depends(asked)]
 def places(access: CanRead, console: ConsoleDep) -> list[PlaceOut]:
     """The zones and lines of a camera."""
     return [
-        PlaceOut(id=one.id, name=one.name, line=one.line, staff=one.staff, public=one.public)
+        PlaceOut(
+            id=one.id,
+            name=one.name,
+            line=one.line,
+            staff=one.staff,
+            public=one.public,
+            points=list(one.points),
+            use=one.use,
+            thresholds=list(one.thresholds),
+        )
         for one in console.crowd.places(access.id)
     ]
 
@@ -132,7 +170,26 @@ def places(access: CanRead, console: ConsoleDep) -> list[PlaceOut]:
 @router.get("/numbers")
 def now(access: CanReadExact, console: ConsoleDep) -> list[NowOut]:
     """The newest exact numbers of every place, for the control room."""
-    return [_now(released(one, Audience.CONTROL_ROOM)) for one in console.crowd.newest(access.id)]
+    levels = console.crowd.levels(access.id)
+    newest = [released(one, Audience.CONTROL_ROOM) for one in console.crowd.newest(access.id)]
+    return [_now(one, levels.get(one.place)) for one in newest]
+
+
+@router.get("/density")
+def density(access: CanReadExact, console: ConsoleDep) -> list[DensityOut]:
+    """Where the zones of a camera are full now, for the control room; nobody who stands alone is on it."""
+    return [
+        DensityOut(
+            place=one.place,
+            at_s=one.at_s,
+            side_m=one.side_m,
+            low_m=one.low_m,
+            columns=one.columns,
+            per_m2=one.per_m2,
+            floor_to_picture=list(one.floor_to_picture),
+        )
+        for one in map(sealed_map, console.crowd.maps(access.id))
+    ]
 
 
 @router.get("/places/{place}/numbers")
@@ -209,7 +266,7 @@ def as_csv(numbers: Sequence[Number]) -> Response:
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
 
 
-def _now(one: Aggregate) -> NowOut:
+def _now(one: Aggregate, state: LevelState | None) -> NowOut:
     figures = [
         FigureOut(
             measure,
@@ -221,4 +278,13 @@ def _now(one: Aggregate) -> NowOut:
         )
         for measure, figure in one.figures.items()
     ]
-    return NowOut(one.place, one.start_s, one.end_s, max(0.0, time.time() - one.end_s), figures)
+    return NowOut(
+        one.place,
+        None if state is None else state.level,
+        None if state is None else state.since_s,
+        [] if state is None else [reason.words for reason in state.reasons],
+        one.start_s,
+        one.end_s,
+        max(0.0, time.time() - one.end_s),
+        figures,
+    )

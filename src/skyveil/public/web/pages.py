@@ -28,6 +28,9 @@ LANGUAGES: Final = (("en", "English"), ("zh-Hant", "繁體中文"), ("zh-Hans", 
 _LANGUAGE: Final = "skyveil_lang"
 _NAV: Final = (
     ("wall", "/", Permission.VIEW),
+    ("crowd", "/crowd", Permission.NUMBERS),
+    ("alarms", "/alarms", Permission.ALARMS),
+    ("report", "/report", Permission.ALARMS),
     ("map", "/map", Permission.VIEW),
     ("health", "/health", Permission.VIEW),
     ("audit", "/audit", Permission.AUDIT),
@@ -107,6 +110,7 @@ def _may(principal: Principal | None) -> dict[str, bool]:
         "asks": Permission.ASK_HOLD,
         "exports": Permission.EXPORT,
         "reload": Permission.SETTINGS,
+        "acknowledge": Permission.ACKNOWLEDGE,
     }
     return {name: principal is not None and principal.may(need) for name, need in asked.items()}
 

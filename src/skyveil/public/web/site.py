@@ -10,9 +10,11 @@ from typing import Protocol, final
 
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, Audience, Number
 from skyveil.public.alarm.event import Occasion
+from skyveil.public.density_map import DensityMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
 
@@ -179,13 +181,20 @@ class Recordings(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """A zone or line of a camera, and who beyond the control room is told of it."""
+    """A zone or line of a camera, and who beyond the control room is told of it.
+
+    points: where it is in the picture, in shares. use, thresholds: what people do in a zone, and the densities from
+    yellow to critical; empty of a line.
+    """
 
     id: PlaceId
     name: str
     line: bool
     staff: bool
     public: bool
+    points: tuple[tuple[float, float], ...] = ()
+    use: str = ""
+    thresholds: tuple[float, ...] = ()
 
 
 class Crowd(Protocol):
@@ -197,6 +206,14 @@ class Crowd(Protocol):
 
     def newest(self, camera: CameraId) -> Sequence[Aggregate]:
         """The newest exact numbers of its places."""
+        ...
+
+    def levels(self, camera: CameraId) -> Mapping[PlaceId, LevelState]:
+        """The levels of its zones that are watched."""
+        ...
+
+    def maps(self, camera: CameraId) -> Sequence[DensityMap]:
+        """Where its zones are full now; nothing that is older than some seconds."""
         ...
 
     def chart(

@@ -61,11 +61,11 @@ export function slateText(health) {
   return `${stateWord(health.state)}\n${causeWord(health.cause)}\n${t("slate.since", { time: timeOfDay(health.since_s) })}`;
 }
 
-/** Run `task` now and every `seconds`, never twice at once, and not while the page is hidden. */
-export function every(seconds, task) {
+/** Run `task` now and every `seconds`, never twice at once, and not while the page is hidden unless `always`. */
+export function every(seconds, task, { always = false } = {}) {
   let busy = false;
   const run = async () => {
-    if (busy || document.hidden) return;
+    if (busy || (document.hidden && !always)) return;
     busy = true;
     try {
       await task();

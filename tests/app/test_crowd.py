@@ -1,0 +1,83 @@
+"""What a configuration says of the crowd: what is told to whom, and where it is full now."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skyveil.app import crowd
+from skyveil.app.config import Config, load
+from skyveil.app.crowd import LiveCrowd, grounds_of
+from skyveil.core.ids import PlaceId, camera_id
+from skyveil.gate.release_maps import release_maps
+from skyveil.measure.calibration_text import calibration_text
+from skyveil.measure.grid import CameraGrids, DensityGrid
+from skyveil.measure.points import points_of
+from skyveil.public.store import open_database
+from tests.measure.cameras import SIZE_WH, Hung
+
+HUNG = Hung(6, 35, 1300)
+
+
+def shares(x1: float, y1: float, x2: float, y2: float) -> list[list[float]]:
+    """A rectangle on the floor, as it is drawn in the picture."""
+    corners = HUNG.given.pixels_of(points_of([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])) / SIZE_WH
+    return [[float(x), float(y)] for x, y in corners]
+
+
+def configured(folder: Path, *zones: list[list[float]], calibration: str | None = None) -> Config:
+    camera = {"id": "hall", "name": "Hall", "purpose": "Safety", "source": "rtsp://h/a"}
+    more = {
+        "zones": [{"id": f"zone-{n}", "name": f"Zone {n}", "points": zone} for n, zone in enumerate(zones)],
+        "lines": [{"id": "gate", "name": "Gate", "points": [[0.2, 0.8], [0.8, 0.8]]}],
+    }
+    if calibration is not None:
+        (folder / "hall.json").write_text(calibration)
+        more["calibration"] = "hall.json"  # type: ignore[assignment]  # a value of the file, as every other
+    (folder / "skyveil.yaml").write_text(json.dumps({"version": 1, "cameras": [{**camera, **more}]}))
+    return load(folder / "skyveil.yaml")
+
+
+def test_zones_of_ten_square_metres_are_told_and_smaller_ones_are_not(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path, shares(-3, 6, 3, 11), shares(-3, 12, -1, 14), calibration=calibration_text(HUNG.given)
+    )
+    told = grounds_of(config.cameras[0])
+    assert told.areas_m2 == {PlaceId("zone-0"): pytest.approx(30)}
+    assert told.lines == {PlaceId("gate")}
+
+
+@pytest.mark.parametrize("calibration", [None, "{}"])
+def test_without_a_calibration_lines_alone_are_told(tmp_path: Path, calibration: str | None) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration)
+    told = grounds_of(config.cameras[0])
+    assert not told.areas_m2
+    assert told.lines == {PlaceId("gate")}
+
+
+def test_zones_that_overlap_are_told_to_nobody_outside(tmp_path: Path) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), shares(-1, 8, 3, 14), calibration=calibration_text(HUNG.given))
+    assert not grounds_of(config.cameras[0]).areas_m2
+
+
+def test_a_map_is_shown_until_it_is_old_and_one_of_another_camera_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(crowd, "monotonic", lambda: now_s[0])
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    config.server.data.mkdir()
+    engine = open_database(tmp_path / "skyveil.sqlite")
+    live = LiveCrowd(config, engine, health=dict, tell=lambda event: None)
+    grid = DensityGrid(PlaceId("zone-0"), 0.5, (0.0, 0.0), np.ones((2, 2)))
+    hall, other = camera_id("hall"), camera_id("other")
+    (one,) = release_maps(CameraGrids(hall, np.eye(3), (grid,)), at_s=5.0)
+    live.heard_map(other, one)
+    assert not live.maps(hall) and not live.maps(other)
+    live.heard_map(hall, one)
+    assert live.maps(hall) == [one]
+    now_s[0] += crowd.MAP_S + 0.1
+    assert not live.maps(hall)
+    live.close()
+    engine.dispose()
