@@ -182,9 +182,10 @@ class Tracks:
         """Follow the tracks found in the first of `sights` back through the others, each earlier than the one before.
 
         Each goes back as far as it is seen to, or to where it was known before: that is how a new one came into the
-        scene, and where one was that had been lost.
+        scene, and where one was that had been lost. One that is not trusted yet is not believed that far.
         """
-        ends = [(track, len(track.frames) - 1) for track in self._alive if track.frames[-1] == sights[0].frame]
+        found = [track for track in self._alive if track.frames[-1] == sights[0].frame and track.trusted]
+        ends = [(track, len(track.frames) - 1) for track in found]
         for before, now in pairwise(sights):
             ends = [(track, at) for track, at in ends if at == 0 or track.frames[at - 1] < now.frame]
             seen = _seen_to_move(ends, before, now)
