@@ -183,10 +183,11 @@ def family(pid: int) -> list[int]:
 
 
 def hasten(nice: int) -> None:
-    """Give this process and all that it started a nice value among all sessions, where the kernel groups by session."""
+    """Give this process and all that it started, with all their threads, a nice value."""
     for pid in family(os.getpid()) if nice else ():
-        with suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", encoding="ascii")
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, int(task.name), nice)
 
 
 def main() -> None:

@@ -347,3 +347,16 @@ def test_who_catches_up_is_heard_meanwhile(clip: Clip, monkeypatch: pytest.Monke
             waited(camera, 20)
             assert [next(frames) for _ in range(20)] == [None] * 20
         next(one for one in frames if one is not None)
+
+
+def test_who_is_slower_than_the_camera_gets_one_picture_at_a_time_and_the_newest(clip: Clip) -> None:
+    camera = Camera(clip)
+    with serving({"/1": camera}) as server, closing(opened(spec_for(server))) as source:
+        times = []
+        for arrived in source.frames():
+            if arrived is not None:
+                times.append(arrived.raw.time.seconds)
+                waited(camera, 5)
+            if len(times) == 12:
+                break
+    assert min(np.diff(times[6:])) > 3.5 / FPS

@@ -51,14 +51,14 @@ class RtspSource:
         self._given.timeline.reconnected()
         self._intact_s = self._packet_s = time.monotonic()
         self._keys = 0
-        self._behind = False
+        self._behind = self._crowded = False
         self.dropped = 0
 
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
         while True:
             there = self._behind or wait(self._rtsp.connections, TICK_S)
-            fresh = self._decoded() if there else []
+            fresh = self._on_time(self._decoded()) if there else []
             for picture in fresh:
                 arrived = self._given.arrived(picture.picture, picture.ticks, self._clock_hz, damaged=picture.damaged)
                 if arrived is None:
@@ -106,6 +106,14 @@ class RtspSource:
         if intact:
             self._intact_s = time.monotonic()
         return fresh
+
+    def _on_time(self, fresh: list[Picture]) -> list[Picture]:
+        """Only the newest, where several waited last time as well: who is slower than the camera gets no later."""
+        crowded, self._crowded = self._crowded, len(fresh) > 1
+        if not crowded or not self._crowded:
+            return fresh
+        self.dropped += len(fresh) - 1
+        return fresh[-1:]
 
     def _fresh(self, decoded: list[Picture]) -> list[Picture]:
         """The pictures of the last moment; before the first key picture there is nothing to show.
