@@ -14,7 +14,7 @@ from skyveil.private.bodies import inside_any
 from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.pyramid import Area, Level
 
-LEAST: Final = 0.04
+LEAST: Final = 0.03
 """Score from which on an answer is a doubt."""
 SURE: Final = 0.15
 """Score from which on it is none."""
