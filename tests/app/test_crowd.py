@@ -1,15 +1,17 @@
 """What a configuration says of the crowd: what is told to whom, and where it is full now."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skyveil.app import crowd
-from skyveil.app.config import Config, load
+from skyveil.app.config import Config, Secrets, load, told
 from skyveil.app.crowd import LiveCrowd, grounds_of
-from skyveil.core.ids import PlaceId, camera_id
+from skyveil.core.health import CameraHealth
+from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.calibration_text import calibration_text
 from skyveil.measure.grid import CameraGrids, DensityGrid
@@ -81,3 +83,30 @@ def test_a_map_is_shown_until_it_is_old_and_one_of_another_camera_never(
     assert not live.maps(hall)
     live.close()
     engine.dispose()
+
+
+def test_a_fault_is_told_and_does_not_end_the_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Semaphore(0)
+
+    def health() -> dict[CameraId, CameraHealth]:
+        tried.release()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(crowd, "TICK_S", 0.001)
+    config = configured(tmp_path)
+    config.server.data.mkdir()
+    engine = open_database(tmp_path / "skyveil.sqlite")
+    live = LiveCrowd(config, engine, health=health, tell=lambda event: None)
+    live.start()
+    assert all(tried.acquire(timeout=20) for _ in range(3))
+    assert "alarms failed: RuntimeError" in live.problems()
+    live.close()
+    engine.dispose()
+
+
+def test_people_who_are_told_stand_in_the_configuration(tmp_path: Path) -> None:
+    people = [{"name": "Chief", "address": {"env": "CHIEF"}, "from_step": 1}]
+    (tmp_path / "skyveil.yaml").write_text(json.dumps({"version": 1, "outputs": {"messages": people}}))
+    config = load(tmp_path / "skyveil.yaml")
+    (one,) = told(config, Secrets(tmp_path / "secrets.yaml", {"CHIEF": "json://127.0.0.1"})).people
+    assert (one.name, one.from_step, str(one.address)) == ("Chief", 1, "***")

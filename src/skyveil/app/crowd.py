@@ -68,6 +68,8 @@ class LiveCrowd:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._unsaid = ""
+        self._failed: dict[str, str] = {}
+        """What fails now, by thread."""
         self._maps: dict[tuple[CameraId, PlaceId], tuple[float, DensityMap]] = {}
         self.configure(config)
 
@@ -96,7 +98,7 @@ class LiveCrowd:
     def start(self) -> None:
         """Store and judge from now on, once a second."""
         for name, tick in (("numbers", self._keep), ("alarms", self._judge)):
-            thread = threading.Thread(target=self._run, args=(tick,), name=name, daemon=True)
+            thread = threading.Thread(target=self._run, args=(name, tick), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -125,9 +127,18 @@ class LiveCrowd:
         if one.camera == camera:
             self._maps[camera, one.place] = (monotonic(), one)
 
-    def _run(self, tick: Callable[[], None]) -> None:
+    def _run(self, name: str, tick: Callable[[], None]) -> None:
+        """Once a second until the end. A fault is told and tried again: one bad number must not end all alarms."""
         while not self._stop.wait(TICK_S):
-            tick()
+            try:
+                tick()
+            except Exception as error:
+                problem = f"{name} failed: {type(error).__name__}"
+                if self._failed.get(name) != problem:
+                    log.exception("%s", problem)
+                self._failed[name] = problem
+            else:
+                self._failed.pop(name, None)
 
     def _keep(self) -> None:
         self._numbers.tick()
@@ -148,7 +159,8 @@ class LiveCrowd:
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences."""
-        return self._numbers.problems() + ([self._unsaid] if self._unsaid else [])
+        said = [self._unsaid] if self._unsaid else []
+        return [*self._numbers.problems(), *said, *self._failed.values()]
 
     def prune(self, older_than_s: float) -> None:
         """Forget events of alarms from before a time."""

@@ -85,6 +85,12 @@ def _add_recordings(app: typer.Typer) -> None:
     app.add_typer(recordings_app)
 
 
+def _add_numbers(app: typer.Typer) -> None:
+    from skyveil.cli.numbers import numbers
+
+    app.command()(numbers)
+
+
 COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "redact": (_add_redact, "Cover faces and heads, or persons and plates, in videos and pictures."),
     "verify": (_add_verify, "Look again at redacted files, and list what may still be a face, by time and box."),
@@ -97,6 +103,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "calibrate": (_add_calibrate, "Calibrate a camera, so that people per square metre can be measured."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
+    "numbers": (_add_numbers, "Write what was counted as a table: CSV or Parquet."),
     "models": (_add_models, "List, pull and verify the weights."),
 }
 """How each command is added, and its summary while its module is not imported."""

@@ -92,7 +92,7 @@ def export_recording(
             raise SettingsRefused("an export needs a reason: --reason 'report of an accident'")
         loaded = load(config)
         archive, _, _ = archive_of(loaded)
-        name, from_s, to_s = camera_id(camera), _seconds(start), _seconds(end)
+        name, from_s, to_s = camera_id(camera), seconds_of(start), seconds_of(end)
         audit.record(_ACTOR, "export", name, {"from_s": from_s, "to_s": to_s, "reason": reason[:200]})
         typer.echo(export(loaded, archive, name, from_s, to_s, actor=_ACTOR, reason=reason, to=output))
 
@@ -121,7 +121,7 @@ def add_hold(
         _known(user, [one.name for one in accounts.users()])
         _, _, holds = archive_of(load(config))
         name = camera_id(camera)
-        made = holds.ask(name, _seconds(start), _seconds(end), reason=reason, days=days, actor=user)
+        made = holds.ask(name, seconds_of(start), seconds_of(end), reason=reason, days=days, actor=user)
         audit.record(user, "hold.ask", name, {"hold": made.id, "reason": reason, "days": days})
         typer.echo(made.id)
 
@@ -168,7 +168,8 @@ def _known(user: str, names: list[str]) -> None:
         raise SettingsRefused(f"no account that may do this is named {user!r}")
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """The unix time of a text like 2026-05-01T14:00:00+02:00; SettingsRefused when it is none."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:

@@ -286,8 +286,8 @@ def _placed(config: Config, folder: Path) -> Config:
         for one in config.cameras
     )
     mqtt = config.outputs.mqtt
-    outputs = models.Outputs(
-        restream=config.outputs.restream,
+    outputs = dataclasses.replace(
+        config.outputs,
         mqtt=mqtt and dataclasses.replace(mqtt, ca_file=mqtt.ca_file and folder / mqtt.ca_file),
         webhooks=tuple(
             dataclasses.replace(one, ca_file=one.ca_file and folder / one.ca_file) for one in config.outputs.webhooks

@@ -229,8 +229,14 @@ def _values(one: Number) -> _Values:
     }
 
 
-def _number(row: Row[tuple[object, ...]]) -> Number:
-    measure = Measure(row.measure)
-    quantity = Quantity(row.value, row.sigma, measure.unit, Quality(row.quality), 0.0)
-    figure = Figure(Told(row.told), quantity)
-    return Number(CameraId(row.camera), PlaceId(row.place), measure, row.period_s, row.start_s, figure)
+_MEASURES: Final = {one.value: (one, one.unit) for one in Measure}
+_TOLD: Final = {one.value: one for one in Told}
+_QUALITIES: Final = {one.value: one for one in Quality}
+
+
+def _number(row: "Row[str, str, str, int, int, str, float | None, float | None, str]") -> Number:
+    """A row in the order of the table's columns; by position, because a day's chart has thousands."""
+    camera, place, name, period_s, start_s, told, value, sigma, quality = row
+    measure, unit = _MEASURES[name]
+    figure = Figure(_TOLD[told], Quantity(value, sigma, unit, _QUALITIES[quality], 0.0))
+    return Number(CameraId(camera), PlaceId(place), measure, period_s, start_s, figure)

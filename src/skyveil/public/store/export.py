@@ -1,0 +1,99 @@
+"""Stored numbers as tables for other programs: CSV and Parquet, with the column names of PedPy. Public side.
+
+PedPy (Juelich, IAS-7) names columns in `pedpy.column_identifier`: frame, time, cumulative_pedestrians, density, flow,
+mean_speed. A frame here is one period. A number that is not told is empty, and so is every sum after it.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, final, get_args
+
+from skyveil.core.errors import SettingsRefused
+from skyveil.measure.measures import Measure
+from skyveil.public.aggregate import Number
+
+TableName: TypeAlias = Literal["numbers", "n-t", "density", "flow"]
+TABLES: Final = get_args(TableName)
+Cell: TypeAlias = str | int | float | None
+NEEDS: Final[dict[TableName, tuple[Measure, ...]]] = {
+    "numbers": tuple(Measure),
+    "n-t": (Measure.CROSSED_FORWARD,),
+    "density": (Measure.DENSITY,),
+    "flow": (Measure.FLOW_FORWARD, Measure.SPEED),
+}
+"""The measures that a table is made of."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows below the names of their columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def table_of(name: TableName, numbers: Sequence[Number], *, from_s: int) -> Table:
+    """The table of this name, made of numbers of one place and period in any order; times are seconds after `from_s`.
+
+    n-t counts crossings forward; flow is forward, in persons a second, with the mean speed where one is told.
+    """
+    if name == "numbers":
+        return _all(numbers)
+    first = NEEDS[name][0]
+    periods = sorted((one for one in numbers if one.measure is first), key=lambda one: one.start_s)
+    times = [((one.end_s - from_s) // one.period_s, one.end_s - from_s) for one in periods]
+    values = [one.figure.quantity.value for one in periods]
+    if name == "n-t":
+        rows = [(*when, total) for when, total in zip(times, _running(values), strict=True)]
+        return Table(("frame", "time", "cumulative_pedestrians"), tuple(rows))
+    if name == "density":
+        return Table(("frame", "time", "density"), tuple((*w, v) for w, v in zip(times, values, strict=True)))
+    speeds = {one.start_s: one.figure.quantity.value for one in numbers if one.measure is Measure.SPEED}
+    flows = [(*w, v, speeds.get(one.start_s)) for w, v, one in zip(times, values, periods, strict=True)]
+    return Table(("frame", "time", "flow", "mean_speed"), tuple(flows))
+
+
+def _running(values: Sequence[float | None]) -> list[float | None]:
+    """The running total; nothing from the first value on that is not told."""
+    total: float | None = 0.0
+    made = []
+    for value in values:
+        total = None if total is None or value is None else total + value
+        made.append(total)
+    return made
+
+
+def _all(numbers: Sequence[Number]) -> Table:
+    columns = ("start_s", "period_s", "place", "measure", "unit", "told", "value", "sigma", "quality")
+    rows = [
+        (
+            *(one.start_s, one.period_s, one.place, one.measure.value, one.measure.unit.value, one.figure.told.value),
+            *(one.figure.quantity.value, one.figure.quantity.sigma, one.figure.quantity.quality.value),
+        )
+        for one in numbers
+    ]
+    return Table(columns, tuple(rows))
+
+
+def csv_of(table: Table) -> str:
+    """The table as comma-separated values (RFC 4180); what is not told is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    return text.getvalue()
+
+
+def write_parquet(table: Table, path: Path) -> None:
+    """Write the table as Parquet. Raises SettingsRefused when PyArrow is not installed."""
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+        from pyarrow import parquet
+    except ImportError as error:
+        raise SettingsRefused("Parquet needs PyArrow: pip install 'skyveil[parquet]'") from error
+    columns = {name: [row[index] for row in table.rows] for index, name in enumerate(table.columns)}
+    parquet.write_table(pa.table(columns), path)
