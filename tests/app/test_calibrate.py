@@ -16,6 +16,7 @@ from skyveil.private.observe.ruler_people import RulerPeople
 from tests.measure.cameras import HUNG, SIZE_WH, people_seen
 
 CAMERA = HUNG[2]
+VIEW_DEG = float(2 * np.degrees(np.arctan(960 / CAMERA.focal_px)))
 FLOOR = points_of([[-2, 6], [2, 6], [2, 11], [-2, 11], [0, 8], [1, 9]])
 
 
@@ -32,8 +33,8 @@ def test_each_way_to_give_a_camera_is_read(tmp_path: Path) -> None:
     ways: tuple[dict[str, object], ...] = (
         {"points": np.hstack([pixels, FLOOR]).tolist()},
         {"rectangle": {"corners": pixels[:4].tolist(), "width": 4, "depth": 5}},
-        {"camera": {"height": 6, "tilt": 35, "view": 2 * np.degrees(np.arctan(960 / CAMERA.focal_px))}},
-        {"people": people},
+        {"camera": {"height": 6, "tilt": 35, "view": VIEW_DEG}},
+        {"people": people, "view": VIEW_DEG},
         {"points": np.hstack([pixels, FLOOR]).tolist(), "people": people},
     )
     for given in ways:
@@ -56,6 +57,7 @@ def test_a_tsai_file_is_read(tmp_path: Path) -> None:
     [
         ({}, SettingsRefused, "give one of points"),
         ({"points": [[0, 0, 0, 0]], "camera": {"height": 3, "tilt": 30, "view": 60}}, SettingsRefused, "give one of"),
+        ({"people": [[0, 0, 0, 0]] * 20}, SettingsRefused, "how wide a camera sees"),
         ({"pionts": []}, SettingsRefused, "no points to calibrate from. pionts"),
         ({"points": [[0, 0, 0, 0]]}, MeasureRefused, "4 or more points"),
     ],
@@ -94,7 +96,7 @@ def test_people_of_many_frames_give_the_camera() -> None:
     people = RulerPeople(size_wh=SIZE_WH)
     for frame in range(120):
         people.add(boxes(2, frame))
-    found = people.calibration()
+    found = people.calibration(view_deg=VIEW_DEG)
     corners = points_of([[-2, 7], [2, 7], [2, 11], [-2, 11]])
     on_floor = polygon_area(found.floor_of(CAMERA.given.pixels_of(corners)))
     under_heads = polygon_area(found.under_heads(CAMERA.given.pixels_of(corners, height_m=1.68)))
@@ -109,4 +111,4 @@ def test_who_is_cut_hidden_or_unsure_is_no_ruler() -> None:
     people.add(Scored(np.array([[100, 2, 160, 300]], np.float32), np.array([0.9], np.float32)))  # cut
     people.add(Scored(np.array([[100, 200, 400, 300]], np.float32), np.array([0.9], np.float32)))  # lying
     with pytest.raises(MeasureRefused, match="found 0"):
-        people.calibration()
+        people.calibration(view_deg=VIEW_DEG)

@@ -26,6 +26,7 @@ from skyveil.public.wire import Calibrated, Finished, Progress
 
 GIVEN: Final = frozenset({".yaml", ".yml", ".json"})
 _STRICT: Final = ConfigDict(extra="forbid")
+_VIEW: Final = "people do not tell how wide a camera sees: add its view in degrees, from the left to the right edge"
 _Pair = tuple[float, float]
 _Four = tuple[float, float, float, float]
 
@@ -70,6 +71,7 @@ class Given:
     """The file of points. One of points, rectangle, camera and people; people may stand beside points or rectangle.
 
     points: x and y in the picture, x and y on the floor in metres. people: foot x, foot y, head x, head y in pixels.
+    view: degrees from the left to the right edge, which people alone do not tell.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -78,6 +80,7 @@ class Given:
     rectangle: Rectangle | None = None
     camera: Hung | None = None
     people: tuple[_Four, ...] = ()
+    view: Annotated[float | None, Field(gt=5, lt=150)] = None
     camera_height: float | None = None
     lens: Lens | None = None
     head_height: Annotated[float, Field(gt=1, lt=2.2)] = HEAD_M
@@ -97,15 +100,19 @@ def given_calibration(path: Path) -> Calibration:
     return _solved(given)
 
 
-def calibration_of_video(path: Path, models: Mapping[str, Path], heard: Callable[[Progress], None]) -> Calibration:
+def calibration_of_video(
+    path: Path, models: Mapping[str, Path], heard: Callable[[Progress], None], *, view_deg: float | None
+) -> Calibration:
     """The calibration that the people of a video give; frames stay in the walled worker. Raises SkyveilError."""
     if not path.is_file():
         raise InputRefused(f"{path.name}: is not a file; name the video itself")
+    if view_deg is None:
+        raise SettingsRefused(_VIEW)
     settings = RedactSettings(targets=frozenset({Kind.PERSON}))
     worker = Worker(Begin((path.resolve(),), dict(models)))
     try:
         found: Calibration | None = None
-        for message in worker.run(Task(path.resolve(), settings, action="calibrate")):
+        for message in worker.run(Task(path.resolve(), settings, action="calibrate", view_deg=view_deg)):
             match message:
                 case Progress():
                     heard(message)
@@ -140,7 +147,9 @@ def _solved(given: Given) -> Calibration:
         )
     feet, heads = _people(given)
     if not any(ways):
-        return from_people(feet, heads, size_wh=size, person_m=head_m)
+        if given.view is None:
+            raise SettingsRefused(_VIEW)
+        return from_people(feet, heads, size_wh=size, person_m=head_m, view_deg=given.view)
     if given.rectangle is not None:
         side = given.rectangle
         found = from_rectangle(

@@ -36,7 +36,7 @@ def calibrated(task: Task, finder: Finder) -> Iterator[Message]:
             due_s = last_s + EVERY_S
             people.add(finder.persons(raw, (0, 0, width, height), scale=scale, threshold=_LEAST))
             yield Progress(frames, source.info.expected_frames)
-        yield Calibrated(calibration_text(people.calibration()))
+        yield Calibrated(calibration_text(people.calibration(view_deg=task.view_deg)))
         yield Finished(
             frames=frames,
             damaged=0,

@@ -56,12 +56,14 @@ class Begin:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One file. `sound` is the codec that the output's container takes, for `keep_audio`."""
+    """One file. `sound` is the codec that the output's container takes, for `keep_audio`; `view_deg` is the angle from
+    the left to the right edge of the picture, for `calibrate`."""
 
     source: Path
     settings: RedactSettings
     sound: Sound = "aac"
     action: Action = "redact"
+    view_deg: float | None = None
 
     def line(self) -> bytes:
         """As one line of JSON."""
@@ -69,6 +71,7 @@ class Task:
             "source": str(self.source),
             "sound": self.sound,
             "action": self.action,
+            "view_deg": self.view_deg,
             "settings": task_settings_json(self.settings),
         }
         return _line(fields)
@@ -79,7 +82,9 @@ class Task:
         fields = _fields(line)
         settings = settings_from_json(fields["settings"])
         sound, action = _SOUNDS[_text(fields["sound"])], _ACTIONS[_text(fields["action"])]
-        return Task(Path(_text(fields["source"])), settings, sound, action)
+        view = fields["view_deg"]
+        view_deg = float(view) if isinstance(view, int | float) else None
+        return Task(Path(_text(fields["source"])), settings, sound, action, view_deg)
 
 
 def settings_json(settings: RedactSettings) -> dict[str, Json]:

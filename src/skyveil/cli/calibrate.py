@@ -25,6 +25,15 @@ def calibrate(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file that a camera's `calibration` names.")
     ] = Path("calibration.json"),
+    view: Annotated[
+        float | None,
+        typer.Option(
+            help="Degrees from the left to the right edge, from the camera's data sheet. A video needs it.",
+            min=5,
+            max=150,
+            show_default=False,
+        ),
+    ] = None,
     over: Annotated[
         Path | None,
         typer.Option(help="A picture of the camera: it is redacted, then the grid is drawn on it.", show_default=False),
@@ -54,7 +63,7 @@ def calibrate(
             found = given_calibration(source)
         else:
             models = ensure_for(RedactSettings(targets=frozenset({Kind.PERSON})), verify=False)
-            found = calibration_of_video(source, models, lambda _: None)
+            found = calibration_of_video(source, models, lambda _: None, view_deg=view)
         with OutputFile(output, overwrite=overwrite) as out:
             out.write(calibration_text(found).encode())
             out.commit()

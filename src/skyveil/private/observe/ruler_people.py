@@ -38,14 +38,17 @@ class RulerPeople:
         for row in range(_ROWS):
             self._boxes[row] = np.concatenate([self._boxes[row], free[rows == row]])[-_ENOUGH // _ROWS :]
 
-    def calibration(self) -> Calibration:
-        """The camera that sees people as they were seen; raises MeasureRefused when they say too little."""
+    def calibration(self, *, view_deg: float | None) -> Calibration:
+        """The camera that sees people as they were seen; raises MeasureRefused when they say too little.
+
+        view_deg: degrees from the left to the right edge.
+        """
         boxes = np.concatenate(self._boxes)
         if len(boxes) < LEAST_PEOPLE:
             raise MeasureRefused(
                 f"{LEAST_PEOPLE} or more people must stand free from head to foot, found {len(boxes)}: film longer"
             )
-        return from_boxes(boxes, size_wh=self._size_wh)
+        return from_boxes(boxes, size_wh=self._size_wh, view_deg=view_deg)
 
 
 def _usable(persons: Scored, size_wh: tuple[int, int]) -> NDArray[np.bool_]:
