@@ -37,7 +37,7 @@ PULSE_S: Final = 0.5
 STALE_S: Final = 2.0
 COVERED_S: Final = 5.0
 DIAL_S: Final = 8.0
-BACK_OFF_S: Final[tuple[float, ...]] = (0.5, 1.0, 1.0, 1.5)
+BACK_OFF_S: Final[tuple[float, ...]] = (0.5, 1.0)
 """Waits between two attempts to reach a camera that is away, so that its picture is back within 3 s of it: an attempt
 that nobody answers takes 2 s more. Each varies by a quarter, so that a site does not come back at once."""
 PATIENT_S: Final[tuple[float, ...]] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
