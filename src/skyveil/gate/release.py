@@ -80,17 +80,15 @@ def _told(camera: CameraId, one: PlaceMeasures, policy: Policy, budget: Budget) 
     match policy:
         case ControlRoom():
             return _sealed(Audience.CONTROL_ROOM, camera, one, _exact(one))
-        case Staff(grounds=grounds):
-            if one.place not in grounds:
-                return None
+        case Staff(grounds=grounds) if one.place in grounds:
             start_s, period_s = _period(one, FLOW_PERIODS_S)
             below = budget.told(camera, one.place, start_s, start_s + period_s)
             figures = staff_figures(one, grounds.areas_m2.get(one.place), below)
             return _sealed(Audience.STAFF, camera, one, figures)
-        case Public(grounds=grounds):
-            if one.place not in grounds:
-                return None
+        case Public(grounds=grounds) if one.place in grounds:
             return _sealed(Audience.PUBLIC, camera, one, _noisy(camera, one, policy, budget))
+        case _:
+            return None
 
 
 def _sealed(
