@@ -89,7 +89,7 @@ def test_a_vms_pulls_what_may_leave_until_it_may_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("camera", "outputs", "says"),
     [
-        ({"restream": True}, "{}", "nothing sends it on: write `outputs.restream`"),
+        ({"restream": True}, "{}", "nothing sends it on: write `outputs.restream` or `outputs.push`"),
         ({"restream": True, "targets": ["face", "head"]}, "", "add person, plate to `targets`"),
         ({"restream": True, "targets": ["person", "plate"]}, "", "add face, head to `targets`"),
         ({"restream": True, "restream_reason": "because"}, "", "restream_reason"),

@@ -15,6 +15,7 @@ from typing import Final, final
 
 from skyveil.core.ids import CameraId
 from skyveil.public.encode.header import StreamHeader
+from skyveil.public.restream.push import Push, Target
 from skyveil.public.restream.server import Access, RestreamServer
 from skyveil.public.store import AuditLog
 from skyveil.public.types import RedactedPacket
@@ -31,6 +32,7 @@ class Wanted:
     """What is sent on, to whom. reasons: by camera, why less than every target is covered; empty where all are."""
 
     access: Access | None = None
+    push: Target | None = None
     tls: tuple[Path, Path] | None = None
     reasons: tuple[tuple[CameraId, str], ...] = ()
 
@@ -52,6 +54,7 @@ class Restreaming:
         self._headers: dict[CameraId, StreamHeader] = {}
         self._server: RestreamServer | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._pushing: dict[CameraId, tuple[Push, asyncio.Task[None]]] = {}
         self._played: dict[tuple[CameraId, str], float] = {}
         self._problem = ""
 
@@ -61,13 +64,15 @@ class Restreaming:
         if self._server is not None:
             for camera in self._server.cameras() - self._allowed:
                 self._server.remove(camera)
+        for camera in self._pushing.keys() - self._allowed:
+            self._pushing.pop(camera)[1].cancel()
 
     def configure(self, wanted: Wanted) -> None:
         """Send these cameras on."""
         before, self._wanted = self._wanted, wanted
         self._allowed = wanted.cameras
         if (wanted.access, wanted.tls) != (before.access, before.tls):
-            self.close()
+            self._stop()
             if wanted.access is not None:
                 self._server = RestreamServer(wanted.access, on_play=self._plays, tls=_context(wanted.tls))
                 self._listening = asyncio.create_task(self._listen(self._server), name="restreaming")
@@ -77,24 +82,48 @@ class Restreaming:
             for camera in wanted.cameras - self._server.cameras():
                 if camera in self._headers:
                     self._server.begin(camera, self._headers[camera])
+        self._push(wanted, anew=wanted.push != before.push)
+
+    def _push(self, wanted: Wanted, *, anew: bool) -> None:
+        """Publish these cameras and no others."""
+        stay = frozenset[CameraId]() if anew or wanted.push is None else wanted.cameras
+        for camera in self._pushing.keys() - stay:
+            self._pushing.pop(camera)[1].cancel()
+        target = wanted.push
+        if target is None:
+            return
+        for camera in wanted.cameras - self._pushing.keys():
+            push = Push(target, camera)
+            self._pushing[camera] = (push, asyncio.create_task(push.run(), name="pushing"))
+            if camera in self._headers:
+                push.begin(self._headers[camera])
 
     def begin(self, camera: CameraId, header: StreamHeader) -> None:
         """A camera's stream begins."""
         self._headers[camera] = header
         if self._server is not None and camera in self._allowed:
             self._server.begin(camera, header)
+        if camera in self._pushing and camera in self._allowed:
+            self._pushing[camera][0].begin(header)
 
     def publish(self, camera: CameraId, packet: RedactedPacket) -> None:
         """A picture of a camera."""
         if self._server is not None and camera in self._allowed:
             self._server.publish(camera, packet)
+        if camera in self._pushing and camera in self._allowed:
+            self._pushing[camera][0].publish(packet)
 
     def problems(self) -> list[str]:
         """What is wrong."""
-        return [self._problem] if self._problem else []
+        found = [self._problem, *(push.problem() for push, _ in tuple(self._pushing.values()))]
+        return [problem for problem in found if problem]
 
     def close(self) -> None:
         """End every connection."""
+        self._push(Wanted(), anew=True)
+        self._stop()
+
+    def _stop(self) -> None:
         if self._listening is not None:
             self._listening.cancel()
         if self._server is not None:

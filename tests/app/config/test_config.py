@@ -19,6 +19,7 @@ from skyveil.app.config.models import (
     OidcRole,
     Outputs,
     Place,
+    PushOutput,
     RestreamOutput,
     Retention,
     Server,
@@ -217,6 +218,17 @@ outputs:
 """
 
 
+def test_no_output_is_lost_on_the_way(tmp_path: Path) -> None:
+    more = """\
+  messages: [{name: Duty, address: {secret: door}}]
+  push: {address: "rtsp://media.example/live", ca_file: ca.pem}
+  restream: {username: vms, password: {secret: door}}
+"""
+    outputs = load(written(tmp_path, GOOD + OUTPUTS + more)).outputs
+    assert [field.name for field in fields(outputs) if not getattr(outputs, field.name)] == []
+    assert outputs.push is not None and outputs.push.ca_file == tmp_path / "ca.pem"
+
+
 def test_outputs_are_read_with_their_secrets_which_nothing_prints(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD + OUTPUTS))
     found = told(config, Secrets(config.server.secrets))
@@ -286,6 +298,7 @@ def test_every_key_is_in_the_reference() -> None:
         MqttOutput,
         WebhookOutput,
         RestreamOutput,
+        PushOutput,
         Oidc,
         OidcRole,
         C2pa,

@@ -58,9 +58,12 @@ class Running:
         self.sent = 0
 
     def push(self) -> None:
-        packet = self.packets[self.sent % len(self.packets)]
-        self.server.publish(DOOR, replace(packet, pts=self.sent * STEP, dts=self.sent * STEP))
+        self.server.publish(DOOR, self.timed(self.packets[self.sent % len(self.packets)], self.sent))
         self.sent += 1
+
+    @staticmethod
+    def timed(packet: RedactedPacket, number: int) -> RedactedPacket:
+        return replace(packet, pts=number * STEP, dts=number * STEP)
 
     async def play(self) -> None:
         while True:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from skyveil.app.config import models
+from skyveil.app.config.checks import Where, checked_outputs, checked_secret
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
 from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec, LineSpec, ZoneSpec
@@ -22,12 +23,10 @@ from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
-from skyveil.public.notify.webhook import SCHEMES as WEBHOOK_SCHEMES
 
 SIZE_LIMIT: Final = 8 << 20
 _DEPTH_LIMIT: Final = 32
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
-Where: TypeAlias = tuple[str | int, ...]
 _ADAPTER: Final = TypeAdapter(Config)
 _WORDS: Final = {
     "missing": "is required",
@@ -55,6 +54,7 @@ _KEYS: Final = {
     "c2pa": [one.name for one in dataclasses.fields(models.C2pa)],
     "outputs": [one.name for one in dataclasses.fields(models.Outputs)],
     "restream": [one.name for one in dataclasses.fields(models.RestreamOutput)],
+    "push": [one.name for one in dataclasses.fields(models.PushOutput)],
     "mqtt": [one.name for one in dataclasses.fields(models.MqttOutput)],
     "webhooks": [one.name for one in dataclasses.fields(models.WebhookOutput)],
     "messages": [one.name for one in dataclasses.fields(models.MessageOutput)],
@@ -178,10 +178,10 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
                 yield (kind, index, "id"), f"the id `{name}` stands here twice"
     for index, camera in enumerate(config.cameras):
         yield from checked_camera(config, camera, ("cameras", index))
-    yield from _checked_secret(config.defaults.password, ("defaults", "password"))
+    yield from checked_secret(config.defaults.password, ("defaults", "password"))
     if config.server.oidc is not None:
-        yield from _checked_secret(config.server.oidc.client_secret, ("server", "oidc", "client_secret"))
-    yield from _checked_outputs(config.outputs, has_tls=config.server.tls is not None)
+        yield from checked_secret(config.server.oidc.client_secret, ("server", "oidc", "client_secret"))
+    yield from checked_outputs(config.outputs, has_tls=config.server.tls is not None)
     zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
     zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]
     for where, zone in zones:
@@ -210,12 +210,12 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
         if name is not None and name not in known:
             close = difflib.get_close_matches(name, known, 1)
             yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
-    yield from _checked_secret(camera.password, (*where, "password"))
+    yield from checked_secret(camera.password, (*where, "password"))
     yield from _checked_places(camera, where)
     if (camera.zones or camera.lines) and not settings_of(config, camera).targets & {Kind.HEAD, Kind.PERSON}:
         yield (*where, "targets"), "zones and lines count persons: `head` or `person` must be among the targets"
-    if camera.restream and config.outputs.restream is None:
-        yield (*where, "restream"), "nothing sends it on: write `outputs.restream`"
+    if camera.restream and config.outputs.restream is None and config.outputs.push is None:
+        yield (*where, "restream"), "nothing sends it on: write `outputs.restream` or `outputs.push`"
     missing = sorted(kind.name.lower() for kind in set(Kind) - settings_of(config, camera).targets)
     if camera.restream and missing and camera.restream_reason is None:
         yield (
@@ -236,31 +236,6 @@ def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]
         limits = zone.thresholds
         if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
             yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
-
-
-def _checked_secret(reference: SecretRef | None, where: Where) -> Iterator[tuple[Where, str]]:
-    if reference is not None and (reference.secret is None) == (reference.env is None):
-        yield where, "a password is `{secret: NAME}` or `{env: NAME}`"
-
-
-def _checked_outputs(outputs: models.Outputs, *, has_tls: bool) -> Iterator[tuple[Where, str]]:
-    if outputs.restream is not None:
-        yield from _checked_secret(outputs.restream.password, ("outputs", "restream", "password"))
-        if outputs.restream.tls and not has_tls:
-            yield ("outputs", "restream", "tls"), "there is no certificate: write `server.tls`"
-    if outputs.mqtt is not None:
-        yield from _checked_secret(outputs.mqtt.password, ("outputs", "mqtt", "password"))
-    for index, hook in enumerate(outputs.webhooks):
-        where: Where = ("outputs", "webhooks", index)
-        yield from _checked_secret(hook.secret, (*where, "secret"))
-        try:
-            scheme = SafeUrl(hook.url).scheme
-        except SettingsRefused:
-            scheme = ""
-        if scheme not in WEBHOOK_SCHEMES or not hook.url.isascii():
-            yield (*where, "url"), "a webhook is https://host/path or http://host/path, without a name or password"
-    for index, people in enumerate(outputs.messages):
-        yield from _checked_secret(people.address, ("outputs", "messages", index, "address"))
 
 
 def _placed(config: Config, folder: Path) -> Config:
@@ -285,9 +260,10 @@ def _placed(config: Config, folder: Path) -> Config:
         one if one.calibration is None else dataclasses.replace(one, calibration=folder / one.calibration)
         for one in config.cameras
     )
-    mqtt = config.outputs.mqtt
+    mqtt, push = config.outputs.mqtt, config.outputs.push
     outputs = dataclasses.replace(
         config.outputs,
+        push=push and dataclasses.replace(push, ca_file=push.ca_file and folder / push.ca_file),
         mqtt=mqtt and dataclasses.replace(mqtt, ca_file=mqtt.ca_file and folder / mqtt.ca_file),
         webhooks=tuple(
             dataclasses.replace(one, ca_file=one.ca_file and folder / one.ca_file) for one in config.outputs.webhooks

@@ -7,27 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias, final
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from skyveil.app.config.streams import PushOutput as PushOutput
+from skyveil.app.config.streams import RestreamOutput as RestreamOutput
+from skyveil.app.config.words import STRICT as STRICT
+from skyveil.app.config.words import Secret as Secret
 from skyveil.core.camera import Transport, ZoneUse
 from skyveil.core.settings import FillName, Mode, Mount
 
-STRICT: Final = ConfigDict(extra="forbid")
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Target: TypeAlias = Literal["face", "head", "person", "plate"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a password stands: a name in the secrets file, or an environment variable. Never the password itself."""
-
-    __pydantic_config__: ClassVar = STRICT
-    secret: Annotated[str | None, Field(max_length=100, description="name in the secrets file")] = None
-    env: Annotated[str | None, Field(max_length=100, description="name of an environment variable")] = None
 
 
 @final
@@ -315,24 +308,12 @@ class MessageOutput:
 
 @final
 @dataclass(frozen=True, slots=True)
-class RestreamOutput:
-    """An RTSP server from which a VMS may pull the redacted streams of cameras with `restream: true`."""
-
-    __pydantic_config__: ClassVar = STRICT
-    username: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-    password: Secret
-    bind: Annotated[str, Field(max_length=253, description="address to listen on")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8554
-    tls: Annotated[bool, Field(description="rtsps:// with the certificate of `server.tls`")] = False
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class Outputs:
     """Where health and alarms are told, and from where redacted streams may be pulled."""
 
     __pydantic_config__: ClassVar = STRICT
     restream: RestreamOutput | None = None
+    push: PushOutput | None = None
     mqtt: MqttOutput | None = None
     webhooks: Annotated[tuple[WebhookOutput, ...], Field(max_length=16)] = ()
     messages: Annotated[tuple[MessageOutput, ...], Field(max_length=16)] = ()

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from skyveil.app.config.load import Secrets
-from skyveil.app.config.models import Config, MqttOutput, WebhookOutput
+from skyveil.app.config.models import Config, MqttOutput, PushOutput, WebhookOutput
 from skyveil.app.restreaming import Wanted
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.notify.mqtt import Broker
 from skyveil.public.notify.webhook import Receiver
+from skyveil.public.restream.push import Target
 from skyveil.public.restream.server import Access
 
 _PORT: Final = 1883
@@ -50,15 +51,21 @@ def told(config: Config, secrets: Secrets) -> Told:
 
 def sent_on(config: Config, secrets: Secrets) -> Wanted:
     """The cameras that are sent on, and to whom; raises SettingsRefused for a password that is not there."""
-    server = config.outputs.restream
-    if server is None:
-        return Wanted()
-    tls = config.server.tls if server.tls else None
+    server, push = config.outputs.restream, config.outputs.push
+    tls = config.server.tls if server is not None and server.tls else None
     return Wanted(
-        access=Access(server.bind, server.port, server.username, secrets.get(server.password)),
+        access=None
+        if server is None
+        else Access(server.bind, server.port, server.username, secrets.get(server.password)),
+        push=None if push is None else _target(push, secrets),
         tls=None if tls is None else (tls.certificate, tls.key),
         reasons=tuple((camera_id(one.id), one.restream_reason or "") for one in config.cameras if one.restream),
     )
+
+
+def _target(push: PushOutput, secrets: Secrets) -> Target:
+    password = None if push.password is None else secrets.get(push.password)
+    return Target(SafeUrl(push.address), push.username, password, push.ca_file)
 
 
 def _broker(mqtt: MqttOutput, secrets: Secrets) -> Broker:

@@ -5,7 +5,6 @@ Digest (RFC 7616; MD5, which is what RTSP clients know). A session is its connec
 """
 
 import asyncio
-import hashlib
 import hmac
 import logging
 import re
@@ -19,6 +18,7 @@ from typing import Final, final
 from skyveil.core.ids import CameraId
 from skyveil.core.secret import Secret
 from skyveil.public.encode.header import StreamHeader
+from skyveil.public.restream.digest import digest, fields
 from skyveil.public.restream.rtp import Packetizer
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.throttle import Throttle
@@ -34,7 +34,7 @@ _STUCK: Final = 600
 """Pictures in a row that a client did not take before it is let go."""
 _GOP_LIMIT: Final = 600
 _METHODS: Final = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+_REALM: Final = "skyveil"
 
 
 @final
@@ -216,7 +216,7 @@ class RestreamServer:
             reply("403 Forbidden")
             return
         if not self._allowed(request, client):
-            reply("401 Unauthorized", f'WWW-Authenticate: Digest realm="skyveil", nonce="{client.nonce}"')
+            reply("401 Unauthorized", f'WWW-Authenticate: Digest realm="{_REALM}", nonce="{client.nonce}"')
             return
         stream = self._streams.get(CameraId(request.camera))
         session = f"Session: {client.session}"
@@ -259,23 +259,21 @@ class RestreamServer:
         self._on_play(client.camera, client.address)
 
     def _allowed(self, request: _Request, client: _Client) -> bool:
-        given = request.headers.get("authorization", "")
-        if not given.lower().startswith("digest "):
+        given, access = fields(request.headers.get("authorization", "")), self._access
+        if not given:
             return False
-        fields = {name.lower(): quoted or plain for name, quoted, plain in _FIELD.findall(given)}
-        access = self._access
-        first = _md5(f"{access.username}:skyveil:{access.password.reveal()}")
-        second = _md5(f"{request.method}:{fields.get('uri', '')}")
-        expected = _md5(f"{first}:{client.nonce}:{second}")
+        uri = given.get("uri", "")
+        password = access.password.reveal()
+        expected = digest(access.username, password, realm=_REALM, nonce=client.nonce, method=request.method, uri=uri)
         good = (
-            hmac.compare_digest(expected.encode(), fields.get("response", "").encode())
-            and hmac.compare_digest(access.username.encode(), fields.get("username", "").encode())
-            and fields.get("nonce") == client.nonce
-            and _same_place(fields.get("uri", ""), request.url)
+            hmac.compare_digest(expected.encode(), given.get("response", "").encode())
+            and hmac.compare_digest(access.username.encode(), given.get("username", "").encode())
+            and given.get("nonce") == client.nonce
+            and _same_place(uri, request.url)
         )
         if good:
             self._throttle.succeeded(client.address)
-        elif fields.get("nonce") == client.nonce:
+        elif given.get("nonce") == client.nonce:
             self._throttle.failed(client.address)
         return good
 
@@ -302,7 +300,3 @@ async def _request(reader: asyncio.StreamReader) -> _Request | None:
 def _same_place(uri: str, url: str) -> bool:
     """Whether a signed address is that of the request; some clients sign the stream's address for its track."""
     return bool(uri) and (url == uri or url.rstrip("/") == uri.rstrip("/"))
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,156 @@
+"""A camera published to somebody's RTSP server: to FFmpeg as it listens, and to one that asks who we are."""
+
+import asyncio
+import re
+import socket
+from contextlib import suppress
+
+import av
+import pytest
+
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import camera_id
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.public.encode.header import StreamHeader
+from skyveil.public.restream.digest import digest
+from skyveil.public.restream.push import Push, Target
+from skyveil.public.types import RedactedPacket
+from tests.public.notify.receiving import until
+from tests.public.restream.test_restream import FPS, Running, clip
+
+__all__ = ["clip"]
+DOOR = camera_id("door")
+Made = tuple[StreamHeader, list[RedactedPacket]]
+
+
+class Publishing:
+    """A push that is fed for as long as the block lasts."""
+
+    def __init__(self, made: Made, target: Target) -> None:
+        self.source = Running(made)
+        self.push = Push(target, DOOR, retry_s=(0.05,))
+        self.push.begin(self.source.header)
+
+    async def __aenter__(self) -> Push:
+        self.tasks = [asyncio.create_task(self.push.run()), asyncio.create_task(self._feed())]
+        return self.push
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self.tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _feed(self) -> None:
+        number = 0
+        while True:
+            packet = self.source.packets[number % len(self.source.packets)]
+            self.push.publish(self.source.timed(packet, number))
+            number += 1
+            await asyncio.sleep(1 / FPS)
+
+
+def listened(url: str, frames: int) -> tuple[tuple[int, int], int]:
+    """What FFmpeg receives as a server of its own."""
+    with av.open(url, options={"rtsp_flags": "listen", "listen_timeout": "20"}) as container:
+        count, size = 0, (0, 0)
+        for frame in container.decode(video=0):
+            count, size = count + 1, (frame.width, frame.height)
+            if count == frames:
+                break
+    return size, count
+
+
+def test_ffmpeg_that_listens_is_given_the_stream(clip: Made) -> None:
+    async def run() -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        listening = asyncio.create_task(asyncio.to_thread(listened, f"rtsp://127.0.0.1:{port}/live/door", 30))
+        async with Publishing(clip, Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"))):
+            assert await listening == ((320, 240), 30)
+
+    asyncio.run(run())
+
+
+class Asking:
+    """A server that asks for a login, and takes what comes."""
+
+    def __init__(self, *, refuses: str = "") -> None:
+        self.refuses = refuses
+        self.methods: list[str] = []
+        self.sdp = ""
+        self.media = b""
+        self.kept: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.kept = writer
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = re.search(r"Content-Length: (\d+)", head)
+                body = (await reader.readexactly(int(length[1]))).decode() if length else ""
+                method, url = head.split(" ")[:2]
+                number = re.findall(r"CSeq: (\d+)", head)[0]
+                proof = digest("sky", "plenty of goats", realm="media", nonce="n0", method=method, uri=url)
+                status, more = "200 OK", ""
+                if f'response="{proof}"' not in head:
+                    status, more = "401 Unauthorized", 'WWW-Authenticate: Digest realm="media", nonce="n0"\r\n'
+                elif method == self.refuses:
+                    status = "403 Forbidden"
+                else:
+                    self.methods.append(f"{method} {url.partition('/live')[2]}")
+                    self.sdp = body or self.sdp
+                    more = "Session: s1;timeout=60\r\n" if method == "SETUP" else ""
+                    assert method != "RECORD" or "Session: s1\r\n" in head
+                writer.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{more}\r\n".encode())
+                if method == "RECORD" and status == "200 OK":
+                    while data := await reader.read(4096):
+                        self.media += data[: 100 - len(self.media)] if len(self.media) < 100 else b""
+        writer.close()
+
+
+def test_a_server_that_asks_is_answered_and_reached_again_when_it_comes_back(clip: Made) -> None:
+    async def run() -> None:
+        asking = Asking()
+        async with await asyncio.start_server(asking.serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret("plenty of goats"))
+            async with Publishing(clip, target) as push:
+                await until(lambda: len(asking.media) >= 100)
+                assert asking.methods == ["ANNOUNCE /door", "SETUP /door/video", "RECORD /door"]
+                assert "H264/90000" in asking.sdp and push.problem() == ""
+                assert asking.media[:2] == b"$\x00"
+                # It begins with parameter sets, which only a key frame has before it.
+                assert asking.media[16] & 31 == 7
+                assert asking.kept is not None
+                asking.media = b""
+                asking.kept.transport.abort()
+                await until(lambda: len(asking.methods) == 6 and len(asking.media) >= 100)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("password", "refuses", "says"), [("wrong", "", "401 to ANNOUNCE"), ("plenty of goats", "RECORD", "403 to RECORD")]
+)
+def test_a_server_that_refuses_is_a_problem_without_the_password(
+    clip: Made, password: str, refuses: str, says: str
+) -> None:
+    async def run() -> None:
+        asking = Asking(refuses=refuses)
+        async with await asyncio.start_server(asking.serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with Publishing(
+                clip, Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret(password))
+            ) as push:
+                await until(lambda: says in push.problem())
+                assert "goats" not in push.problem() and asking.media == b""
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("address", ["http://host/live", "file:///live", "rtsp://höst/live"])
+def test_another_address_is_refused(address: str) -> None:
+    with pytest.raises(SettingsRefused):
+        Target(SafeUrl(address))
