@@ -1,6 +1,6 @@
 """How long a million numbers take to store, and a day's chart among them to read, on SQLite.
 
-    python -m bench.numbers [--rows N] [--database URL]
+    python -m bench.stored_numbers [--rows N] [--database URL]
 
 Rows go the way of the product: measures, `gate.release`, `NumberStore.put`. A chart is three measures of one place by
 minute over one day, as the API reads it.
