@@ -69,12 +69,13 @@ def shown_on(page: Page, site: Site, seconds: float, nice: int) -> list[tuple[in
 def delays_s(cameras: list[Camera], seen: list[tuple[int, int, float]]) -> list[float]:
     """From when each picture was sent to when it was shown."""
     ahead_s = time.time() - time.monotonic()
+    pushed = [camera.pushed.copy() for camera in cameras]  # the server's thread goes on
     delays = []
     for index, number, at_s in seen:
         camera = cameras[index]
         sent = [
             pushed_s + ahead_s
-            for ticks, pushed_s in camera.pushed.items()
+            for ticks, pushed_s in pushed[index].items()
             if (round(ticks * camera.fps / 90_000) + 37 * index) % FRAMES == number and pushed_s + ahead_s <= at_s
         ]
         if sent:
