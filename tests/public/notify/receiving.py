@@ -4,7 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +59,33 @@ class Receiver:
         writer.close()
 
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[object, object, None]]
+
+
+@asynccontextmanager
+async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve on loopback; gives the port, and leaves no connection open at the end."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await handler(reader, writer)
+
+    async with await asyncio.start_server(tracked, "127.0.0.1", 0, ssl=tls) as server:
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+            await asyncio.sleep(0)  # who was let in meanwhile
+            for writer in writers:
+                writer.transport.abort()
+            await asyncio.sleep(0.01)  # aborted connections close in the loop's next rounds
+
+
 @asynccontextmanager
 async def receiving(*statuses: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver(list(statuses))
-    async with await asyncio.start_server(receiver.answer, "127.0.0.1", 0, ssl=tls) as server:
-        receiver.port = server.sockets[0].getsockname()[1]
+    async with listening(receiver.answer, tls) as receiver.port:
         yield receiver
 
 
@@ -125,8 +147,8 @@ async def relaying(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
         for writer in cut:
             writer.transport.abort()
 
-    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1], cut_all
+    async with listening(relay) as near:
+        yield near, cut_all
 
 
 def self_signed(folder: Path) -> tuple[Path, ssl.SSLContext]:

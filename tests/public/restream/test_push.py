@@ -15,7 +15,7 @@ from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest
 from skyveil.public.restream.push import Push, Target
 from skyveil.public.types import RedactedPacket
-from tests.public.notify.receiving import until
+from tests.public.notify.receiving import listening, until
 from tests.public.restream.test_restream import FPS, Running, clip
 
 __all__ = ["clip"]
@@ -113,8 +113,7 @@ class Asking:
 def test_a_server_that_asks_is_answered_and_reached_again_when_it_comes_back(clip: Made) -> None:
     async def run() -> None:
         asking = Asking()
-        async with await asyncio.start_server(asking.serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
+        async with listening(asking.serve) as port:
             target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret("plenty of goats"))
             async with Publishing(clip, target) as push:
                 await until(lambda: len(asking.media) >= 100)
@@ -139,13 +138,12 @@ def test_a_server_that_refuses_is_a_problem_without_the_password(
 ) -> None:
     async def run() -> None:
         asking = Asking(refuses=refuses)
-        async with await asyncio.start_server(asking.serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            async with Publishing(
-                clip, Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret(password))
-            ) as push:
-                await until(lambda: says in push.problem())
-                assert "goats" not in push.problem() and asking.media == b""
+        async with (
+            listening(asking.serve) as port,
+            Publishing(clip, Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret(password))) as push,
+        ):
+            await until(lambda: says in push.problem())
+            assert "goats" not in push.problem() and asking.media == b""
 
     asyncio.run(run())
 
