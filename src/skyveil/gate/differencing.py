@@ -53,11 +53,9 @@ def _down(node: Known) -> Iterator[tuple[float, float]]:
         yield node.low, node.high
     lows = math.fsum(part.low for part in node.parts)
     highs = math.fsum(part.high for part in node.parts if math.isfinite(part.high))
-    endless = sum(math.isinf(part.high) for part in node.parts)
+    endless = any(math.isinf(part.high) for part in node.parts)
     for part in node.parts:
         most = node.high - (lows - part.low)
-        if math.isinf(part.high):
-            least = node.low - highs if endless == 1 else 0.0
-        else:
-            least = 0.0 if endless else node.low - (highs - part.high)
+        # Where one part has no limit, it can make up for all others; nothing of it is a secret itself.
+        least = 0.0 if endless else node.low - (highs - part.high)
         yield from _down(replace(part, low=max(part.low, least), high=min(part.high, most)))
