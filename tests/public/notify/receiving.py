@@ -76,10 +76,10 @@ async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> Asyn
             yield int(server.sockets[0].getsockname()[1])
         finally:
             server.close()
-            await asyncio.sleep(0)  # who was let in meanwhile
+            await asyncio.sleep(0.02)  # who is being let in takes some rounds of the loop
             for writer in writers:
                 writer.transport.abort()
-            await asyncio.sleep(0.01)  # aborted connections close in the loop's next rounds
+            await asyncio.sleep(0.02)  # aborted connections close in the loop's next rounds
 
 
 @asynccontextmanager
