@@ -105,6 +105,22 @@ def test_an_observer_that_fails_ends_the_numbers_and_nothing_else(monkeypatch: p
     assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
 
 
+@pytest.mark.parametrize("step", ["measures", "grids"])
+def test_measures_that_fail_end_the_numbers_and_nothing_else(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    observing = Observing(camera(*EVERYWHERE), SHAPE)
+    numbers(observing, wall_s=1000.0, at_s=0.0)
+    observing.see(people(10), at_s=0.1)
+
+    def fails(self: Observer, **spans: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Observer, step, fails)
+    assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
+    monkeypatch.undo()
+    observing.see(people(10), at_s=1.1)
+    assert numbers(observing, wall_s=1002.0, at_s=2.0) == []
+
+
 def test_a_calibration_of_no_camera_leaves_counts_and_no_densities() -> None:
     observing = Observing(camera(*EVERYWHERE, calibration="{}"), SHAPE)
     observing.see(people(10), at_s=0.1)
@@ -112,6 +128,13 @@ def test_a_calibration_of_no_camera_leaves_counts_and_no_densities() -> None:
     told = numbers(observing, wall_s=1001.0, at_s=1.0)
     assert count_of(told) == 1
     assert all(Measure.DENSITY not in one.figures for one in told)
+
+
+def test_a_zone_without_an_inside_ends_the_numbers_and_nothing_else() -> None:
+    observing = Observing(camera((0, 0), (0.5, 0.5), (1, 1)), SHAPE)
+    observing.see(people(10), at_s=0.1)
+    numbers(observing, wall_s=1000.0, at_s=0.0)
+    assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
 
 
 def test_a_camera_without_places_is_not_observed() -> None:

@@ -42,9 +42,7 @@ class Observing:
         try:
             self._observer.see(found, at_s=at_s)
         except Exception as error:
-            # Covering goes on whatever happens to counting; a restart begins to count anew.
-            log.warning("nothing is measured any more: %s", type(error).__name__)
-            self._observer = None
+            self._give_up(error)
 
     def told(self, *, wall_s: float, at_s: float) -> Iterator[Aggregate | DensityMap]:
         """The numbers and maps of the second that ended, when one ended since this was asked last.
@@ -58,16 +56,29 @@ class Observing:
             return
         start_s = self._told_s if now_s - self._told_s <= LONGEST_S else now_s - 1
         self._told_s = now_s
-        measures = self._observer.measures(start_s=start_s, end_s=now_s, at_s=at_s)
-        yield from release(measures, ControlRoom(), NoBudget())
-        grids = self._observer.grids()
-        if grids is not None:
-            yield from release_maps(grids, at_s=now_s)
+        try:
+            told = _told(self._observer, start_s=start_s, end_s=now_s, at_s=at_s)
+        except Exception as error:
+            self._give_up(error)
+        else:
+            yield from told
+
+    def _give_up(self, error: Exception) -> None:
+        """Covering goes on whatever happens to counting; a restart begins to count anew."""
+        log.warning("nothing is measured any more: %s", type(error).__name__)
+        self._observer = None
+
+
+def _told(observer: "Observer", *, start_s: float, end_s: float, at_s: float) -> list[Aggregate | DensityMap]:
+    measures = observer.measures(start_s=start_s, end_s=end_s, at_s=at_s)
+    grids = observer.grids()
+    maps = () if grids is None else release_maps(grids, at_s=end_s)
+    return [*release(measures, ControlRoom(), NoBudget()), *maps]
 
 
 def _observer(spec: CameraSpec, shape: Shape) -> "Observer | None":
     """The observer of a camera with zones or lines; without its calibration, and so without densities, where that does
-    not fit."""
+    not fit, and none where a zone has no inside."""
     if spec.crowd is None:
         return None
     from skyveil.private.observe.observer import Observer  # scipy: 30 MB that cameras without numbers do not need
@@ -77,4 +88,8 @@ def _observer(spec: CameraSpec, shape: Shape) -> "Observer | None":
         return Observer(spec.crowd, size_wh=size_wh, camera=spec.id)
     except MeasureRefused as error:
         log.warning("people are counted, but densities are not measured: %s", error)
+    try:
         return Observer(replace(spec.crowd, calibration=None), size_wh=size_wh, camera=spec.id)
+    except MeasureRefused as error:
+        log.warning("nothing is measured: %s", error)
+        return None
