@@ -27,6 +27,12 @@ def test_what_happened_is_read_newest_first(database: Database) -> None:
     assert log.events() == found[:1]
 
 
+def test_the_log_says_of_fewer_than_five_people_no_more_than_messages_do(database: Database) -> None:
+    log = AlarmLog(database.engine)
+    log.record(desk().update([alarm(Level.RED, many=4)], [], at_s=T))
+    assert [event.words for event in log.events()] == ["Main hall"]
+
+
 def test_a_server_that_starts_again_knows_what_is_open_and_who_has_it(database: Database) -> None:
     log, first = AlarmLog(database.engine), desk()
     log.record(first.update([alarm(Level.RED, camera=name) for name in ("a", "b", "c")], [], at_s=T))

@@ -456,10 +456,13 @@ def test_an_alarm_of_a_camera_that_is_not_granted_does_not_exist(running: Runnin
     client = running.client("operator")
     assert [one["id"] for one in client.get("/api/v1/alarms").json()] == ["alarm-1"]
     assert [one["alarm"] for one in client.get("/api/v1/alarms/log").json()] == ["alarm-1"]
+    assert client.get("/api/v1/alarms").json()[0]["reasons"] == ["density 5.2 per m2"]
     assert client.post("/api/v1/alarms/alarm-2/acknowledge").status_code == 404
     assert client.get("/api/v1/alarms/alarm-2/cap.xml").status_code == 404
     assert client.post("/api/v1/alarms/alarm-9/acknowledge").status_code == 404
-    assert [one["id"] for one in running.client("admin").get("/api/v1/alarms").json()] == ["alarm-1", "alarm-2"]
+    seen = running.client("admin").get("/api/v1/alarms").json()
+    assert [one["id"] for one in seen] == ["alarm-1", "alarm-2"]
+    assert seen[0]["reasons"] == []  # what messages say of it: an administrator has no exact numbers
 
 
 def test_taking_an_alarm_on_and_drills_are_audited(running: Running) -> None:

@@ -17,7 +17,7 @@ _PAGE: int = 1000
 @final
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """One event as it stands in the log; `words` are those for the control room."""
+    """One event as it stands in the log; `words` are those that may leave the control room."""
 
     id: int
     at_s: float
@@ -33,7 +33,10 @@ class LoggedEvent:
 
 @final
 class AlarmLog:
-    """The alarm log of a site. Any thread may call it. It holds no numbers of its own but those in words."""
+    """The alarm log of a site. Any thread may call it.
+
+    It is kept longer than exact numbers may be, so it holds the words that messages have: numbers of five and more.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -48,7 +51,7 @@ class AlarmLog:
                 "camera": one.alarm.camera,
                 "place": one.alarm.place,
                 "level": one.alarm.level.value,
-                "words": "; ".join((one.alarm.name, *one.alarm.reasons)),
+                "words": "; ".join((one.alarm.name, *one.alarm.words)),
                 "actor": one.actor[:64],
                 "drill": one.alarm.drill,
             }
@@ -119,7 +122,7 @@ class AlarmLog:
             level.rank,
             last.at_s,
             tuple(reasons),
-            (),
+            tuple(reasons),
             history[0].at_s,
             step=sum(row.event == Happened.ESCALATED.value for row in history),
             acknowledged_by="" if taken is None else taken.actor,

@@ -59,7 +59,7 @@ class AlarmEventOut:
 @router.get("/alarms")
 def alarms(principal: CanSee, console: ConsoleDep) -> list[AlarmOut]:
     """The open alarms of cameras that you may see, the most urgent first."""
-    return [_alarm(one) for one in console.crowd.alarms() if _visible(console, principal, one.camera)]
+    return [_alarm(one, principal) for one in console.crowd.alarms() if _visible(console, principal, one.camera)]
 
 
 @router.get("/alarms/log")
@@ -82,7 +82,7 @@ def acknowledge(alarm: AlarmId, principal: CanAcknowledge, console: ConsoleDep) 
     with refusals():
         taken = console.crowd.acknowledge(found.id, principal.name)
     console.audit.record(principal.name, "alarm.acknowledge", f"{taken.camera}/{taken.place}", _details(taken))
-    return _alarm(taken)
+    return _alarm(taken, principal)
 
 
 @router.get("/alarms/{alarm}/cap.xml", response_class=Response)
@@ -97,7 +97,7 @@ def drill(access: CanDrill, place: PlaceName, console: ConsoleDep) -> AlarmOut:
     """Raise a drill, which goes the whole way of a red alarm; every message of it says DRILL."""
     raised = console.crowd.drill(access.id, place_of(console, access, place), access.principal.name)
     console.audit.record(access.principal.name, "alarm.drill", f"{raised.camera}/{raised.place}", _details(raised))
-    return _alarm(raised)
+    return _alarm(raised, access.principal)
 
 
 def _details(one: Occasion) -> dict[str, str | int | float | bool | None]:
@@ -116,7 +116,9 @@ def _open(console: Console, principal: Principal, alarm: str) -> Occasion:
     return found
 
 
-def _alarm(one: Occasion) -> AlarmOut:
+def _alarm(one: Occasion, principal: Principal) -> AlarmOut:
+    """An alarm; whoever has no exact numbers reads the words that messages have."""
+    exact = principal.may(Permission.EXACT_NUMBERS, one.camera)
     return AlarmOut(
         id=one.id,
         camera=one.camera,
@@ -126,7 +128,7 @@ def _alarm(one: Occasion) -> AlarmOut:
         rank=one.rank,
         since_s=one.since_s,
         raised_s=one.raised_s,
-        reasons=list(one.reasons),
+        reasons=list(one.reasons if exact else one.words),
         step=one.step,
         acknowledged_by=one.acknowledged_by,
         acknowledged_s=one.acknowledged_s,
