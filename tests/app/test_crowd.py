@@ -1,7 +1,9 @@
 """What a configuration says of the crowd: what is told to whom, and where it is full now."""
 
+import dataclasses
 import json
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,14 @@ from skyveil.app.config import Config, Secrets, load, told
 from skyveil.app.crowd import LiveCrowd, grounds_of
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.calibration_text import calibration_text
 from skyveil.measure.grid import CameraGrids, DensityGrid
+from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.points import points_of
+from skyveil.measure.quantity import Unit, measured
+from skyveil.public.budget import NoBudget
 from skyveil.public.store import open_database
 from tests.measure.cameras import SIZE_WH, Hung
 
@@ -81,6 +87,26 @@ def test_a_map_is_shown_until_it_is_old_and_one_of_another_camera_never(
     assert live.maps(hall) == [one]
     now_s[0] += crowd.MAP_S + 0.1
     assert not live.maps(hall)
+    live.close()
+    engine.dispose()
+
+
+def test_numbers_of_a_place_that_a_camera_has_not_are_not_taken(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    config.server.data.mkdir()
+    engine = open_database(tmp_path / "skyveil.sqlite")
+    live = LiveCrowd(config, engine, health=dict, tell=lambda event: None)
+    hall, now_s = camera_id("hall"), int(time.time())
+    places = tuple(
+        PlaceMeasures(PlaceId(name), now_s - 1, now_s, {Measure.CROSSED_FORWARD: measured(1, Unit.PERSONS)})
+        for name in ("attic", "gate")
+    )
+    for one in release(CameraMeasures(hall, places), ControlRoom(), NoBudget()):
+        live.heard(hall, one)
+        live.heard(camera_id("other"), one)
+    assert [one.place for one in live.newest(hall)] == ["gate"]
+    live.configure(dataclasses.replace(config, cameras=()))
+    assert not live.newest(hall)
     live.close()
     engine.dispose()
 

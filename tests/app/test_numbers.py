@@ -263,6 +263,25 @@ def test_only_exact_numbers_are_heard(engine: Engine, tmp_path: Path, clock: Clo
         found.heard(numbers(STAFF, place(HALL, {COUNT: 50}))[0])
 
 
+@pytest.mark.parametrize("aside_s", [-86400, -90, 90, 86400 * 365])
+def test_numbers_of_another_time_are_not_taken(engine: Engine, tmp_path: Path, clock: Clock, aside_s: int) -> None:
+    found = made(engine, tmp_path, clock)
+    for one in second(T + aside_s):
+        found.heard(one)
+    assert not found.newest(CAMERA)
+    assert not list((tmp_path / "numbers").iterdir())
+
+
+def test_places_that_are_not_kept_have_no_newest_numbers(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    for one in second(T):
+        found.heard(one)
+    found.keep({CAMERA: frozenset({GATE})})
+    assert [one.place for one in found.newest(CAMERA)] == [GATE]
+    found.keep({})
+    assert not found.newest(CAMERA)
+
+
 def test_staff_see_how_a_number_is_told(engine: Engine, tmp_path: Path, clock: Clock) -> None:
     run(made(engine, tmp_path, clock), clock, range(66))
     (one,) = NumberStore(engine).chart(Audience.STAFF, CAMERA, GATE, [OUT], period_s=60, from_s=T, to_s=T + 60)

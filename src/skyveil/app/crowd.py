@@ -76,6 +76,13 @@ class LiveCrowd:
     def configure(self, config: Config) -> None:
         """Count, tell and watch as another configuration says. Retention and quiet hours change with a restart."""
         self._config = config
+        self._places = {
+            camera_id(one.id): frozenset(
+                [PlaceId(zone.id) for zone in one.zones] + [PlaceId(line.id) for line in one.lines]
+            )
+            for one in config.cameras
+        }
+        self._maps = {key: one for key, one in tuple(self._maps.items()) if self._counted(*key)}
         self._grounds = {camera_id(one.id): grounds_of(one) for one in config.cameras}
         self._numbers.configure(
             {
@@ -83,6 +90,7 @@ class LiveCrowd:
                 for name, found in self._grounds.items()
             }
         )
+        self._numbers.keep(self._places)
         groups = {one.id: one.name for one in config.groups}
         self._alarms.configure(
             {
@@ -112,10 +120,12 @@ class LiveCrowd:
             self._alarms.write()
 
     def heard(self, camera: CameraId, aggregate: Aggregate) -> None:
-        """Take what a camera counted, on that camera's thread; numbers of another camera are not taken."""
+        """Take what a camera counted of its own places, on that camera's thread."""
         if aggregate.camera != camera:
             log.warning("camera %s sent numbers of another camera", camera)
             return
+        if not self._counted(camera, aggregate.place):
+            return  # a place that was taken out of the configuration a moment ago
         try:
             self._numbers.heard(aggregate)
         except StoreFailed as error:
@@ -124,8 +134,11 @@ class LiveCrowd:
     def heard_map(self, camera: CameraId, density_map: DensityMap) -> None:
         """Take where a zone is full, on that camera's thread; it is kept in memory until the next one."""
         one = sealed_map(density_map)
-        if one.camera == camera:
+        if one.camera == camera and self._counted(camera, one.place):
             self._maps[camera, one.place] = (monotonic(), one)
+
+    def _counted(self, camera: CameraId, place: PlaceId) -> bool:
+        return place in self._places.get(camera, frozenset())
 
     def _run(self, name: str, tick: Callable[[], None]) -> None:
         """Once a second until the end. A fault is told and tried again: one bad number must not end all alarms."""

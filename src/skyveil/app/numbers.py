@@ -34,6 +34,8 @@ log: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3600
 GRACE_S: Final = 5.0
 """How long after its end a minute waits for numbers that are still on their way."""
+ASIDE_S: Final = 60.0
+"""Numbers of a moment that is farther from now are not taken: a camera's process must not write to other days."""
 SWEEP_S: Final = 60.0
 
 
@@ -76,7 +78,7 @@ class Numbers:
         self._spool = spool
         self._now = now
         self._lock = threading.Lock()  # of the spool and of the newest numbers
-        self._newest: dict[tuple[CameraId, PlaceId], Aggregate] = {}
+        self._newest: dict[CameraId, dict[PlaceId, Aggregate]] = {}
         self._tellings: Mapping[CameraId, Telling] = MappingProxyType({})
         self._progress = _Progress()
         self._problem = ""
@@ -87,17 +89,29 @@ class Numbers:
         """What may be told from now on; numbers of cameras that are not named stay in the control room."""
         self._tellings = MappingProxyType(dict(tellings))
 
+    def keep(self, places: Mapping[CameraId, frozenset[PlaceId]]) -> None:
+        """Forget the newest numbers of all other places: nobody counts there any more."""
+        with self._lock:
+            self._newest = {
+                camera: {place: one for place, one in found.items() if place in places[camera]}
+                for camera, found in self._newest.items()
+                if camera in places
+            }
+
     def heard(self, aggregate: Aggregate) -> None:
         """Take the exact numbers of a place over a second or so. Raises StoreFailed when they can not be kept."""
         one = released(aggregate, Audience.CONTROL_ROOM)
+        if abs(one.end_s - self._now()) > ASIDE_S:
+            return
         with self._lock:
-            self._newest[one.camera, one.place] = one
+            self._newest.setdefault(one.camera, {})[one.place] = one
             self._spool.add(one)
 
     def newest(self, camera: CameraId) -> list[Aggregate]:
         """The newest numbers of a camera's places, for the control room."""
         with self._lock:
-            return [one for (of, _), one in sorted(self._newest.items()) if of == camera]
+            found = self._newest.get(camera, {})
+            return [found[place] for place in sorted(found)]
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences."""
@@ -119,9 +133,10 @@ class Numbers:
                 self._progress.swept_s = now_s
         except (SQLAlchemyError, OSError, StoreFailed) as error:
             self._tell(f"numbers wait on disk, the database can not be used: {type(error).__name__}")
-            self._forget_old(now_s)
         else:
             self._tell("")
+        finally:
+            self._forget_old(now_s)
 
     def close(self) -> None:
         """Store what has ended, and keep the rest on disk."""
@@ -140,8 +155,8 @@ class Numbers:
         with self._lock:
             minutes = self._spool.minutes(now_s - GRACE_S)
         for minute_s in minutes:
-            with self._lock:
-                parts = self._spool.read(minute_s)
+            # Outside of the lock: nothing is added to it any more, and cameras' threads must not wait for its reading.
+            parts = self._spool.read(minute_s)
             self._store.put(self._of_minute(minute_s, parts))
             with self._lock:
                 self._spool.done(minute_s)

@@ -1,5 +1,6 @@
 """What waits for the database waits on disk, whole."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +53,19 @@ def test_a_torn_line_costs_that_line_only(spool: Spool, tmp_path: Path) -> None:
     with closing(Spool(tmp_path / "numbers")) as again:
         again.add(second(T + 2))
         assert again.read(T) == [second(T), second(T + 2)]
+
+
+def test_a_disk_that_fills_up_in_a_line_costs_that_line_only_and_says_so(spool: Spool, tmp_path: Path) -> None:
+    spool.add(second(T))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "numbers" / f"{T}.jsonl").stat().st_size + 9, before[1]))
+    try:
+        with pytest.raises(StoreFailed, match="can not be written to disk"):
+            spool.add(second(T + 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    spool.add(second(T + 2))
+    assert spool.read(T) == [second(T), second(T + 2)]
 
 
 def test_only_exact_numbers_that_the_gate_released_are_spooled(spool: Spool) -> None:

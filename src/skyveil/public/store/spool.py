@@ -19,7 +19,7 @@ MINUTE_S: Final = 60
 
 @final
 class Spool:
-    """Numbers of minutes that are not stored yet. One thread at a time may call it.
+    """Numbers of minutes that are not stored yet. One thread at a time may call it, but for `read` of an ended one.
 
     late: numbers that came after their minute was taken out, and were left out.
     """
@@ -43,9 +43,12 @@ class Spool:
             return
         line = json.dumps(aggregate_json(aggregate), allow_nan=False, separators=(",", ":")).encode() + b"\n"
         try:
-            self._open(minute_s).write(line)
+            written = self._open(minute_s).write(line)
         except OSError as error:
             raise StoreFailed(f"numbers can not be written to disk: {error.strerror}") from error
+        if written < len(line):
+            self.close()  # opened again, so that the next one begins on a line of its own
+            raise StoreFailed("numbers can not be written to disk: it is full")
 
     def _open(self, minute_s: int) -> BinaryIO:
         if self._file is not None and self._file[0] == minute_s:
