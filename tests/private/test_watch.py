@@ -13,7 +13,8 @@ from skyveil.private.detect.boxes import Scored
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.regions import Regions
-from skyveil.private.watch import StillWatch, VideoWatch, Watch
+from skyveil.private.still_watch import StillWatch
+from skyveil.private.watch import VideoWatch, Watch
 from tests.private.made import (
     HEIGHT,
     WIDTH,
@@ -108,6 +109,42 @@ def test_the_ring_does_not_grow_with_the_length(damaged: Iterable[int]) -> None:
     assert max(most) <= 64
 
 
+# What shows between two looks only.
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("begins", range(33, 41))
+def test_a_face_that_shows_between_two_looks_only_is_covered_in_every_frame(begins: int, length: int) -> None:
+    def flash(index: int) -> Sequence[Box]:
+        return [(100, 60, 100 + SIDE_PX, 60 + SIDE_PX)] if begins <= index < begins + length else ()
+
+    regions = decided(video_watch(ScriptedFinder(flash)), scene(80, flash))
+    for index in range(begins, begins + length):
+        assert covered(flash(index)[0], regions[index].boxes)
+
+
+def test_a_face_that_runs_through_between_two_looks_is_covered_in_every_frame() -> None:
+    def runner(index: int) -> Sequence[Box]:
+        x = 16.0 * (index - 33)
+        return [(x, 60, x + SIDE_PX, 60 + SIDE_PX)] if 33 <= index < 39 else ()
+
+    regions = decided(video_watch(ScriptedFinder(runner)), scene(80, runner))
+    for index in range(33, 39):
+        assert covered(runner(index)[0], regions[index].boxes)
+
+
+def test_what_passes_and_is_known_and_leaves_that_flicker_get_no_look_of_their_own() -> None:
+    def leaf(index: int) -> Sequence[Box]:
+        return [(104, 64, 112, 72)] if index % 8 == 3 else ()
+
+    calm = ScriptedFinder()
+    decided(video_watch(calm), scene(80, nobody))
+    for there in (walker, leaf):
+        finder = ScriptedFinder(walker)
+        decided(video_watch(finder), scene(80, there))
+        assert finder.looked_at == calm.looked_at
+
+
 # The evidence of a frame.
 
 
@@ -127,17 +164,19 @@ def test_between_looks_unchanged_tiles_are_unchanged_and_changed_ones_bracketed(
 
     finder = ScriptedFinder(strider)
     regions = decided(video_watch(finder), scene(60, strider))
-    between = [one for one in regions if one.of.index not in finder.looked_at]
+    # The frame of a look at everything; a look at what passes by says nothing of the rest.
+    looks = [one.of.index for one in regions if reasons(one) == {Why.LOOKED}]
+    between = [one for one in regions if one.of.index not in looks]
     assert between
     for one in between:
         looked = evidence(one)
-        seen = max(index for index in finder.looked_at if index < one.of.index)
+        seen = max(index for index in looks if index < one.of.index)
         moved = painted(strider(one.of.index)) != painted(strider(seen))
         rows, columns = np.nonzero(moved)
         changed = np.zeros(looked.why.shape, np.bool_)
         changed[rows // looked.tile_px, columns // looked.tile_px] = True
         assert np.array_equal(looked.why, np.where(changed, Why.BRACKETED, Why.UNCHANGED))
-        nearest = min(abs(index - one.of.index) for index in finder.looked_at)
+        nearest = min(abs(index - one.of.index) for index in looks)
         assert np.allclose(looked.age_s, nearest * 0.04)
 
 

@@ -23,7 +23,8 @@ from skyveil.private.capture.source import open_media
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.finder import Finder
 from skyveil.private.frame import RawFrame
-from skyveil.private.watch import StillWatch, VideoWatch, Watch
+from skyveil.private.still_watch import StillWatch
+from skyveil.private.watch import VideoWatch, Watch
 from skyveil.public.types import RedactedFrame
 from tests.conftest import Picture
 

@@ -23,7 +23,7 @@ from skyveil.gate.fill import make_fill
 from skyveil.gate.redact import redact
 from skyveil.private.detect.finder import Finder
 from skyveil.private.frame import RawFrame
-from skyveil.private.watch import StillWatch
+from skyveil.private.still_watch import StillWatch
 from skyveil.public.record.result import read_result
 
 Picture: TypeAlias = NDArray[np.uint8]

@@ -16,7 +16,8 @@ from skyveil.gate.fill import make_fill
 from skyveil.private.capture.source import Source, SourceInfo, open_media
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.finder import Finder
-from skyveil.private.watch import StillWatch, VideoWatch, Watch
+from skyveil.private.still_watch import StillWatch
+from skyveil.private.watch import VideoWatch, Watch
 from skyveil.public.encode.header import AudioHeader, AudioPacket, EncodeSettings, StillImage
 from skyveil.public.types import RedactedFrame, RedactedPacket
 from skyveil.public.wire import Message, Progress

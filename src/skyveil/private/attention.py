@@ -19,6 +19,8 @@ _LEAST_SQUARES: Final = 2
 """Fewer connected squares show nothing that a network could find: a face of 12 px touches two at least."""
 _AROUND_SQUARE: Final = np.ones((3, 3), np.uint8)
 """What moves a little moves at its edges: a square's neighbours are looked at with it."""
+_BLOCK: Final = np.ones((2, 2), np.uint8)
+"""What comes and goes between two looks is looked at from this many squares on: single ones are leaves and flicker."""
 _MARGIN_PX: Final = 24
 """Least margin around what moved: half of the context that the network takes from around a small face."""
 _AROUND: Final = 0.15
@@ -69,6 +71,20 @@ class Attention:
         if around.mean() > _WHOLE_SHARE:
             return [(0, 0, self._width, self._height)]
         return self._rectangles(around)
+
+    def passing(self, small: Small, before: Small, after: Small, *, explained: BoxesXyxy | None = None) -> list[Area]:
+        """The parts of a frame between two looks that show what neither look shows and nothing explains.
+
+        small, before, after: the frame, the look before it and the look after it.
+        """
+        unlike = np.minimum(cv2.absdiff(small, before), cv2.absdiff(small, after)) > _STRONG_LEVELS
+        waiting = unlike & (cv2.absdiff(before, after) <= CHANGE_LEVELS)
+        if explained is not None:
+            waiting &= ~self._inside(grown(explained, _AROUND), waiting.shape)
+        large = cv2.morphologyEx(_without_specks(waiting).astype(np.uint8), cv2.MORPH_OPEN, _BLOCK)
+        if not large.any():
+            return []
+        return self._rectangles(np.asarray(cv2.dilate(large, _AROUND_SQUARE), np.uint8))
 
     def _inside(self, boxes: BoxesXyxy, shape: tuple[int, ...]) -> Changed:
         mask = np.zeros(shape, np.bool_)

@@ -1,8 +1,8 @@
 """The engine: frames go in as they are decoded and come out when it is decided what to cover in them. Private side.
 
 A video is looked at every few frames; frames in between wait in a short ring. What two looks found is joined over the
-frames between them, and what the later one found anew covers the frames before it (hindsight). A still is looked at
-once.
+frames between them, and what the later one found anew covers the frames before it (hindsight). What shows between two
+looks, in neither of them, gets a look of its own.
 """
 
 from collections import deque
@@ -17,10 +17,10 @@ from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
-from skyveil.private.bodies import far_bodies, inside_any, on_a_body, shows_face
+from skyveil.private.bodies import far_bodies, inside_any, on_a_body
 from skyveil.private.detect.boxes import Scored, beside_better
 from skyveil.private.detect.finds import Finds
-from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, Level, levels
+from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined, none_found
 from skyveil.private.doubts import LEAST, Doubts
 from skyveil.private.frame import RawFrame
@@ -31,14 +31,11 @@ from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.tracks import Tracks
-from skyveil.private.zones import MOVING, STILL, Zones, plate_like
+from skyveil.private.zones import MOVING, Zones, plate_like
 
 Decided = tuple[RawFrame, Regions]
 """A frame and what to cover in it."""
 
-_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
-"""Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
-area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
 
@@ -55,16 +52,18 @@ class Watch(Protocol):
         ...
 
 
-def _found(raw: RawFrame, boxes: Scored, kind: Kind) -> Detections:
+def found_in(raw: RawFrame, boxes: Scored, kind: Kind) -> Detections:
+    """Boxes of one kind as what was detected in a frame."""
     return Detections(raw.id, boxes.xyxy, boxes.score, np.full(len(boxes.score), int(kind), np.uint8))
 
 
-def _rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
+def rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
     """Whole pixels that hold the boxes."""
     return np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1).astype(np.int32)
 
 
-def _polygons(settings: RedactSettings, seconds: float) -> tuple[NDArray[np.float32], ...]:
+def polygons(settings: RedactSettings, seconds: float) -> tuple[NDArray[np.float32], ...]:
+    """The static masks that hold at this media time."""
     return tuple(np.array(mask.points, np.float32) for mask in settings.masks if mask.covers(seconds))
 
 
@@ -126,6 +125,7 @@ class VideoWatch:
         self._ring: deque[_Waiting] = deque()
         self._looks: deque[_Look] = deque()
         self._sights: list[Sight] = []
+        self._passing = Tracks(self._pace.holding)
         self._doubts = Doubts(width=width, height=height, scale=self._pace.face_scale)
         self._busy = False
         self._doubtful: Detections | None = None
@@ -161,6 +161,7 @@ class VideoWatch:
         self._close()
         yield from self._decided(self._ring[-1].raw.id.index)
         self._tracks.cut()
+        self._passing.cut()
         self._attention.reset()
         self._plate_attention.reset()
         self._doubts.reset()
@@ -194,6 +195,7 @@ class VideoWatch:
         if raw.damaged:
             return
         self._follow(waiting.sight)
+        self._glimpse(small)
         targets = self._settings.targets
         found: list[Detections] = []
         if targets & {Kind.HEAD, Kind.PERSON}:
@@ -210,10 +212,44 @@ class VideoWatch:
         if self._observer is not None:
             self._observer.see(boxes, at_s=raw.time.seconds)
 
+    def _glimpse(self, after: Small) -> None:
+        """Look at what showed since the last look, and shows in neither that look nor the one that is due (`after`).
+
+        For files: a live camera's looks are no farther apart than its frames may wait.
+        """
+        if self._pace.live or not self._looks:
+            return
+        last, before = self._looks[-1].index, self._looks[-1].small
+        for waiting in self._ring:
+            raw = waiting.raw
+            if raw.id.index < last + 1 or waiting.small is after or raw.damaged:
+                continue
+            areas = self._attention.passing(waiting.small, before, after)
+            if areas:
+                (known,) = self._tracks.placed(raw.id.index, raw.id.index)
+                areas = self._attention.passing(waiting.small, before, after, explained=known.xyxy)
+            if areas:
+                self._passing.update(self._glimpsed(raw, areas), frame=raw.id.index)
+                last = raw.id.index + 1
+
+    def _glimpsed(self, raw: RawFrame, areas: list[Area]) -> Detections:
+        targets = self._settings.targets
+        found: list[Detections] = []
+        if targets & {Kind.HEAD, Kind.PERSON}:
+            found.append(self._persons(raw))
+        if targets & {Kind.FACE, Kind.HEAD}:
+            seen = self._finder.faces_in(raw, areas, self._pyramid(), threshold=self._pace.face_least)
+            found.append(found_in(raw, seen, Kind.FACE))
+        if Kind.PLATE in targets:
+            plates = [self._finder.plates(raw, one, scale=self._pace.face_scale, threshold=0.3) for one in areas]
+            found += [found_in(raw, one.only(plate_like(one.xyxy, self._height)), Kind.PLATE) for one in plates]
+        boxes = joined(raw.id, found)
+        return boxes.only(inside_any(boxes.xyxy, np.array(areas, np.float32)))
+
     def _persons(self, raw: RawFrame) -> Detections:
         scale = self._pace.person_long_px / max(self._width, self._height)
         seen = self._finder.persons(raw, self._everything, scale=scale, threshold=self._pace.person_least)
-        return _found(raw, seen, Kind.PERSON)
+        return found_in(raw, seen, Kind.PERSON)
 
     def _faces(self, raw: RawFrame, small: Small, found: list[Detections]) -> Detections:
         persons = joined(raw.id, found)
@@ -225,7 +261,7 @@ class VideoWatch:
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         every = self._finder.faces_in(raw, areas, pyramid, threshold=LEAST)
-        faces = _found(raw, every, Kind.FACE)
+        faces = found_in(raw, every, Kind.FACE)
         maybe = far_bodies(np.concatenate([persons.xyxy, known]), self._height)
         doubt = self._doubts.of(every, explained=maybe)
         begins = (every.score >= self._pace.face_least) & ~doubt & ~on_a_body(every, bodies)
@@ -243,14 +279,14 @@ class VideoWatch:
             return none_found(raw.id)
         seen = self._finder.faces_in(raw, places, [self._doubts.level], threshold=least)
         self._doubts.note(places, seen, seconds=seconds)
-        return _found(raw, seen, Kind.FACE)
+        return found_in(raw, seen, Kind.FACE)
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
         seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
         self._hold(Kind.PLATE, raw, areas)
         plates = [boxes.only(plate_like(boxes.xyxy, self._height)) for boxes in seen]
-        return joined(raw.id, [_found(raw, boxes, Kind.PLATE) for boxes in plates])
+        return joined(raw.id, [found_in(raw, boxes, Kind.PLATE) for boxes in plates])
 
     def _hold(self, kind: Kind, raw: RawFrame, areas: list[Area]) -> None:
         """Tracks outside of what is looked at now stay as they are: nothing moved there."""
@@ -279,27 +315,29 @@ class VideoWatch:
         for waiting, boxes in zip(leaving, self._covers(first, last), strict=True):
             yield waiting.raw, self._regions(waiting, boxes)
         self._tracks.forget(last + 1)
+        self._passing.forget(last + 1)
         while len(self._looks) > 1 and self._looks[1].index <= last:
             self._looks.popleft()
 
     def _covers(self, first: int, last: int) -> list[NDArray[np.int32]]:
         """What to cover in each frame from `first` to `last`; zones are computed for all frames at once."""
-        placed = self._tracks.placed(first, last)
+        placed = [*self._tracks.placed(first, last), *self._passing.placed(first, last)]
         covers, of = self._zones.covers_of(
             np.concatenate([one.xyxy for one in placed]),
             np.concatenate([one.score for one in placed]),
             np.concatenate([one.kind for one in placed]),
         )
-        frame = np.repeat(np.arange(len(placed)), [len(one.kind) for one in placed])[of]
-        boxes = _rounded(covers)
-        return [boxes[frame == index] for index in range(len(placed))]
+        count = last + 1 - first
+        frame = np.repeat(np.arange(len(placed)) % count, [len(one.kind) for one in placed])[of]
+        boxes = rounded(covers)
+        return [boxes[frame == index] for index in range(count)]
 
     def _regions(self, waiting: _Waiting, boxes: NDArray[np.int32]) -> Regions:
         raw = waiting.raw
         looked = self._evidence(waiting)
         if looked is None:
             return whole_frame(raw.id)
-        return Regions(raw.id, boxes, _polygons(self._settings, raw.time.seconds), looked)
+        return Regions(raw.id, boxes, polygons(self._settings, raw.time.seconds), looked)
 
     def _evidence(self, waiting: _Waiting) -> Looked | None:
         """Why each tile of a frame is decided; None when no look stands beside it."""
@@ -318,74 +356,3 @@ class VideoWatch:
         return Looked(
             waiting.raw.id, self._motion.tile_px, why, np.full(shape, min(ages), np.float32), before[-1].models
         )
-
-
-@final
-class StillWatch:
-    """The watch of one picture."""
-
-    def __init__(self, finder: Finds, settings: RedactSettings, *, width: int, height: int) -> None:
-        self._finder = finder
-        self._settings = settings
-        self._everything: Area = (0, 0, width, height)
-        self._zones = Zones(settings, STILL[settings.mode])
-
-    def see(self, raw: RawFrame) -> Iterator[Decided]:
-        """The picture and what to cover in it."""
-        _, _, width, height = self._everything
-        found = joined(raw.id, self._look(raw))
-        boxes = _rounded(self._zones.covers(found.xyxy, found.score, found.kind))
-        tile_px = max(width, height)
-        one = np.full((1, 1), int(Why.LOOKED), np.uint8)
-        looked = Looked(raw.id, tile_px, one, np.zeros((1, 1), np.float32), self._finder.used)
-        yield raw, Regions(raw.id, boxes, _polygons(self._settings, raw.time.seconds), looked)
-
-    def end(self) -> Iterator[Decided]:
-        """Nothing waits."""
-        return iter(())
-
-    def _look(self, raw: RawFrame) -> list[Detections]:
-        targets = self._settings.targets
-        found: list[Detections] = []
-        faces = no_boxes()
-        if targets & {Kind.FACE, Kind.HEAD}:
-            found.append(self._faces(raw))
-            faces = found[0].xyxy
-        if targets & {Kind.HEAD, Kind.PERSON}:
-            found.append(self._persons(raw, faces))
-        if Kind.PLATE in targets:
-            seen = self._finder.plates(raw, self._everything, scale=1.0, threshold=0.3)
-            found.append(_found(raw, seen, Kind.PLATE))
-        return found
-
-    def _faces(self, raw: RawFrame) -> Detections:
-        strict = self._settings.mode == "strict"
-        _, _, width, height = self._everything
-        pyramid = levels(
-            width,
-            height,
-            finest=3.0 if strict else 1.8,
-            most_px=64 if strict else 76,
-            least_px=20,
-            budget_px=8_000_000 if strict else 3_500_000,
-            step=2.0 if strict else 2.75,
-            multiple_px=STILL_MULTIPLE_PX,
-        )
-        least, most = (0.03, 0.065) if strict else (0.05, 0.12)
-        seen = self._finder.faces(raw, self._everything, pyramid, threshold=least)
-        sides = (seen.xyxy[:, 2:] - seen.xyxy[:, :2]) * pyramid[0].scale
-        doubt = _DOUBT[self._settings.mode] * np.sqrt(np.sqrt(sides[:, 0] * sides[:, 1]))
-        weak = seen.score < np.clip(doubt, least, most)  # false for what is no number, which is refused next
-        return _found(raw, seen.only(~weak), Kind.FACE)
-
-    def _persons(self, raw: RawFrame, faces: BoxesXyxy) -> Detections:
-        strict = self._settings.mode == "strict"
-        _, _, width, height = self._everything
-        if Kind.PERSON in self._settings.targets:
-            long_px, least = max(640, min(1280, max(width, height))), 0.1 if strict else 0.2
-        else:
-            long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
-        seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least)
-        if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
-            seen = seen.only(~shows_face(self._zones.heads(seen.xyxy), faces))
-        return _found(raw, seen, Kind.PERSON)

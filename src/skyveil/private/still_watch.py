@@ -1,0 +1,94 @@
+"""The engine for one picture: it is looked at once, more finely than a frame of a video. Private side."""
+
+from collections.abc import Iterator
+from typing import Final, final
+
+import numpy as np
+
+from skyveil.core.geometry import BoxesXyxy, no_boxes
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import RedactSettings
+from skyveil.private.bodies import shows_face
+from skyveil.private.detect.finds import Finds
+from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, levels
+from skyveil.private.detections import Detections, joined
+from skyveil.private.frame import RawFrame
+from skyveil.private.looked import Looked, Why
+from skyveil.private.regions import Regions
+from skyveil.private.watch import Decided, found_in, polygons, rounded
+from skyveil.private.zones import STILL, Zones
+
+_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
+"""Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
+area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
+
+
+@final
+class StillWatch:
+    """The watch of one picture."""
+
+    def __init__(self, finder: Finds, settings: RedactSettings, *, width: int, height: int) -> None:
+        self._finder = finder
+        self._settings = settings
+        self._everything: Area = (0, 0, width, height)
+        self._zones = Zones(settings, STILL[settings.mode])
+
+    def see(self, raw: RawFrame) -> Iterator[Decided]:
+        """The picture and what to cover in it."""
+        _, _, width, height = self._everything
+        found = joined(raw.id, self._look(raw))
+        boxes = rounded(self._zones.covers(found.xyxy, found.score, found.kind))
+        tile_px = max(width, height)
+        one = np.full((1, 1), int(Why.LOOKED), np.uint8)
+        looked = Looked(raw.id, tile_px, one, np.zeros((1, 1), np.float32), self._finder.used)
+        yield raw, Regions(raw.id, boxes, polygons(self._settings, raw.time.seconds), looked)
+
+    def end(self) -> Iterator[Decided]:
+        """Nothing waits."""
+        return iter(())
+
+    def _look(self, raw: RawFrame) -> list[Detections]:
+        targets = self._settings.targets
+        found: list[Detections] = []
+        faces = no_boxes()
+        if targets & {Kind.FACE, Kind.HEAD}:
+            found.append(self._faces(raw))
+            faces = found[0].xyxy
+        if targets & {Kind.HEAD, Kind.PERSON}:
+            found.append(self._persons(raw, faces))
+        if Kind.PLATE in targets:
+            seen = self._finder.plates(raw, self._everything, scale=1.0, threshold=0.3)
+            found.append(found_in(raw, seen, Kind.PLATE))
+        return found
+
+    def _faces(self, raw: RawFrame) -> Detections:
+        strict = self._settings.mode == "strict"
+        _, _, width, height = self._everything
+        pyramid = levels(
+            width,
+            height,
+            finest=3.0 if strict else 1.8,
+            most_px=64 if strict else 76,
+            least_px=20,
+            budget_px=8_000_000 if strict else 3_500_000,
+            step=2.0 if strict else 2.75,
+            multiple_px=STILL_MULTIPLE_PX,
+        )
+        least, most = (0.03, 0.065) if strict else (0.05, 0.12)
+        seen = self._finder.faces(raw, self._everything, pyramid, threshold=least)
+        sides = (seen.xyxy[:, 2:] - seen.xyxy[:, :2]) * pyramid[0].scale
+        doubt = _DOUBT[self._settings.mode] * np.sqrt(np.sqrt(sides[:, 0] * sides[:, 1]))
+        weak = seen.score < np.clip(doubt, least, most)  # false for what is no number, which is refused next
+        return found_in(raw, seen.only(~weak), Kind.FACE)
+
+    def _persons(self, raw: RawFrame, faces: BoxesXyxy) -> Detections:
+        strict = self._settings.mode == "strict"
+        _, _, width, height = self._everything
+        if Kind.PERSON in self._settings.targets:
+            long_px, least = max(640, min(1280, max(width, height))), 0.1 if strict else 0.2
+        else:
+            long_px, least = 640 if strict else 416, 0.35 if strict else 0.5
+        seen = self._finder.persons(raw, self._everything, scale=long_px / max(width, height), threshold=least)
+        if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
+            seen = seen.only(~shows_face(self._zones.heads(seen.xyxy), faces))
+        return found_in(raw, seen, Kind.PERSON)
