@@ -72,6 +72,8 @@ def _crowd_json(crowd: CrowdSpec) -> dict[str, Json]:
                 "use": zone.use,
                 "corners": _points_json(zone.corners),
                 "way": None if zone.way is None else _points_json(zone.way),
+                "orange": zone.orange,
+                "critical": zone.critical,
             }
             for zone in crowd.zones
         ],
@@ -94,7 +96,10 @@ def _zone_from(table: dict[str, Json]) -> ZoneSpec:
     if way is not None and len(way) != 2:
         raise WorkerFailed("expected two points on the control socket")
     both = None if way is None else (way[0], way[1])
-    return ZoneSpec(PlaceId(str(table["id"])), _USES[str(table["use"])], _points_from(table["corners"]), both)
+    orange, critical = (None if table[key] is None else _number(table[key]) for key in ("orange", "critical"))
+    return ZoneSpec(
+        PlaceId(str(table["id"])), _USES[str(table["use"])], _points_from(table["corners"]), both, orange, critical
+    )
 
 
 def _line_from(table: dict[str, Json]) -> LineSpec:

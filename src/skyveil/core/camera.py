@@ -26,13 +26,16 @@ ZoneUse: TypeAlias = Literal["walkway", "stairs", "queue", "standing"]
 class ZoneSpec:
     """A part of the floor that numbers are about: its corners where the floor is seen in the picture.
 
-    way: from where to where people should go, when only one direction is right.
+    way: from where to where people should go, when only one direction is right. orange, critical: densities per m2 from
+    which on the zone has these levels, where they are not those of its use.
     """
 
     id: PlaceId
     use: ZoneUse
     corners: tuple[Shares, ...]
     way: tuple[Shares, Shares] | None = None
+    orange: float | None = None
+    critical: float | None = None
 
 
 @final

@@ -171,6 +171,7 @@ def test_a_crowd_crosses_the_control_socket_unchanged(tmp_path: Path) -> None:
         ("red: 3", "red: 2", "thresholds rise"),
         ("[0.7, 0.8]]", "[0.7, 0.8], [1, 1]]", "lines.0.points"),
         ("[[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]", "[[0.1, 0.5], [0.4, 0.5]]", "zones.1.points"),
+        ("[[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]", "[[0, 0], [0.5, 0.5], [1, 1]]", "do not lie in line"),
         ("kind: queue", "kind: pool", "choices"),
         ("yellow: 1", "yelow: 1", "did you mean `yellow`?"),
     ],

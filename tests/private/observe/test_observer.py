@@ -1,6 +1,8 @@
 """Boxes of a known crowd become the numbers of its zones and lines."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -148,6 +150,14 @@ def test_nobody_is_zero_and_not_unknown() -> None:
     last = observed(iter([points_of([])] * 8), crowd())[-1]
     assert of(last, HALL, Measure.COUNT).value == 0.0
     assert not of(last, HALL, Measure.SPEED).known
+
+
+def test_what_is_dense_in_a_zone_follows_its_own_thresholds() -> None:
+    spec = crowd()
+    own = replace(spec, zones=(replace(spec.zones[0], orange=0.2, critical=0.4),))
+    people = points_of([[0.0, 9.0], [1.0, 9.0]])
+    usual, dense = (of(observed(repeat(people, int(FPS)), one)[-1], HALL, Measure.DENSE_AREA) for one in (spec, own))
+    assert usual.value == 0 and dense.value is not None and dense.value > 1
 
 
 def test_a_zone_that_reaches_the_horizon_is_refused() -> None:

@@ -23,9 +23,12 @@ from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
+from skyveil.measure.points import points_of, polygon_area
 
 SIZE_LIMIT: Final = 8 << 20
 _DEPTH_LIMIT: Final = 32
+_LEAST_SHARE: Final = 1e-6
+"""Of the picture, the least that a zone can be: about a pixel."""
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 _ADAPTER: Final = TypeAdapter(Config)
 _WORDS: Final = {
@@ -234,6 +237,8 @@ def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]
             seen.add(name)
     for index, zone in enumerate(camera.zones):
         limits = zone.thresholds
+        if polygon_area(points_of(zone.points)) < _LEAST_SHARE:
+            yield (*where, "zones", index, "points"), "a zone needs 3 corners that do not lie in line"
         if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
             yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
 
@@ -346,10 +351,16 @@ def _crowd(camera: Camera) -> CrowdSpec | None:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
     return CrowdSpec(
-        tuple(ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way) for zone in camera.zones),
+        tuple(_zone(one) for one in camera.zones),
         tuple(LineSpec(PlaceId(line.id), *line.points) for line in camera.lines),
         calibration,
     )
+
+
+def _zone(zone: models.Zone) -> ZoneSpec:
+    own = zone.thresholds
+    orange, critical = (None, None) if own is None else (own.orange, own.critical)
+    return ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way, orange, critical)
 
 
 def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:

@@ -50,7 +50,12 @@ class Observer:
         if self._calibration is None:
             self._zones += [PictureZone(one.id, _pixels(one.corners, size_wh)) for one in crowd.zones]
         else:
-            self._zones += [ZoneWatch(_zone(one, self._calibration, size_wh), self._calibration) for one in crowd.zones]
+            self._zones += [
+                ZoneWatch(
+                    _zone(one, self._calibration, size_wh), self._calibration, orange=one.orange, critical=one.critical
+                )
+                for one in crowd.zones
+            ]
             self._lines += [LineWatch(_line(one, self._calibration, size_wh)) for one in crowd.lines]
         self._seen_s: float | None = None
         self._told: dict[str, Mapping[Measure, Quantity]] = {}

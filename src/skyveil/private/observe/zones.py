@@ -68,13 +68,16 @@ class _Second:
 class ZoneWatch:
     """Watches one zone of a calibrated camera. One thread owns it."""
 
-    def __init__(self, zone: Zone, calibration: Calibration) -> None:
+    def __init__(
+        self, zone: Zone, calibration: Calibration, *, orange: float | None = None, critical: float | None = None
+    ) -> None:
+        """orange, critical: densities per m2 from which on the zone has these levels; else those of its kind."""
         self.id: PlaceId = zone.id
         self._zone = zone
         self._voronoi = VoronoiDensity(zone)
         self._local = LocalDensity(zone)
-        self._orange = DEFAULTS[zone.kind].orange
-        self._critical = DEFAULTS[zone.kind].critical
+        self._orange = DEFAULTS[zone.kind].orange if orange is None else orange
+        self._critical = DEFAULTS[zone.kind].critical if critical is None else critical
         raster = Raster(zone, side_m=0.25)
         shown = calibration.shows_heads(raster.centres_m)[raster.inside.ravel()]
         self._shown = float(shown.mean()) if len(shown) else 0.0
