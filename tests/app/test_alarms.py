@@ -97,6 +97,17 @@ def test_a_switch_that_fails_is_one_alarm_and_so_is_a_camera_that_says_nothing(s
     assert site.said() == [("raised", "UNKNOWN: Main hall")]
 
 
+def test_a_clock_that_is_set_back_delays_no_alarm_and_no_escalation(site: Site) -> None:
+    site.run(10, CALM)
+    site.run(3, {**CALM, A: 5.5})
+    site.now_s -= 3600
+    site.run(7, {**CALM, A: 5.5})
+    assert site.said()[-1] == ("raised", "RED: Main hall")
+    site.now_s -= 3600
+    site.run(32, {**CALM, A: 5.5})
+    assert site.said() == [("escalated", "RED: Main hall")]
+
+
 def test_a_start_is_no_alarm_for_a_minute(site: Site) -> None:
     site.run(int(START_S) - 1, {A: 0.5, B: 0.5})
     assert site.said() == []

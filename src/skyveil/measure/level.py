@@ -230,7 +230,7 @@ def begin(at_s: float) -> LevelState:
 
 
 def step(state: LevelState, values: Mapping[Measure, Quantity], thresholds: Thresholds, *, at_s: float) -> LevelState:
-    """The state after the numbers of the moment `at_s`, which is later than those before, on any clock in seconds.
+    """The state after the numbers of the moment `at_s`, on any clock in seconds; set back, waits begin anew.
 
     A level is reached when the numbers have said so for `rise_s` without a break, and left when they have said less
     for `fall_s`. A zone without numbers is UNKNOWN at once, and stays so until numbers have come for `rise_s` again.
@@ -240,7 +240,7 @@ def step(state: LevelState, values: Mapping[Measure, Quantity], thresholds: Thre
     if judged.level is Level.UNKNOWN:
         since_s = state.since_s if state.level is Level.UNKNOWN else at_s
         return LevelState(Level.UNKNOWN, state.last, since_s, judged.reasons, held=state.held)
-    began_s = at_s if state.measured_since_s is None else state.measured_since_s
+    began_s = at_s if state.measured_since_s is None else min(state.measured_since_s, at_s)
     held, turning_s = _turned(state, judged.level, thresholds, at_s)
     reached = max((rank for rank, one in enumerate(held, start=1) if one), default=0)
     level = RISING[reached] if at_s - began_s >= thresholds.rise_s else Level.UNKNOWN
@@ -261,7 +261,7 @@ def _turned(state: LevelState, level: Level, thresholds: Thresholds, at_s: float
     since_s: list[float | None] = []
     for rank, (was, turning_s) in enumerate(zip(state.held, state.turning_s, strict=True), start=1):
         says = level.rank >= rank
-        began_s = None if says is was else (at_s if turning_s is None else turning_s)
+        began_s = None if says is was else (at_s if turning_s is None else min(turning_s, at_s))
         wait_s = thresholds.rise_s if says else thresholds.fall_s
         turns = began_s is not None and at_s - began_s >= wait_s
         held.append(says if turns else was)

@@ -202,7 +202,7 @@ class Desk:
         for one in self._open.values():
             if one.alarm.rank < RED_RANK or one.alarm.acknowledged_s is not None:
                 continue
-            if one.escalated_s is None:
+            if one.escalated_s is None or one.escalated_s > at_s:  # or the clock was set back
                 one.escalated_s = at_s
             elif at_s - one.escalated_s >= self._escalate_s:
                 one.escalated_s = at_s
