@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import time
 from time import monotonic
@@ -251,9 +251,11 @@ class LiveCrowd:
         """The open alarms, the most urgent first."""
         return self._alarms.open()
 
-    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
-        """What happened to alarms, newest first."""
-        return self._log.events(from_s=from_s, before=before, limit=limit)
+    def alarm_log(
+        self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """What happened to alarms of these cameras and groups, newest first."""
+        return self._log.events(of=of, from_s=from_s, before=before, limit=limit)
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:
         """Take an alarm on."""

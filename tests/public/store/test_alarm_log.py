@@ -22,6 +22,8 @@ def test_what_happened_is_read_newest_first(database: Database) -> None:
     assert found[2].words == "Main hall; density 5.2 per m2, red from 5.0" and found[2].level is Level.RED
     assert [event.id for event in log.events(alarm="alarm-1")] == [found[0].id, found[2].id]
     assert [event.id for event in log.events(before=found[0].id, limit=1)] == [found[1].id]
+    assert [event.id for event in log.events(of={"north"}, limit=2)] == [found[0].id, found[2].id]
+    assert log.events(of=set()) == []
     assert log.events(from_s=T + 5) == found[:1]
     log.prune(T + 1)
     assert log.events() == found[:1]

@@ -1,6 +1,6 @@
 """A site that holds still, for tests of the console."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -167,10 +167,13 @@ class StillCrowd:
     def alarms(self) -> Sequence[Occasion]:
         return self.open
 
-    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
+    def alarm_log(
+        self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
+    ) -> Sequence[LoggedEvent]:
         return [
             LoggedEvent(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level, one.name, "", drill=False)
             for n, one in enumerate(self.open, start=1)
+            if one.camera in of
         ]
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:

@@ -1,6 +1,6 @@
 """What happened to alarms, in the database. Public side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -62,10 +62,18 @@ class AlarmLog:
                 connection.execute(insert(alarm_log), rows)
 
     def events(
-        self, *, from_s: float | None = None, alarm: str = "", before: int | None = None, limit: int = 100
+        self,
+        *,
+        of: Collection[str] | None = None,
+        from_s: float | None = None,
+        alarm: str = "",
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[LoggedEvent]:
-        """The newest events that fit, newest first."""
+        """The newest events that fit, newest first; of: the cameras and groups they may be about, all if not given."""
         wanted = select(alarm_log).order_by(alarm_log.c.id.desc()).limit(min(max(limit, 1), _PAGE))
+        if of is not None:
+            wanted = wanted.where(alarm_log.c.camera.in_(of))
         if from_s is not None:
             wanted = wanted.where(alarm_log.c.at_s >= from_s)
         if alarm:

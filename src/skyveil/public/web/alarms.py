@@ -59,7 +59,8 @@ class AlarmEventOut:
 @router.get("/alarms")
 def alarms(principal: CanSee, console: ConsoleDep) -> list[AlarmOut]:
     """The open alarms of cameras that you may see, the most urgent first."""
-    return [_alarm(one, principal) for one in console.crowd.alarms() if _visible(console, principal, one.camera)]
+    visible = _visible(console, principal)
+    return [_alarm(one, principal) for one in console.crowd.alarms() if one.camera in visible]
 
 
 @router.get("/alarms/log")
@@ -71,8 +72,8 @@ def alarm_log(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[AlarmEventOut]:
     """What happened to alarms, newest first."""
-    found = console.crowd.alarm_log(from_s=from_s, before=before, limit=limit)
-    return [_event(one) for one in found if _visible(console, principal, one.camera)]
+    visible = _visible(console, principal)
+    return [_event(one) for one in console.crowd.alarm_log(visible, from_s=from_s, before=before, limit=limit)]
 
 
 @router.post("/alarms/{alarm}/acknowledge")
@@ -104,14 +105,15 @@ def _details(one: Occasion) -> dict[str, str | int | float | bool | None]:
     return {"alarm": one.id, "level": one.level, "drill": one.drill}
 
 
-def _visible(console: Console, principal: Principal, of: str) -> bool:
-    """Whether an alarm is about a camera, or a group with a camera, that is open to who asks."""
-    return any(principal.may(Permission.ALARMS, one.id) for one in console.site.cameras() if of in (one.id, one.group))
+def _visible(console: Console, principal: Principal) -> frozenset[str]:
+    """The cameras that are open to who asks, and their groups: what alarms may be about."""
+    seen = [one for one in console.site.cameras() if principal.may(Permission.ALARMS, one.id)]
+    return frozenset(one.id for one in seen) | frozenset(one.group for one in seen if one.group)
 
 
 def _open(console: Console, principal: Principal, alarm: str) -> Occasion:
     found = next((one for one in console.crowd.alarms() if one.id == alarm), None)
-    if found is None or not _visible(console, principal, found.camera):
+    if found is None or found.camera not in _visible(console, principal):
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such open alarm")
     return found
 

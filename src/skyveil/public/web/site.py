@@ -3,7 +3,7 @@
 `Site` is a Protocol because the public side knows neither configuration nor supervisor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
@@ -242,8 +242,10 @@ class Crowd(Protocol):
         """The open alarms, the most urgent first."""
         ...
 
-    def alarm_log(self, *, from_s: float | None, before: int | None, limit: int) -> Sequence[LoggedEvent]:
-        """What happened to alarms, newest first."""
+    def alarm_log(
+        self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """What happened to alarms of these cameras and groups, newest first."""
         ...
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:
