@@ -9,7 +9,7 @@ from PIL import Image
 
 from skyveil.app.calibrate import given_calibration
 from skyveil.app.calibration_picture import draw
-from skyveil.core.errors import MeasureRefused, OutputRefused, SettingsRefused
+from skyveil.core.errors import MeasureRefused, OutputRefused, SettingsRefused, SkyveilError
 from skyveil.measure.points import points_of, polygon_area
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.observe.ruler_people import RulerPeople
@@ -17,6 +17,7 @@ from tests.measure.cameras import HUNG, SIZE_WH, people_seen
 
 CAMERA = HUNG[2]
 VIEW_DEG = float(2 * np.degrees(np.arctan(960 / CAMERA.focal_px)))
+TSAI = ["width", "height", "focal", "kappa1", "cx", "cy", "sx", "dpx", "dpy", "tx", "ty", "tz", "rx", "ry", "rz"]
 FLOOR = points_of([[-2, 6], [2, 6], [2, 11], [-2, 11], [0, 8], [1, 9]])
 
 
@@ -60,6 +61,10 @@ def test_a_tsai_file_is_read(tmp_path: Path) -> None:
         ({"people": [[0, 0, 0, 0]] * 20}, SettingsRefused, "how wide a camera sees"),
         ({"pionts": []}, SettingsRefused, "no points to calibrate from. pionts"),
         ({"points": [[0, 0, 0, 0]]}, MeasureRefused, "4 or more points"),
+        ({"points": [[1, 2, 3, 4]] * 6}, MeasureRefused, "in one line"),
+        ({"points": [[float("nan"), 0, 0, 0]] * 6}, SettingsRefused, "points.0.0"),
+        ({"camera": {"height": float("inf"), "tilt": 30, "view": 60}}, SettingsRefused, "camera.height"),
+        ({"size": [-1280, 720], "camera": {"height": 3, "tilt": 30, "view": 60}}, SettingsRefused, "size.0"),
     ],
 )
 def test_what_makes_no_camera_is_refused_in_words(
@@ -67,6 +72,24 @@ def test_what_makes_no_camera_is_refused_in_words(
 ) -> None:
     with pytest.raises(error, match=message):
         given_calibration(file_of(tmp_path, **fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.yaml", "", "the whole file"),
+        ("a.yaml", "size: 2020-13-45", "no YAML or JSON"),
+        ("a.yaml", "[" * 3000, "no YAML or JSON"),
+        ("a.xml", '<C width="E"/>', "could not convert"),
+        ("a.xml", '<C width="1e999"/>', "1e999 is no length"),
+        ("a.xml", "<C " + " ".join(f'{key}="0"' for key in TSAI) + "/>", "are above 0"),
+    ],
+)
+def test_files_that_are_none_are_refused_in_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SkyveilError, match=message) as refused:
+        given_calibration(tmp_path / name)
+    assert "\n" not in str(refused.value)
 
 
 def test_the_grid_is_drawn_where_metres_are(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Numbers about the crowd before a camera: in time, past the gate, and never in the way of covering."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from examples.rtsp_server import Camera, load, serving
-from skyveil.app.observing import Observing
+from skyveil.app.observing import Observing, checked_floor
 from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
+from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl
@@ -135,6 +137,23 @@ def test_a_zone_without_an_inside_ends_the_numbers_and_nothing_else() -> None:
     observing.see(people(10), at_s=0.1)
     numbers(observing, wall_s=1000.0, at_s=0.0)
     assert numbers(observing, wall_s=1001.0, at_s=1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("corners", "calibration", "says"),
+    [
+        (EVERYWHERE, "{}", "camera one: the calibration can not be read"),
+        (EVERYWHERE, "steep", ""),
+        (EVERYWHERE, "level", "camera one: hall: the zone reaches the horizon"),
+    ],
+)
+def test_a_check_says_which_camera_would_measure_nothing(
+    corners: tuple[tuple[float, float], ...], calibration: str, says: str
+) -> None:
+    text = {"steep": calibration_text(Hung(6, 60, 1300).given), "level": calibration_text(Hung(6, 5, 1300).given)}
+    checked = [camera(*corners, calibration=text.get(calibration, calibration)), camera(*corners)]
+    with pytest.raises(SettingsRefused, match=says) if says else nullcontext():
+        checked_floor(checked)
 
 
 def test_a_camera_without_places_is_not_observed() -> None:

@@ -25,10 +25,14 @@ from skyveil.measure.tsai import Tsai, from_tsai
 from skyveil.public.wire import Calibrated, Finished, Progress
 
 GIVEN: Final = frozenset({".yaml", ".yml", ".json"})
-_STRICT: Final = ConfigDict(extra="forbid")
+_STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
+_MOST: Final = 1e9
+"""No length in mm, angle or number of pixels of a camera is larger."""
 _VIEW: Final = "people do not tell how wide a camera sees: add its view in degrees, from the left to the right edge"
-_Pair = tuple[float, float]
-_Four = tuple[float, float, float, float]
+_Side = Annotated[int, Field(ge=16, le=65535)]
+_Length = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Pair = tuple[_Length, _Length]
+_Four = tuple[_Length, _Length, _Length, _Length]
 
 
 @final
@@ -75,7 +79,7 @@ class Given:
     """
 
     __pydantic_config__: ClassVar = _STRICT
-    size: tuple[int, int]
+    size: tuple[_Side, _Side]
     points: tuple[_Four, ...] = ()
     rectangle: Rectangle | None = None
     camera: Hung | None = None
@@ -93,10 +97,15 @@ def given_calibration(path: Path) -> Calibration:
         return from_tsai(_tsai(text, path))
     try:
         given = TypeAdapter(Given).validate_python(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else None
-        where = "" if problem is None else ".".join(str(one) for one in problem["loc"]) + ": " + problem["msg"]
-        raise SettingsRefused(f"{path.name}: these are no points to calibrate from. {where}") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(one) for one in problem["loc"]) or "the whole file"
+        raise SettingsRefused(
+            f"{path.name}: these are no points to calibrate from. {where}: {problem['msg']}"
+        ) from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: such as the 45th of a month
+        why = "this is no YAML or JSON"
+        raise SettingsRefused(f"{path.name}: these are no points to calibrate from. {why}") from error
     return _solved(given)
 
 
@@ -182,8 +191,8 @@ def _text(path: Path) -> str:
 
 def _tsai(text: str, path: Path) -> Tsai:
     """The numbers of a Tsai file as PETS ships it: attributes of three elements."""
-    found = {name: float(value) for name, value in re.findall(r'\b(\w+)="([-+.\deE]+)"', text)}
     try:
+        found = {name: _number(value) for name, value in re.findall(r'\b(\w+)="([-+.\deE]+)"', text)}
         return Tsai(
             (int(found["width"]), int(found["height"])),
             found["focal"],
@@ -197,3 +206,12 @@ def _tsai(text: str, path: Path) -> Tsai:
         )
     except KeyError as error:
         raise SettingsRefused(f"{path.name}: this is no Tsai calibration, it lacks {error.args[0]}") from error
+    except ValueError as error:
+        raise SettingsRefused(f"{path.name}: this is no Tsai calibration: {error}") from error
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if abs(number) > _MOST:
+        raise ValueError(f"{text} is no length, angle or number of pixels")
+    return number

@@ -93,7 +93,7 @@ def _draw(found: "Calibration", over: Path, show: Path, *, overwrite: bool) -> N
 
 def lines(found: "Calibration") -> list[str]:
     """The calibration for a screen: where the camera hangs, and how sure that is."""
-    x, y, height_m = found.camera_m
+    x, y, height_m = (round(one, 2) + 0.0 for one in found.camera_m)  # + 0.0: no minus before nothing
     fit = found.fit
     told = [f"the camera hangs {height_m:.2f} m over the floor, at x {x:.2f} m, y {y:.2f} m"]
     if fit.rms_px is not None:

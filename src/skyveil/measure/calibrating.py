@@ -122,7 +122,7 @@ def _solved(points_px: Points, points_m: Points) -> Matrix:
     if _in_line(points_px) or _in_line(points_m):
         raise MeasureRefused("the points lie in one line: give some beside it")
     found, _ = cv2.findHomography(points_m, points_px, 0)
-    if abs(np.linalg.det(np.asarray(found))) < 1e-15:
+    if np.ndim(found) < 2 or abs(np.linalg.det(np.asarray(found))) < 1e-15:
         raise MeasureRefused("no plane fits the points: three of four lie in one line")
     floor = inverse(np.asarray(found, np.float64))
     ahead = points_px @ floor[2, :2] + floor[2, 2]
@@ -133,7 +133,7 @@ def _solved(points_px: Points, points_m: Points) -> Matrix:
 
 def _in_line(points: Points) -> bool:
     sides = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    return bool(sides[1] < 0.02 * sides[0])
+    return bool(sides[1] <= 0.02 * sides[0])
 
 
 def _rms(errors: Points) -> float:

@@ -59,6 +59,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         """Raise MeasureRefused for a map that is none, or a camera that is not above people's heads."""
+        numbers = (*self.camera_m, self.head_m, self.fit.area_sigma)
+        if min(*self.size_wh, self.head_m) <= 0 or not np.isfinite(numbers).all():
+            raise MeasureRefused("a calibration has a picture and heads larger than 0, and only finite numbers")
         if self.floor.shape != (3, 3) or not np.isfinite(self.floor).all() or abs(np.linalg.det(self.floor)) < 1e-18:
             raise MeasureRefused(
                 "the map from picture to floor can not be inverted: give points that do not lie in line"

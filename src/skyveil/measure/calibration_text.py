@@ -57,7 +57,7 @@ def calibration_from(text: str, *, size_wh: tuple[int, int] | None = None) -> Ca
             _fit(value["fit"]),
             float(value["head_m"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise MeasureRefused("the calibration can not be read: make it again with `skyveil calibrate`") from error
     return calibration if size_wh is None else _scaled(calibration, size_wh)
 

@@ -34,8 +34,8 @@ class Zone:
             raise MeasureRefused(f"{self.id}: the zone reaches the horizon: draw it nearer")
         if len(self.corners_m) < 3 or self.area_m2 < 1e-6:
             raise MeasureRefused(f"{self.id}: a zone needs 3 corners or more that do not lie in line")
-        if self.allowed is not None and not any(self.allowed):
-            raise MeasureRefused(f"{self.id}: the allowed direction must have a length")
+        if self.allowed is not None and not 0 < np.hypot(*self.allowed) < np.inf:
+            raise MeasureRefused(f"{self.id}: the way has two different points before the horizon")
 
     @property
     def area_m2(self) -> float:

@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from skyveil.core.errors import MeasureRefused
 from skyveil.measure.calibration import HEAD_M, Calibration, Fit, seen_through
 from skyveil.measure.lens import Lens
 
@@ -31,7 +32,12 @@ class Tsai:
 
 
 def from_tsai(tsai: Tsai, *, head_m: float = HEAD_M) -> Calibration:
-    """The calibration that a Tsai camera is; world in metres, z up as its authors chose it."""
+    """The calibration that a Tsai camera is; world in metres, z up as its authors chose it.
+
+    Raises MeasureRefused for a camera without a lens or a picture, or one that sees the floor edge on.
+    """
+    if min(tsai.focal, tsai.sx, tsai.dpx, tsai.dpy, *tsai.size_wh) <= 0:
+        raise MeasureRefused("focal, sx, dpx, dpy, width and height of a Tsai camera are above 0")
     fx, fy = tsai.focal * tsai.sx / tsai.dpx, tsai.focal / tsai.dpy
     lens = Lens((fx, fy), tsai.centre_px, _bending(tsai, (fx, fy)))
     rotation = _rotation(*tsai.rotation)

@@ -174,6 +174,8 @@ def test_a_crowd_crosses_the_control_socket_unchanged(tmp_path: Path) -> None:
         ("[[0.1, 0.5], [0.4, 0.5], [0.4, 0.9]]", "[[0, 0], [0.5, 0.5], [1, 1]]", "do not lie in line"),
         ("kind: queue", "kind: pool", "choices"),
         ("yellow: 1", "yelow: 1", "did you mean `yellow`?"),
+        ("way: [[0, 0.6], [1, 0.6]]", "way: [[0, 0.6], [0, 0.6]]", "a way has two different points"),
+        ("[[0.2, 0.8], [0.7, 0.8]]", "[[0.2, 0.8], [0.2, 0.8]]", "a line has two different ends"),
     ],
 )
 def test_a_wrong_zone_or_line_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -189,7 +191,15 @@ def test_a_calibration_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: &x [1]\nb: *x\n", "[" * 5000, "\x00", "version: 1\nserver: {keys: data/k, data: data}\n"]
+    "text",
+    [
+        "version: 2020-13-45\n",
+        "version: 1\nserver: {port: " + "9" * 5000 + "}\n",
+        "a: &x [1]\nb: *x\n",
+        "[" * 5000,
+        "\x00",
+        "version: 1\nserver: {keys: data/k, data: data}\n",
+    ],
 )
 def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsRefused):

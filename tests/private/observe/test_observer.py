@@ -1,5 +1,6 @@
 """Boxes of a known crowd become the numbers of its zones and lines."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
@@ -208,6 +209,13 @@ def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
         ("not json", None, "can not be read"),
         ('{"format": "other"}', None, "no calibration of the format"),
         (calibration_text(HUNG.given), (1024, 768), "calibrate again"),
+        (re.sub(r'"size_wh": [^]]*]', '"size_wh": [0, 0]', calibration_text(HUNG.given)), (1024, 768), "larger than 0"),
+        (
+            re.sub(r'"size_wh": [^]]*]', '"size_wh": [Infinity, 1]', calibration_text(HUNG.given)),
+            None,
+            "can not be read",
+        ),
+        (re.sub('"head_m": [0-9.]*', '"head_m": NaN', calibration_text(HUNG.given)), None, "finite"),
     ],
 )
 def test_what_is_no_calibration_of_this_camera_is_refused(

@@ -111,7 +111,10 @@ class Document:
             return table
         if isinstance(node, yaml.SequenceNode):
             return [self._read(one, (*where, index), depth + 1) for index, one in enumerate(node.value)]
-        value: Plain = yaml.SafeLoader("").construct_object(node)
+        try:
+            value: Plain = yaml.SafeLoader("").construct_object(node)
+        except ValueError:  # such as the 45th of a month, or a number of thousands of digits
+            return str(node.value)
         return value if isinstance(value, bool | int | float | str) or value is None else str(node.value)
 
 
@@ -241,6 +244,11 @@ def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]
             yield (*where, "zones", index, "points"), "a zone needs 3 corners that do not lie in line"
         if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
             yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
+        if zone.way is not None and zone.way[0] == zone.way[1]:
+            yield (*where, "zones", index, "way"), "a way has two different points"
+    for index, line in enumerate(camera.lines):
+        if line.points[0] == line.points[1]:
+            yield (*where, "lines", index, "points"), "a line has two different ends"
 
 
 def _placed(config: Config, folder: Path) -> Config:
