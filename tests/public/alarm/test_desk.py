@@ -174,6 +174,15 @@ def test_quiet_hours_without_a_length_are_refused() -> None:
         QuietHours(time(6), time(6), ZoneInfo("UTC"))
 
 
+def test_an_alarm_is_taken_on_once() -> None:
+    one = desk()
+    (raised,) = one.update([alarm(Level.RED)], [], at_s=T)
+    one.acknowledge(raised.alarm.id, "ada", at_s=T + 1)
+    with pytest.raises(SettingsRefused, match="taken on already, by ada"):
+        one.acknowledge(raised.alarm.id, "bob", at_s=T + 2)
+    assert [found.acknowledged_by for found in one.alarms()] == ["ada"]
+
+
 def test_a_drill_goes_the_whole_way_and_ends_when_it_is_taken_on_or_forgotten() -> None:
     one = desk(NIGHT)
     event = one.drill(*alarm(Level.RED, drill=True), "ada", at_s=MIDNIGHT)
@@ -182,6 +191,8 @@ def test_a_drill_goes_the_whole_way_and_ends_when_it_is_taken_on_or_forgotten() 
     one.update([alarm(Level.GREEN)], [], at_s=MIDNIGHT + 1)
     (escalated,) = one.update([], [], at_s=MIDNIGHT + 121)
     assert escalated.happened is Happened.ESCALATED and escalated.alarm.drill
+    with pytest.raises(SettingsRefused, match="a drill is open at this place"):
+        one.drill(*alarm(Level.RED, drill=True), "ada", at_s=MIDNIGHT + 125)
     one.acknowledge(event.alarm.id, "bob", at_s=MIDNIGHT + 130)
     assert one.alarms() == []
     one.drill(*alarm(Level.RED, drill=True), "ada", at_s=T)

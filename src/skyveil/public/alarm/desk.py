@@ -213,9 +213,11 @@ class Desk:
     # --- what people do -----------------------------------------------------------------------------------------------
 
     def acknowledge(self, alarm_id: str, actor: str, *, at_s: float) -> AlarmEvent:
-        """Take an alarm on; a drill ends with it. Raises SettingsRefused when there is no such alarm."""
+        """Take an alarm on; a drill ends with it. Raises SettingsRefused when it is not open, or taken on already."""
         for key, one in self._open.items():
             if one.alarm.id == alarm_id:
+                if one.alarm.acknowledged_s is not None:
+                    raise SettingsRefused(f"the alarm was taken on already, by {one.alarm.acknowledged_by}")
                 one.alarm = replace(one.alarm, acknowledged_by=actor, acknowledged_s=at_s)
                 if one.alarm.drill:
                     del self._open[key]
@@ -223,10 +225,16 @@ class Desk:
         raise SettingsRefused("there is no such open alarm: it was cleared")
 
     def drill(self, name: str, alarm: Alarm, actor: str, *, at_s: float) -> AlarmEvent:
-        """Raise a drill, which goes the whole way of an alarm. Raises SettingsRefused for an alarm that is none."""
+        """Raise a drill, which goes the whole way of an alarm.
+
+        Raises SettingsRefused for an alarm that is none, and where a drill is open: each one tells everybody.
+        """
         one = sealed_alarm(alarm)
         if not one.drill:
             raise SettingsRefused("a drill is made of an alarm that says so")
+        opened = (other.alarm for other in self._open.values() if other.alarm.drill)
+        if any((other.camera, other.place) == (one.camera, one.place) for other in opened):
+            raise SettingsRefused("a drill is open at this place: take it on before the next one")
         occasion = Occasion(
             self._new_id(),
             one.camera,
@@ -240,8 +248,8 @@ class Desk:
             at_s,
             drill=True,
         )
-        opened = self._open[DRILL, occasion.id] = _Open(occasion)
-        event = self._event(opened, Happened.RAISED, at_s)
+        raised = self._open[DRILL, occasion.id] = _Open(occasion)
+        event = self._event(raised, Happened.RAISED, at_s)
         return replace(event, actor=actor)
 
 

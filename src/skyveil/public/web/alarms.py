@@ -96,7 +96,8 @@ def cap(alarm: AlarmId, principal: CanSee, console: ConsoleDep) -> Response:
 @router.post("/cameras/{camera}/places/{place}/drill")
 def drill(access: CanDrill, place: PlaceName, console: ConsoleDep) -> AlarmOut:
     """Raise a drill, which goes the whole way of a red alarm; every message of it says DRILL."""
-    raised = console.crowd.drill(access.id, place_of(console, access, place), access.principal.name)
+    with refusals():
+        raised = console.crowd.drill(access.id, place_of(console, access, place), access.principal.name)
     console.audit.record(access.principal.name, "alarm.drill", f"{raised.camera}/{raised.place}", _details(raised))
     return _alarm(raised, access.principal)
 
