@@ -1,13 +1,17 @@
 """Numbers in both databases: written once, kept as long as said, and never for another audience."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import CameraId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import unknown
 from skyveil.public.aggregate import Audience, Told
+from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore, Retention
 from tests.public.store.conftest import Database
 from tests.public.store.made import CAMERA, COUNT, EXACT, GATE, HALL, IN, STAFF, T, numbers, place
@@ -51,6 +55,29 @@ def test_a_chart_holds_its_span_place_period_and_camera_only(database: Database)
     store.put(numbers(EXACT, place(HALL, {COUNT: 9}), camera=CameraId("south")))
     found = store.chart(Audience.CONTROL_ROOM, CAMERA, HALL, [COUNT], period_s=60, from_s=T + 60, to_s=T + 180)
     assert [one.figure.quantity.value for one in found] == [1, 2]
+
+
+def test_what_is_done_every_minute_reads_no_whole_table(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "a.sqlite")
+    asked: list[tuple[str, Sequence[object]]] = []
+
+    def note(connection: object, cursor: object, statement: str, parameters: Sequence[object], *more: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    store = NumberStore(engine)
+    store.told_to_staff(CAMERA, HALL, T, T + 3600)
+    store.sweep(T)
+    event.remove(engine, "before_cursor_execute", note)
+    about = [one for one in asked if "_numbers" in one[0]]
+    with engine.connect() as connection:
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values)).all())
+            for statement, values in about
+        ]
+    engine.dispose()
+    assert len(plans) == 4
+    assert all("start_s" in plan and "SCAN" not in plan for plan in plans)
 
 
 def test_exact_numbers_are_gone_after_a_day_and_others_when_it_was_said(database: Database) -> None:

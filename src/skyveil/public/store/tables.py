@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -104,6 +105,7 @@ def _numbers(audience: str) -> NumberTable:
         Column("value", Float, nullable=True),
         Column("sigma", Float, nullable=True),
         Column("quality", String(16), nullable=False),
+        Index(f"{audience}_numbers_by_time", "start_s"),
         sqlite_with_rowid=False,
         postgresql_partition_by="RANGE (start_s)",
     )
