@@ -7,6 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.ids import camera_id
@@ -58,6 +59,12 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_names(engine: Engi
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+
+
+def test_an_error_does_not_say_what_the_statement_was_given(engine: Engine) -> None:
+    with engine.connect() as connection, pytest.raises(SQLAlchemyError) as caught:
+        connection.execute(text("SELECT name FROM nowhere WHERE name = :name"), {"name": "a secret"})
+    assert "nowhere" in str(caught.value) and "a secret" not in str(caught.value)
 
 
 def test_no_column_can_hold_who_was_seen(engine: Engine) -> None:

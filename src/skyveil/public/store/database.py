@@ -27,7 +27,8 @@ def open_database(where: Path | str) -> Engine:
     Raises SettingsRefused for a URL of another kind, StoreFailed when it can not be opened or is damaged.
     """
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _postgresql(where)
-    engine = create_engine(url, pool_pre_ping=True)
+    # What a statement was given is in no error, and so in no log: digests of sessions, names, numbers.
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     try:
