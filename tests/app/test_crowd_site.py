@@ -169,6 +169,7 @@ def test_a_hall_fills_the_desk_rings_who_is_outside_is_told_and_somebody_takes_i
         assert page.locator("#silent").is_hidden()
         red.locator("button.acknowledge").click()
         page.locator("#open li[data-state=taken]").wait_for()
+        page.locator("#log td", has_text="ada").first.wait_for()  # the log is written a little later
 
         page.click("nav a[href='/crowd']")
         page.locator("#places li[data-level=red]").wait_for()

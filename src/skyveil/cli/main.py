@@ -99,7 +99,10 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "check": (_add_check, "Read a configuration and tell every problem in it, with its line."),
     "cameras": (_add_cameras, "Export and import cameras as a table, and copy their masks."),
     "doctor": (_add_doctor, "Look for what is wrong with this machine or configuration, and say what to do."),
-    "discover": (_add_discover, "Find ONVIF cameras in the networks of this machine, and their streams."),
+    "discover": (
+        _add_discover,
+        "Find ONVIF cameras in the networks of this machine, and the addresses of their streams.",
+    ),
     "calibrate": (_add_calibrate, "Calibrate a camera, so that people per square metre can be measured."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
