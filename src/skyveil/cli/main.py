@@ -106,7 +106,10 @@ COMMANDS: Final[dict[str, tuple[Callable[[typer.Typer], None], str]]] = {
     "calibrate": (_add_calibrate, "Calibrate a camera, so that people per square metre can be measured."),
     "user": (_add_user, "Accounts of the console."),
     "recordings": (_add_recordings, "List, verify, export and hold what was recorded."),
-    "numbers": (_add_numbers, "Write what was counted as a table: CSV or Parquet."),
+    "numbers": (
+        _add_numbers,
+        "Write numbers of a place as a table: what staff are told, or with --public what everybody is.",
+    ),
     "models": (_add_models, "List, pull and verify the weights."),
 }
 """How each command is added, and its summary while its module is not imported."""
