@@ -197,9 +197,9 @@ class LiveSite:
         # What may not leave any more ends before a process shows more, and what may begins when the old one is gone.
         self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
         self.recordings.configure(config, wanted)
-        self.crowd.configure(config)
         if self._supervisor is not None:
             self._supervisor.apply(wanted)
+        self.crowd.configure(config)  # after the masks: numbers that are late harm nobody
         self._sent_on = to_send
         self._in_loop(partial(self.restreaming.configure, to_send))
         added, removed = wanted.keys() - old.keys(), old.keys() - wanted.keys()
