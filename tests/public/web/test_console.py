@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +15,17 @@ import uvicorn
 from skyveil.app.config import load
 from skyveil.app.recordings import LiveRecordings
 from skyveil.core.health import CameraHealth, CameraState, Cause
-from skyveil.core.ids import camera_id
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.public.aggregate import Aggregate
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role
 from skyveil.public.web.app import create_app
+from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Console
 from tests.public.archive.test_archive import Site as Recorded
 from tests.public.archive.test_archive import Stream
-from tests.public.web.sites import StillCrowd, StillSite
+from tests.public.web.sites import HALL, StillCrowd, StillSite
 from tests.public.web.test_web import GOOD
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 class Shown:
     """A console that is served, with live pictures of every camera and recordings of the hall."""
 
-    def __init__(self, folder: Path, cameras: int) -> None:
+    def __init__(self, folder: Path, cameras: int, crowd: StillCrowd | None = None) -> None:
         recorded = Recorded(folder)
         recorded.record(20, Stream((320, 240)))
         recorded.recorder.close()
@@ -59,7 +61,7 @@ class Shown:
             self.hub,
             StillSite(*names),
             LiveRecordings(load(path)),
-            StillCrowd(),
+            crowd or StillCrowd(),
             version="1",
         )
         with socket.socket() as probe:
@@ -172,6 +174,34 @@ def test_a_wall_of_1_to_36_cameras_by_mouse_and_keyboard(tmp_path: Path) -> None
             assert "Hall" in str(page.locator(".tile").first.get_attribute("aria-label"))
             # A phone: one column, nothing beside the window.
             page.set_viewport_size({"width": 390, "height": 800})
+            assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        shown.close()
+
+
+class Awaited(StillCrowd):
+    """A place that has no numbers yet."""
+
+    known = False
+
+    def places(self, camera: CameraId) -> Sequence[PlaceView]:
+        return [PlaceView(HALL, "Hall", line=False, staff=True, public=False)]
+
+    def newest(self, camera: CameraId) -> Sequence[Aggregate]:
+        return super().newest(camera) if self.known else []
+
+
+def test_the_crowd_page_waits_for_numbers_and_fits_a_phone(tmp_path: Path) -> None:
+    crowd = Awaited()
+    shown = Shown(tmp_path, 1, crowd)
+    try:
+        with browsing(shown, Role.OPERATOR) as page:
+            page.set_viewport_size({"width": 390, "height": 800})
+            page.goto(f"{shown.address}/crowd")
+            page.wait_for_function("() => document.querySelector('#history-title').textContent === 'Hall: Persons'")
+            crowd.known = True
+            page.wait_for_function("() => document.querySelector('.places dd') !== null")
+            page.evaluate(f"() => {{ document.querySelector('#camera option').textContent = '{'long name ' * 20}'; }}")
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     finally:
         shown.close()

@@ -167,14 +167,19 @@ async function showField() {
 
 // --- how it was -------------------------------------------------------------------------------------------------------
 
+/** The measures that a place has now, or had where it has none; the one that was chosen stays. */
+function offerMeasures(place) {
+  const select = byId("measure");
+  const before = select.value;
+  const known = [...new Set([...Object.keys(place.figures), headline(place)])];
+  select.replaceChildren(...known.map((name) => make("option", { value: name }, t(`measure.${name}`))));
+  select.value = known.includes(before) ? before : headline(place);
+}
+
 function choose(key) {
   chosen = key;
   const place = places.find((one) => keyOf(one) === key);
-  const select = byId("measure");
-  const before = select.value;
-  const known = Object.keys(place.figures);
-  select.replaceChildren(...known.map((name) => make("option", { value: name }, t(`measure.${name}`))));
-  select.value = known.includes(before) ? before : headline(place);
+  offerMeasures(place);
   if (byId("camera").value !== place.camera) {
     byId("camera").value = place.camera;
     look();
@@ -235,6 +240,8 @@ every(1, () => attempt(async () => {
   const newest = Math.max(0, ...places.map((place) => place.at ?? 0));
   byId("age").textContent = newest ? t("crowd.age", { age: duration(Math.max(0, Date.now() / 1000 - newest)) }) : "";
   if (places.length && chosen === null) choose(keyOf(places[0]));
+  const place = places.find((one) => keyOf(one) === chosen);
+  if (place && Object.keys(place.figures).length > byId("measure").length) offerMeasures(place);
   if (places.length) await showField();
 }));
 every(30, () => (chosen ? attempt(showHistory) : undefined));
