@@ -133,6 +133,21 @@ def test_a_face_that_runs_through_between_two_looks_is_covered_in_every_frame() 
         assert covered(runner(index)[0], regions[index].boxes)
 
 
+@pytest.mark.parametrize(("reach", "period"), [(160, 16)])
+def test_a_face_that_turns_between_two_looks_is_covered_where_it_turns(reach: int, period: int) -> None:
+    def zigzag(index: int) -> Sequence[Box]:
+        x = 60 + round(reach * abs(index % period - period // 2) / (period // 2))
+        return [(x, 60, x + SIDE_PX, 60 + SIDE_PX)]
+
+    regions = decided(video_watch(ScriptedFinder(zigzag)), scene(80, zigzag))
+    for index in range(80):
+        x1, y1, x2, y2 = zigzag(index)[0]
+        hidden = np.zeros((HEIGHT, WIDTH), np.bool_)
+        for left, top, right, bottom in np.maximum(regions[index].boxes, 0).tolist():
+            hidden[top:bottom, left:right] = True
+        assert hidden[int(y1) : int(y2), int(x1) : int(x2)].mean() >= 0.8, index  # less is a leak, by the glossary
+
+
 def test_what_passes_and_is_known_and_leaves_that_flicker_get_no_look_of_their_own() -> None:
     def leaf(index: int) -> Sequence[Box]:
         return [(104, 64, 112, 72)] if index % 8 == 3 else ()

@@ -80,7 +80,7 @@ class Attention:
         unlike = np.minimum(cv2.absdiff(small, before), cv2.absdiff(small, after)) > _STRONG_LEVELS
         waiting = unlike & (cv2.absdiff(before, after) <= CHANGE_LEVELS)
         if explained is not None:
-            waiting &= ~self._inside(grown(explained, _AROUND), waiting.shape)
+            waiting &= ~self._inside(explained, waiting.shape)
         large = cv2.morphologyEx(_without_specks(waiting).astype(np.uint8), cv2.MORPH_OPEN, _BLOCK)
         if not large.any():
             return []

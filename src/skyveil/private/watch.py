@@ -222,15 +222,15 @@ class VideoWatch:
         last, before = self._looks[-1].index, self._looks[-1].small
         for waiting in self._ring:
             raw = waiting.raw
-            if raw.id.index < last + 1 or waiting.small is after or raw.damaged:
+            if raw.id.index <= last or waiting.small is after or raw.damaged:
                 continue
             areas = self._attention.passing(waiting.small, before, after)
             if areas:
                 (known,) = self._tracks.placed(raw.id.index, raw.id.index)
                 areas = self._attention.passing(waiting.small, before, after, explained=known.xyxy)
             if areas:
+                # Each frame: what turns between two of them is where no path between its places leads.
                 self._passing.update(self._glimpsed(raw, areas), frame=raw.id.index)
-                last = raw.id.index + 1
 
     def _glimpsed(self, raw: RawFrame, areas: list[Area]) -> Detections:
         targets = self._settings.targets
