@@ -241,8 +241,7 @@ class VideoWatch:
             seen = self._finder.faces_in(raw, areas, self._pyramid(), threshold=self._pace.face_least)
             found.append(found_in(raw, seen, Kind.FACE))
         if Kind.PLATE in targets:
-            plates = [self._finder.plates(raw, one, scale=self._pace.face_scale, threshold=0.3) for one in areas]
-            found += [found_in(raw, one.only(plate_like(one.xyxy, self._height)), Kind.PLATE) for one in plates]
+            found.append(self._plates_in(raw, areas))
         boxes = joined(raw.id, found)
         return boxes.only(inside_any(boxes.xyxy, np.array(areas, np.float32)))
 
@@ -283,8 +282,12 @@ class VideoWatch:
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
-        seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
+        found = self._plates_in(raw, areas)
         self._hold(Kind.PLATE, raw, areas)
+        return found
+
+    def _plates_in(self, raw: RawFrame, areas: list[Area]) -> Detections:
+        seen = [self._finder.plates(raw, area, scale=self._pace.face_scale, threshold=0.3) for area in areas]
         plates = [boxes.only(plate_like(boxes.xyxy, self._height)) for boxes in seen]
         return joined(raw.id, [found_in(raw, boxes, Kind.PLATE) for boxes in plates])
 

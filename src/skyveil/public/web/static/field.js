@@ -2,7 +2,7 @@
 import { densityColour } from "./levels.js";
 
 const MOST_PX = 640;
-const SCALE_PX = 24;
+const MOST_PX_PER_M = 48;
 
 const rowsOf = (map) => map.per_m2.length / map.columns;
 const paint = (value, limits) => {
@@ -14,7 +14,7 @@ const paint = (value, limits) => {
 export function drawPlan(canvas, maps, limitsOf) {
   const low = [0, 1].map((axis) => Math.min(...maps.map((map) => map.low_m[axis])));
   const high = [Math.max(...maps.map((map) => map.low_m[0] + map.columns * map.side_m)), Math.max(...maps.map((map) => map.low_m[1] + rowsOf(map) * map.side_m))];
-  const scale = Math.min(SCALE_PX * 2, MOST_PX / Math.max(high[0] - low[0], high[1] - low[1]));
+  const scale = Math.min(MOST_PX_PER_M, MOST_PX / Math.max(high[0] - low[0], high[1] - low[1]));
   canvas.width = Math.ceil((high[0] - low[0]) * scale);
   canvas.height = Math.ceil((high[1] - low[1]) * scale);
   const pen = canvas.getContext("2d");
