@@ -178,6 +178,11 @@ def test_a_hall_fills_the_desk_rings_who_is_outside_is_told_and_somebody_takes_i
         page.wait_for_function(PAINTED, arg="floor")
         page.wait_for_function(PAINTED, arg="warped")
         page.screenshot(path=str(tmp_path / "crowd.png"), full_page=True)
+        page.select_option("#when", "day")
+        page.select_option("#shown", "highest")
+        page.wait_for_function("() => document.getElementById('day-note').textContent.includes('were measured')")
+        page.wait_for_function(PAINTED, arg="floor")
+        page.screenshot(path=str(tmp_path / "day.png"), full_page=True)
 
         page.click("nav a[href='/report']")
         page.locator("#log tbody tr").first.wait_for()

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from skyveil.app.alarms import Alarms, Watch, Watched
 from skyveil.app.config import Config
 from skyveil.app.config.models import Camera, Zone
+from skyveil.app.hour_maps import HourMaps
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.core.errors import MeasureRefused, SettingsRefused, StoreFailed
 from skyveil.core.health import CameraHealth
@@ -31,7 +32,9 @@ from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
 from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.budget import DAY_S
 from skyveil.public.density_map import DensityMap, sealed_map
+from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import AlarmLog, LoggedEvent
+from skyveil.public.store.hour_maps import HourMapStore
 from skyveil.public.store.ledger import Ledger, Spent
 from skyveil.public.store.numbers import NumberStore, Retention
 from skyveil.public.store.spool import Spool
@@ -62,6 +65,7 @@ class LiveCrowd:
         self._ledger = Ledger(engine, self._store)
         self._log = AlarmLog(engine)
         self._numbers = Numbers(self._store, self._ledger, Spool(config.server.data / "numbers"))
+        self._hour_maps = HourMaps(HourMapStore(engine))
         desk = Desk(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
         self._alarms = Alarms(desk, self._log, self._numbers.newest, tell)
         self._health = health
@@ -81,6 +85,11 @@ class LiveCrowd:
                 [PlaceId(zone.id) for zone in one.zones] + [PlaceId(line.id) for line in one.lines]
             )
             for one in config.cameras
+        }
+        self._thresholds = {
+            (camera_id(one.id), PlaceId(zone.id)): thresholds_of(zone).densities
+            for one in config.cameras
+            for zone in one.zones
         }
         self._maps = {key: one for key, one in tuple(self._maps.items()) if self._counted(*key)}
         self._grounds = {camera_id(one.id): grounds_of(one) for one in config.cameras}
@@ -117,6 +126,8 @@ class LiveCrowd:
             thread.join(_JOIN_S)
         self._numbers.close()
         with suppress(SQLAlchemyError):
+            self._hour_maps.store()
+        with suppress(SQLAlchemyError):
             self._alarms.write()
 
     def heard(self, camera: CameraId, aggregate: Aggregate) -> None:
@@ -132,10 +143,12 @@ class LiveCrowd:
             self._say(str(error))
 
     def heard_map(self, camera: CameraId, density_map: DensityMap) -> None:
-        """Take where a zone is full, on that camera's thread; it is kept in memory until the next one."""
+        """Take where a zone is full, on that camera's thread: for now, and for the map of the hour."""
         one = sealed_map(density_map)
-        if one.camera == camera and self._counted(camera, one.place):
+        thresholds = self._thresholds.get((camera, one.place))
+        if one.camera == camera and thresholds is not None:
             self._maps[camera, one.place] = (monotonic(), one)
+            self._hour_maps.heard(one, thresholds)
 
     def _counted(self, camera: CameraId, place: PlaceId) -> bool:
         return place in self._places.get(camera, frozenset())
@@ -157,8 +170,9 @@ class LiveCrowd:
         self._numbers.tick()
         try:
             self._alarms.write()
+            self._hour_maps.tick()
         except SQLAlchemyError as error:
-            self._say(f"the alarm log waits for the database: {type(error).__name__}")
+            self._say(f"the alarm log and the maps of the day wait for the database: {type(error).__name__}")
         else:
             self._unsaid = ""
 
@@ -224,6 +238,10 @@ class LiveCrowd:
         """Where its zones are full now."""
         since_s = monotonic() - MAP_S
         return [one for (of, _), (taken_s, one) in tuple(self._maps.items()) if of == camera and taken_s >= since_s]
+
+    def day(self, camera: CameraId) -> Sequence[HourMap]:
+        """Where its zones were full in the last 24 hours, hour by hour."""
+        return [one for one in self._hour_maps.day(camera) if self._counted(camera, one.place)]
 
     def chart(
         self,

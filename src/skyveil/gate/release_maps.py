@@ -10,7 +10,8 @@ from skyveil.public.density_map import MOST_SQUARES, OUTSIDE, STEP_PER_M2, STEPS
 def release_maps(measured: CameraGrids, *, at_s: float) -> tuple[DensityMap, ...]:
     """The maps of a camera's zones at `at_s`, unix time, in steps of 0.5 per m2; none of a zone with too many squares.
 
-    For the control room, which sees the redacted picture anyway; no differential privacy. They are not stored.
+    For the control room, which sees the redacted picture anyway; no differential privacy. One of them is never stored;
+    what an hour of them says together is, for 24 hours.
     """
     return tuple(_sealed(measured, one, at_s) for one in measured.grids if one.per_m2.size <= MOST_SQUARES)
 

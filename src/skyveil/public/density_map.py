@@ -18,7 +18,7 @@ SQUARES: Final = re.compile(rf"[.{STEPS}]{{1,{MOST_SQUARES}}}")
 
 @final
 class DensityMap:
-    """The local density of one zone at a time, square by square. Shown, never stored.
+    """The local density of one zone at a time, square by square. Shown, and never stored by itself.
 
     side_m: side of a square. low_m: corner with the least x and y. columns: squares of a row. squares: row after row,
     rows along y, one of `STEPS` a square or `OUTSIDE`. floor_to_picture: nine numbers row by row, the map from metres

@@ -18,6 +18,7 @@ from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
 from skyveil.public.density_map import DensityMap
+from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
@@ -139,6 +140,15 @@ class StillCrowd:
     def maps(self, camera: CameraId) -> Sequence[DensityMap]:
         grid = DensityGrid(HALL, 0.5, (0.0, 1.0), np.array([[0.2, 3.1], [np.nan, 5.0]]))
         return release_maps(CameraGrids(camera, np.eye(3), (grid,)), at_s=5.0)
+
+    def day(self, camera: CameraId) -> Sequence[HourMap]:
+        made = []
+        for start_s, seconds, per_m2 in ((0, 30, [[0.2, 3.1], [np.nan, 5.0]]), (3600, 20, [[0, 0.2], [np.nan, 0]])):
+            grid = DensityGrid(HALL, 0.5, (0.0, 1.0), np.array(per_m2))
+            (released,) = release_maps(CameraGrids(camera, np.eye(3), (grid,)), at_s=start_s + 5.0)
+            made.append(HourMap.empty(camera, HALL, start_s, Layout.of(released, (2.0, 4.0))))
+            made[-1].add(released, seconds)
+        return made
 
     def newest(self, camera: CameraId) -> Sequence[Aggregate]:
         return numbers(EXACT, place(HALL, {COUNT: 41}), camera=camera)

@@ -15,7 +15,7 @@ from skyveil.core.ids import camera_id
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
-from skyveil.public.web import admin, alarms, cameras, numbers, open_data, pages, recordings, staff, vouching
+from skyveil.public.web import admin, alarms, cameras, density, numbers, open_data, pages, recordings, staff, vouching
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.state import Console
 from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
@@ -127,6 +127,7 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /api/v1/cameras/{camera}/places": EVERYBODY,
     "GET /api/v1/cameras/{camera}/numbers": frozenset({C, P}),
     "GET /api/v1/cameras/{camera}/density": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/density/day": frozenset({C, P}),
     "GET /api/v1/cameras/{camera}/places/{place}/numbers": EVERYBODY,
     "GET /api/v1/cameras/{camera}/places/{place}/numbers.csv": EVERYBODY,
     "GET /api/v1/cameras/{camera}/places/{place}/numbers/exact": frozenset({C, P}),
@@ -156,7 +157,7 @@ OPEN = TO_ALL | {
 
 
 def routes(app: FastAPI) -> set[str]:
-    ours = (pages, vouching, cameras, recordings, numbers, alarms, staff, admin, open_data)
+    ours = (pages, vouching, cameras, recordings, numbers, density, alarms, staff, admin, open_data)
     routers = (app.router, *(one.router for one in ours))
     found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {f"{method} {route.path}" for route in found for method in route.methods or ()}
@@ -485,9 +486,32 @@ def test_the_control_room_is_told_the_level_with_its_reasons_and_where_it_is_ful
     assert (full["columns"], full["side_m"], full["low_m"]) == (2, 0.5, [0.0, 1.0])
 
 
+def test_the_control_room_is_told_where_it_was_full_by_hour_and_by_day(running: Running) -> None:
+    client = running.client("operator")
+    day = client.get("/api/v1/cameras/door/density/day").json()
+    assert day["hours"] == [{"start_s": 0, "measured_s": 30}, {"start_s": 3600, "measured_s": 20}]
+    (hall,) = day["maps"]
+    assert (hall["place"], hall["measured_s"], hall["left_out_s"]) == ("hall", 50, 0)
+    assert hall["mean"] == [0.0, 1.8, None, 3.0] and hall["highest"] == [0.0, 3.0, None, 5.0]
+    assert hall["thresholds"] == [2.0, 4.0]
+    assert hall["over_share"] == [[0.0, 0.6, None, 0.6], [0.0, 0.0, None, 0.6]]
+    assert (hall["columns"], hall["side_m"], hall["low_m"]) == (2, 0.5, [0.0, 1.0])
+    (later,) = client.get("/api/v1/cameras/door/density/day?hour=3725").json()["maps"]
+    assert later["mean"] == later["highest"] == [0.0, 0.0, None, 0.0] and later["measured_s"] == 20
+    nothing = client.get("/api/v1/cameras/door/density/day?hour=7200").json()
+    assert nothing == {"hours": day["hours"], "maps": []}
+    assert client.get("/api/v1/cameras/door/density/day?hour=-1").status_code == 422
+
+
 NUMBER_FIELDS = {
     "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds"},
     "DensityOut": {"place", "at_s", "side_m", "low_m", "columns", "per_m2", "floor_to_picture"},
+    "DayOut": {"hours", "maps"},
+    "HourOut": {"start_s", "measured_s"},
+    "DayMapOut": {
+        "place", "measured_s", "left_out_s", "side_m", "low_m", "columns", "mean", "highest", "thresholds",
+        "over_share", "floor_to_picture",
+    },
     "FigureOut": {"measure", "unit", "told", "value", "sigma", "quality"},
     "NowOut": {"place", "level", "since_s", "reasons", "start_s", "end_s", "age_s", "figures"},
     "Series": {"measure", "unit", "start_s", "value", "sigma", "told", "quality"},

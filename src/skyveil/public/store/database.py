@@ -18,7 +18,9 @@ _SQLITE: Final = (
     "PRAGMA synchronous=FULL",  # the audit log must survive a power cut
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
+    "PRAGMA secure_delete=ON",  # what is deleted is overwritten: exact numbers are kept for 24 hours only
 )
+_AT_ONCE: Final = ("PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA busy_timeout=5000")
 
 
 def open_database(where: Path | str) -> Engine:
@@ -40,6 +42,17 @@ def open_database(where: Path | str) -> Engine:
             f"the database {place} can not be used: {type(error).__name__}; restore it from a backup"
         ) from error
     return engine
+
+
+def empty_log(engine: Engine) -> None:
+    """Empty the write-ahead log of SQLite, in which rows that were deleted are still to be read; nothing elsewhere.
+
+    Whoever reads or writes just now is not disturbed: then the log stays until the next time.
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for line in _AT_ONCE:
+                connection.exec_driver_sql(line)
 
 
 def _postgresql(text: str) -> URL:

@@ -17,6 +17,7 @@ from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
 from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told, released
 from skyveil.public.budget import DAY_S
+from skyveil.public.store.database import empty_log
 from skyveil.public.store.tables import NumberTable, control_room_numbers, ledger, noise, public_numbers, staff_numbers
 
 TABLES: Final = {
@@ -180,7 +181,7 @@ class NumberStore:
             return [_number(row) for row in connection.execute(wanted)]
 
     def sweep(self, now_s: float) -> None:
-        """Delete what is too old; on PostgreSQL whole days go with their partition."""
+        """Delete what is too old; on PostgreSQL whole days go with their partition, and SQLite overwrites it."""
         for audience, table in TABLES.items():
             limit_s = int(now_s - self._retention.of(audience))
             with self._engine.begin() as connection:
@@ -191,6 +192,7 @@ class NumberStore:
         with self._engine.begin() as connection:
             connection.execute(delete(noise).where(noise.c.start_s < now_s - _NOISE_KEPT_S))
             connection.execute(delete(ledger).where(ledger.c.day < (now_s - self._retention.public_s) // DAY_S))
+        empty_log(self._engine)
 
     def _drop_partitions(self, table: NumberTable, *, before_day: int) -> None:
         if self._engine.dialect.name != "postgresql":

@@ -141,6 +141,21 @@ noise: Final = Table(
 )
 """Noise that was drawn. The row stays when its number is published, so that it is never drawn again."""
 
+hour_maps: Final = Table(
+    "hour_maps",
+    metadata,
+    Column("camera", String(63), primary_key=True),
+    Column("place", String(63), primary_key=True),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("layout", String(32), primary_key=True),
+    Column("about", Text, nullable=False),
+    Column("until_s", Float, nullable=False),
+    Column("measured_s", Integer, nullable=False),
+    Column("squares", LargeBinary, nullable=False),
+    Index("hour_maps_by_time", "start_s"),
+)
+"""Where zones were full, one row for each hour of a zone as it is drawn; for the control room, 24 hours."""
+
 alarm_log: Final = Table(
     "alarm_log",
     metadata,

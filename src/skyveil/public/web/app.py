@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from skyveil.core.health import CameraState
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web import admin, alarms, cameras, numbers, open_data, pages, recordings, staff, vouching
+from skyveil.public.web import admin, alarms, cameras, density, numbers, open_data, pages, recordings, staff, vouching
 from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
@@ -62,6 +62,7 @@ _API: Final = (
     cameras.router,
     recordings.router,
     numbers.router,
+    density.router,
     alarms.router,
     open_data.router,
     staff.router,

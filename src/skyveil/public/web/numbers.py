@@ -13,7 +13,6 @@ from skyveil.core.ids import PlaceId
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, Audience, Number, released
-from skyveil.public.density_map import sealed_map
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Access, Console, ConsoleDep, camera
@@ -72,24 +71,6 @@ class NowOut:
     end_s: float
     age_s: float
     figures: list[FigureOut]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class DensityOut:
-    """Where a zone is full. per_m2: row after row, in steps of 0.5; null outside of the zone.
-
-    low_m: corner with the least x and y on the floor. floor_to_picture: nine numbers row by row, the map from metres on
-    the floor to shares of the picture.
-    """
-
-    place: str
-    at_s: float
-    side_m: float
-    low_m: tuple[float, float]
-    columns: int
-    per_m2: list[float | None]
-    floor_to_picture: list[float]
 
 
 @final
@@ -173,23 +154,6 @@ def now(access: CanReadExact, console: ConsoleDep) -> list[NowOut]:
     levels = console.crowd.levels(access.id)
     newest = [released(one, Audience.CONTROL_ROOM) for one in console.crowd.newest(access.id)]
     return [_now(one, levels.get(one.place)) for one in newest]
-
-
-@router.get("/density")
-def density(access: CanReadExact, console: ConsoleDep) -> list[DensityOut]:
-    """Where the zones of a camera are full now, for the control room; nobody who stands alone is on it."""
-    return [
-        DensityOut(
-            place=one.place,
-            at_s=one.at_s,
-            side_m=one.side_m,
-            low_m=one.low_m,
-            columns=one.columns,
-            per_m2=one.per_m2,
-            floor_to_picture=list(one.floor_to_picture),
-        )
-        for one in map(sealed_map, console.crowd.maps(access.id))
-    ]
 
 
 @router.get("/places/{place}/numbers")

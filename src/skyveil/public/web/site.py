@@ -15,6 +15,7 @@ from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, Audience, Number
 from skyveil.public.alarm.event import Occasion
 from skyveil.public.density_map import DensityMap
+from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
 
@@ -214,6 +215,10 @@ class Crowd(Protocol):
 
     def maps(self, camera: CameraId) -> Sequence[DensityMap]:
         """Where its zones are full now; nothing that is older than some seconds."""
+        ...
+
+    def day(self, camera: CameraId) -> Sequence[HourMap]:
+        """Where its zones were full in the last 24 hours, hour by hour."""
         ...
 
     def chart(

@@ -1,8 +1,9 @@
 // How full places are: the density now on the plan and over the redacted picture, and how it was.
 import { byId, duration, every, make, slateText, t, timeOfDay } from "./page.js";
 import { ApiError, attempt, get } from "./api.js";
+import { looksBack, offerShown, onDay, readDay, showsTime, timeColour, timeLegend } from "./day.js";
 import { drawOver, drawPlan } from "./field.js";
-import { legend, levelChip, rankOf } from "./levels.js";
+import { densityColour, legend, levelChip, rankOf } from "./levels.js";
 import { LivePlayer } from "./player.js";
 import { chart, strip } from "./series.js";
 
@@ -152,16 +153,33 @@ function fit() {
 function drawField() {
   const camera = byId("camera").value;
   const zone = places.find((place) => place.camera === camera && !place.line);
-  const limitsOf = (map) => zoneOf(camera, map.place)?.thresholds ?? [];
-  byId("scale").replaceChildren(...(zone ? legend(zone.thresholds) : []));
-  byId("no-field").hidden = maps.length > 0;
+  const paint = (map, value) => {
+    if (showsTime()) return timeColour(value);
+    const [red, green, blue, opacity] = densityColour(value, map.thresholds ?? zoneOf(camera, map.place)?.thresholds ?? []);
+    return `rgb(${red} ${green} ${blue} / ${opacity / 255})`;
+  };
+  offerShown(zone?.thresholds ?? []);
+  byId("scale").replaceChildren(...(zone ? (showsTime() ? timeLegend() : legend(zone.thresholds)) : []));
+  byId("scale").setAttribute("aria-label", t(showsTime() ? "day.scale" : "crowd.scale"));
+  byId("look-back").hidden = !exact;
+  byId("no-field").hidden = maps.length > 0 || looksBack();
   byId("floor").hidden = maps.length === 0;
-  drawOver(byId("warped"), byId("overlay").checked ? maps : [], limitsOf);
-  if (maps.length) drawPlan(byId("floor"), maps, limitsOf);
+  drawOver(byId("warped"), byId("overlay").checked ? maps : [], paint);
+  if (maps.length) drawPlan(byId("floor"), maps, paint);
 }
 
 async function showField() {
-  maps = exact ? await unlessRefused(get(`${cameraPath(byId("camera").value)}/density`), []) : [];
+  if (exact && looksBack()) return;
+  const now = exact ? await unlessRefused(get(`${cameraPath(byId("camera").value)}/density`), []) : [];
+  if (looksBack()) return; // chosen while the answer was on its way
+  maps = now;
+  drawField();
+}
+
+async function showDay() {
+  const camera = byId("camera").value;
+  if (!exact || !looksBack() || !camera) return;
+  maps = await readDay(cameraPath(camera), (id) => zoneOf(camera, id)?.name ?? id);
   drawField();
 }
 
@@ -220,10 +238,12 @@ async function showStrips(query) {
   byId("strips").replaceChildren(...rows.flat(), make("span", {}), hours);
 }
 
+const showMaps = () => attempt(looksBack() ? showDay : showField);
 byId("camera").addEventListener("change", () => {
   look();
-  attempt(showField);
+  showMaps();
 });
+onDay(showMaps);
 byId("overlay").addEventListener("change", drawField);
 byId("measure").addEventListener("change", () => attempt(showHistory));
 byId("span").addEventListener("change", () => attempt(showHistory));
@@ -244,4 +264,5 @@ every(1, () => attempt(async () => {
   if (place && Object.keys(place.figures).length > byId("measure").length) offerMeasures(place);
   if (places.length) await showField();
 }));
+every(60, () => attempt(showDay));
 every(30, () => (chosen ? attempt(showHistory) : undefined));

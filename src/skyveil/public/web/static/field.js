@@ -1,17 +1,10 @@
 // Maps of density in metres: seen from above, and laid over the camera's redacted picture.
-import { densityColour } from "./levels.js";
-
 const MOST_PX = 640;
 const MOST_PX_PER_M = 48;
 
 const rowsOf = (map) => map.per_m2.length / map.columns;
-const paint = (value, limits) => {
-  const [red, green, blue, opacity] = densityColour(value, limits);
-  return `rgb(${red} ${green} ${blue} / ${opacity / 255})`;
-};
-
-/** Draw maps from above, the far side on top, with a line each metre; `limitsOf` gives the thresholds of a map. */
-export function drawPlan(canvas, maps, limitsOf) {
+/** Draw maps from above, the far side on top, with a line each metre; `paint` gives the colour of a value of a map. */
+export function drawPlan(canvas, maps, paint) {
   const low = [0, 1].map((axis) => Math.min(...maps.map((map) => map.low_m[axis])));
   const high = [Math.max(...maps.map((map) => map.low_m[0] + map.columns * map.side_m)), Math.max(...maps.map((map) => map.low_m[1] + rowsOf(map) * map.side_m))];
   const scale = Math.min(MOST_PX_PER_M, MOST_PX / Math.max(high[0] - low[0], high[1] - low[1]));
@@ -24,7 +17,7 @@ export function drawPlan(canvas, maps, limitsOf) {
       if (value === null) return;
       const x = (map.low_m[0] - low[0]) * scale + (index % map.columns) * side;
       const y = canvas.height - (map.low_m[1] - low[1]) * scale - (Math.floor(index / map.columns) + 1) * side;
-      pen.fillStyle = value > 0 ? paint(value, limitsOf(map)) : "rgb(128 128 128 / .15)";
+      pen.fillStyle = value > 0 ? paint(map, value) : "rgb(128 128 128 / .15)";
       pen.fillRect(x, y, side, side);
     });
   }
@@ -36,7 +29,7 @@ export function drawPlan(canvas, maps, limitsOf) {
 }
 
 /** Lay maps over the picture: each square is the polygon that its corners have there. */
-export function drawOver(canvas, maps, limitsOf) {
+export function drawOver(canvas, maps, paint) {
   const box = canvas.getBoundingClientRect();
   canvas.width = Math.max(1, Math.round(box.width));
   canvas.height = Math.max(1, Math.round(box.height));
@@ -49,7 +42,7 @@ export function drawOver(canvas, maps, limitsOf) {
       const at = Math.floor(index / map.columns) * stride + (index % map.columns);
       const square = [corners[at], corners[at + 1], corners[at + stride + 1], corners[at + stride]];
       if (square.includes(null)) return;
-      pen.fillStyle = paint(value, limitsOf(map));
+      pen.fillStyle = paint(map, value);
       pen.beginPath();
       square.forEach(([x, y], corner) => (corner ? pen.lineTo(x, y) : pen.moveTo(x, y)));
       pen.fill();
