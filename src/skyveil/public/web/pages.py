@@ -111,6 +111,7 @@ def _may(principal: Principal | None) -> dict[str, bool]:
         "exports": Permission.EXPORT,
         "reload": Permission.SETTINGS,
         "acknowledge": Permission.ACKNOWLEDGE,
+        "exact": Permission.EXACT_NUMBERS,
     }
     return {name: principal is not None and principal.may(need) for name, need in asked.items()}
 

@@ -1,5 +1,5 @@
 // How full places are: the density now on the plan and over the redacted picture, and how it was.
-import { byId, duration, every, make, slateText, t, timeOfDay } from "./page.js";
+import { byId, context, duration, every, make, slateText, t, timeOfDay } from "./page.js";
 import { ApiError, attempt, get } from "./api.js";
 import { looksBack, offerShown, onDay, readDay, showsTime, timeColour, timeLegend } from "./day.js";
 import { drawOver, drawPlan } from "./field.js";
@@ -14,7 +14,7 @@ let places = [];
 let chosen = null;
 let player = null;
 let maps = [];
-let exact = true;
+let { exact } = context.may;
 
 const keyOf = (place) => `${place.camera}/${place.id}`;
 const cameraPath = (camera) => `cameras/${encodeURIComponent(camera)}`;
