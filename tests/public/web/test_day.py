@@ -1,5 +1,6 @@
 """The hours of a day on the crowd page, in a real browser."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_the_control_room_looks_back_over_a_day_hour_by_hour(tmp_path: Path) -> 
             page.select_option("#when", "day")
             page.locator("#measured .hour").nth(24).wait_for()
             said = page.locator("#day-note").inner_text()
-            assert "20 h of 24 h" in said or "20 h of 25 h" in said or "21 h of 25 h" in said, said
+            assert re.search(r"(19|20) h of (24|25) h were measured", said), said
             page.screenshot(path=str(tmp_path / "day.png"), full_page=True)
             page.select_option("#when", "hour")
             assert "of 60 min were measured" in slide(page, 3)

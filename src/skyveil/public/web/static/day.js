@@ -1,5 +1,5 @@
 // Where zones were full in the last 24 hours: which hour, and what of it. Drawn in the way that maps of now are.
-import { byId, duration, make, t, timeOfDay } from "./page.js";
+import { byId, dateTime, duration, make, t, timeOfDay } from "./page.js";
 import { get } from "./api.js";
 import { colourOf, levelWord, RISING } from "./levels.js";
 
@@ -65,8 +65,8 @@ function showHours(hours) {
   byId("hour").setAttribute("aria-valuetext", timeOfDay(hour));
 }
 
-function measuredText(from, to, seconds) {
-  const span = { from: timeOfDay(from), to: timeOfDay(to) };
+function measuredText(from, to, seconds, told = timeOfDay) {
+  const span = { from: told(from), to: told(to) };
   return seconds ? t("day.measured", { ...span, time: duration(seconds), whole: duration(to - from) }) : t("day.nothing", span);
 }
 
@@ -75,7 +75,7 @@ function say(told, nameOf) {
   const to = oneHour() ? Math.min(now(), hour + HOUR_S) : now();
   const seconds = told.hours.filter((one) => !oneHour() || one.start_s === hour).reduce((sum, one) => sum + one.measured_s, 0);
   const anew = told.maps.filter((map) => map.left_out_s > 0);
-  byId("day-note").replaceChildren(...[measuredText(from, to, seconds),
+  byId("day-note").replaceChildren(...[measuredText(from, to, seconds, oneHour() ? timeOfDay : dateTime),
     ...anew.map((map) => t("day.left-out", { name: nameOf(map.place), time: duration(map.left_out_s) })), t("day.about")]
     .map((text) => make("span", {}, text)));
 }
