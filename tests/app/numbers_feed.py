@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from skyveil.app.drawings import Drawings
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.budget import Charge
@@ -50,7 +51,8 @@ def main() -> None:
 
     store.put, spool.done, ledger.noise = put_or_die, done_or_die, noise_or_die  # type: ignore[method-assign]
     now_s = float(T)
-    found = Numbers(store, ledger, spool, now=lambda: now_s)
+    drawings = Drawings(Path(folder) / "numbers" / "drawings.json")
+    found = Numbers(store, ledger, spool, drawings, now=lambda: now_s)
     found.configure({CAMERA: Telling(GROUNDS, public=True, epsilon=fair_epsilon(GROUNDS))})
     for second in range(int(first), int(end)):
         print(second, flush=True)

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, text
 
+from skyveil.app.drawings import Drawings
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.core.errors import BoundaryViolated
+from skyveil.gate.grounds import Grounds
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, Audience, Told
 from skyveil.public.store import open_database
@@ -51,7 +53,8 @@ def files_are_closed() -> Iterator[None]:
 def made(engine: Engine, folder: Path, clock: Clock, *, public: bool = True) -> Numbers:
     store, spool = NumberStore(engine), Spool(folder / "numbers")
     OPENED.append(spool)
-    found = Numbers(store, Ledger(engine, store), spool, now=clock)
+    drawings = Drawings(folder / "numbers" / "drawings.json")
+    found = Numbers(store, Ledger(engine, store), spool, drawings, now=clock)
     found.configure({CAMERA: Telling(GROUNDS, public=public, epsilon=fair_epsilon(GROUNDS))})
     return found
 
@@ -136,6 +139,30 @@ def test_a_quarter_of_an_hour_an_hour_and_a_day_are_made_when_they_end(
     spent = Ledger(engine, NumberStore(engine)).spent(CAMERA, T)
     assert sum(one.epsilon for one in spent) == 2
     assert len(spent) == 7  # three periods in two directions, and the snapshots
+
+
+def test_a_zone_that_is_drawn_anew_is_told_by_its_own_time_also_over_a_restart(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    """The hall had 8 m2 and was nobody's outside the control room until it got 50 m2 in the middle of an hour."""
+    small = Grounds({}, frozenset({GATE}))
+    found = made(engine, tmp_path, clock)
+    found.configure({CAMERA: Telling(small, public=True)})
+    run(found, clock, range(600))
+    clock.now_s = T + 600
+    again = made(engine, tmp_path, clock)
+    run(again, clock, range(600, 2 * 3600 + 30, 20))
+    staff = stored(engine, Audience.STAFF, 60, COUNT)
+    assert set(staff) == set(range(10, 120))  # not the minutes of the small hall by the rights of the large one
+    assert set(stored(engine, Audience.STAFF, 3600, COUNT)) == {1}  # nor is the hour that mixes both
+    assert set(stored(engine, Audience.CONTROL_ROOM, 3600, COUNT)) == {0, 1}
+    assert set(stored(engine, Audience.STAFF, 3600, IN)) == {0, 1}  # the gate did not change
+    large = Grounds({HALL: 80.0}, frozenset({GATE}))
+    clock.now_s = T + 2 * 3600 + 30
+    again.configure({CAMERA: Telling(large, public=True)})
+    run(again, clock, range(2 * 3600 + 30, 2 * 3600 + 190))
+    assert {120, 121, 122} & set(stored(engine, Audience.STAFF, 60, COUNT)) == {121, 122}
+    assert set(stored(engine, Audience.PUBLIC, 900, COUNT)) == set()  # a visit may have been in both halls
 
 
 def test_starting_again_changes_nothing_that_is_stored(engine: Engine, tmp_path: Path, clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """Numbers and alarms of a running site: configuration, store, desk and messages, tied together. App."""
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from skyveil.app.alarms import Alarms, Watch, Watched
 from skyveil.app.config import Config
 from skyveil.app.config.models import Camera, Zone
+from skyveil.app.drawings import Drawings
 from skyveil.app.hour_maps import HourMaps
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.core.errors import MeasureRefused, SettingsRefused, StoreFailed
@@ -64,8 +66,9 @@ class LiveCrowd:
         self._store = NumberStore(engine, Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
         self._ledger = Ledger(engine, self._store)
         self._log = AlarmLog(engine)
-        self._numbers = Numbers(self._store, self._ledger, Spool(config.server.data / "numbers"))
         self._hour_maps = HourMaps(HourMapStore(engine))
+        folder = config.server.data / "numbers"
+        self._numbers = Numbers(self._store, self._ledger, Spool(folder), Drawings(folder / "drawings.json"))
         desk = Desk(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
         self._alarms = Alarms(desk, self._log, self._numbers.newest, tell)
         self._health = health
@@ -93,10 +96,12 @@ class LiveCrowd:
         }
         self._maps = {key: one for key, one in tuple(self._maps.items()) if self._counted(*key)}
         self._grounds = {camera_id(one.id): grounds_of(one) for one in config.cameras}
+        stay_s = config.numbers.stay_minutes * 60
         self._numbers.configure(
             {
-                name: Telling(found, config.numbers.public, fair_epsilon(found), config.numbers.stay_minutes * 60)
-                for name, found in self._grounds.items()
+                name: Telling(found, config.numbers.public, fair_epsilon(found), stay_s, drawn_of(one))
+                for one in config.cameras
+                for name, found in [(camera_id(one.id), self._grounds[camera_id(one.id)])]
             }
         )
         self._numbers.keep(self._places)
@@ -308,6 +313,17 @@ def grounds_of(camera: Camera) -> Grounds:
     except (MeasureRefused, SettingsRefused, OSError) as error:
         log.warning("no zone of camera %s is told outside the control room: %s", camera.id, error)
         return grounds({}, lines)
+
+
+def drawn_of(camera: Camera) -> dict[PlaceId, str]:
+    """A name for how each place of a camera is drawn and measured: other corners or calibration, another name."""
+    calibration = ""
+    if camera.calibration is not None:
+        with suppress(OSError):  # `grounds_of` has said so
+            calibration = camera.calibration.read_text(encoding="utf-8")
+    zones = [(one.id, f"zone {one.points} {calibration}") for one in camera.zones]
+    lines = [(one.id, f"line {one.points} {calibration}") for one in camera.lines]
+    return {PlaceId(name): hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in zones + lines}
 
 
 def _floor_of(camera: Camera) -> dict[PlaceId, Points]:

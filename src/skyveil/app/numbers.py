@@ -18,6 +18,7 @@ from typing import Final, final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyveil.app.drawings import Drawing, Drawings
 from skyveil.core.errors import StoreFailed
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.grounds import Grounds
@@ -37,17 +38,30 @@ GRACE_S: Final = 5.0
 ASIDE_S: Final = 60.0
 """Numbers of a moment that is farther from now are not taken: a camera's process must not write to other days."""
 SWEEP_S: Final = 60.0
+SNAPSHOT_S: Final = 900
+"""How far apart the moments are at which the public is told how many are in a zone."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What a camera's numbers may be told of outside the control room. public: the public may be told as well."""
+    """What a camera's numbers may be told of outside the control room from now on.
+
+    public: the public may be told as well. drawn: names how each place is drawn, so that another drawing is noticed.
+    """
 
     grounds: Grounds
     public: bool = False
     epsilon: Fraction = Fraction(1)
     stay_s: int = 3600
+    drawn: Mapping[PlaceId, str] = field(default_factory=dict)
+
+    def drawings(self) -> dict[PlaceId, Drawing]:
+        """The places that may be told of."""
+        return {
+            place: Drawing(self.drawn.get(place, ""), self.grounds.areas_m2.get(place), self.public)
+            for place in (*self.grounds.areas_m2, *self.grounds.lines)
+        }
 
 
 def fair_epsilon(grounds: Grounds) -> Fraction:
@@ -71,11 +85,18 @@ class Numbers:
     """Takes numbers from cameras' threads, and stores them from one thread of its own (`tick`)."""
 
     def __init__(
-        self, store: NumberStore, ledger: Ledger, spool: Spool, *, now: Callable[[], float] = time.time
+        self,
+        store: NumberStore,
+        ledger: Ledger,
+        spool: Spool,
+        drawings: Drawings,
+        *,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._spool = spool
+        self._drawings = drawings
         self._now = now
         self._lock = threading.Lock()  # of the spool and of the newest numbers
         self._newest: dict[CameraId, dict[PlaceId, Aggregate]] = {}
@@ -86,8 +107,15 @@ class Numbers:
         """Minutes that were deleted unstored, because the database was away for a whole day."""
 
     def configure(self, tellings: Mapping[CameraId, Telling]) -> None:
-        """What may be told from now on; numbers of cameras that are not named stay in the control room."""
+        """What may be told from now on; numbers of cameras that are not named stay in the control room.
+
+        Numbers of before are told as the places were drawn then, but not of places that may be told of no more.
+        """
         self._tellings = MappingProxyType(dict(tellings))
+        drawn = {
+            (camera, place): one for camera, telling in tellings.items() for place, one in telling.drawings().items()
+        }
+        self._drawings.configure(drawn, at_s=self._now())
 
     def keep(self, places: Mapping[CameraId, frozenset[PlaceId]]) -> None:
         """Forget the newest numbers of all other places: nobody counts there any more."""
@@ -126,6 +154,7 @@ class Numbers:
         """Store what has ended, roll up, and delete what is too old. What fails is tried again next time."""
         now_s = self._now()
         try:
+            self._drawings.write()
             self._drain(now_s)
             self._roll_up(now_s)
             if now_s - self._progress.swept_s >= SWEEP_S:
@@ -175,24 +204,27 @@ class Numbers:
     def _told(self, measures: CameraMeasures) -> list[Aggregate]:
         """The measures for everybody who may be told of them; days are not for the control room."""
         telling = self._tellings.get(measures.camera)
-        period_s = measures.places[0].end_s - measures.places[0].start_s
-        made = [] if period_s == DAY_S else [*release(measures, ControlRoom(), NoBudget())]
+        start_s, end_s = measures.places[0].start_s, measures.places[0].end_s
+        made = [] if end_s - start_s == DAY_S else [*release(measures, ControlRoom(), NoBudget())]
         if telling is not None:
-            made += release(measures, Staff(telling.grounds), self._ledger)
+            then = self._drawings.staff(measures.camera, start_s, end_s)
+            made += release(measures, Staff(_still(telling, then)), self._ledger)
             if telling.public:
-                made += release(measures, _public(telling), self._ledger)
+                made += release(measures, self._public(telling, measures.camera, start_s, end_s), self._ledger)
         return made
+
+    def _public(self, telling: Telling, camera: CameraId, start_s: float, end_s: float) -> Public:
+        then = self._drawings.public(camera, start_s, end_s)
+        return Public(_still(telling, then), epsilon=telling.epsilon, stay_s=telling.stay_s, snapshot_s=SNAPSHOT_S)
 
     def _snapshots(self, camera: CameraId, end_s: int, newest: Iterable[PlaceMeasures]) -> list[Aggregate]:
         """How many were in each zone at a quarter of an hour, for the public."""
         telling = self._tellings.get(camera)
-        if telling is None or not telling.public:
+        if telling is None or not telling.public or end_s % SNAPSHOT_S:
             return []
-        policy = _public(telling)
-        if end_s % policy.snapshot_s:
-            return []
+        policy = self._public(telling, camera, end_s - SNAPSHOT_S, end_s)
         places = tuple(
-            PlaceMeasures(one.place, end_s - policy.snapshot_s, end_s, {Measure.COUNT: one.values[Measure.COUNT]})
+            PlaceMeasures(one.place, end_s - SNAPSHOT_S, end_s, {Measure.COUNT: one.values[Measure.COUNT]})
             for one in newest
             if Measure.COUNT in one.values and one.end_s >= end_s - GRACE_S
         )
@@ -232,8 +264,10 @@ class Numbers:
                 self.lost_minutes += 1
 
 
-def _public(telling: Telling) -> Public:
-    return Public(telling.grounds, epsilon=telling.epsilon, stay_s=telling.stay_s)
+def _still(telling: Telling, then: Grounds) -> Grounds:
+    """Of the places that were told of then, those that still are."""
+    areas = {place: area for place, area in then.areas_m2.items() if place in telling.grounds}
+    return Grounds(MappingProxyType(areas), then.lines & telling.grounds.lines)
 
 
 def _measures(one: Aggregate) -> PlaceMeasures:
