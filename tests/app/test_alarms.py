@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from skyveil.app import alarms
 from skyveil.app.alarms import START_S, Alarms, Watch, Watched
 from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
@@ -149,6 +150,23 @@ def test_alarms_go_out_while_the_log_can_not_be_written_and_are_logged_later(
     site.alarms.write()
     site.alarms.write()
     assert [one.happened for one in site.log.events()] == [Happened.RAISED]
+
+
+def test_events_that_do_not_fit_any_more_are_counted_and_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarms, "WAITING", 2)
+    site.run(10, CALM)
+    one = site.alarms.drill(A, HALL, "Main hall", "ada")
+    site.alarms.acknowledge(one.id, "bob")
+    assert site.alarms.problems() == []
+    site.alarms.undelivered(site.told[0], "mail")
+    assert site.alarms.lost == 1
+    assert site.alarms.problems() == ["1 events of alarms were not logged: too many waited for the database"]
+    site.alarms.write()
+    site.alarms.undelivered(site.told[0], "mail")
+    site.alarms.write()
+    assert [(event.happened, event.actor) for event in reversed(site.log.events())] == [
+        (Happened.RAISED, "ada"), (Happened.ACKNOWLEDGED, "bob"), (Happened.UNDELIVERED, "mail"),
+    ]  # fmt: skip
 
 
 def test_a_server_that_starts_again_tells_nobody_twice(site: Site) -> None:

@@ -20,7 +20,7 @@ from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import Quantity
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.desk import Desk, outages_of
-from skyveil.public.alarm.event import DRILL, AlarmEvent, Occasion
+from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
 from skyveil.public.store.alarm_log import AlarmLog
 
 START_S: Final = 60.0
@@ -78,9 +78,12 @@ class Alarms:
         self._tell = tell
         self._now = now
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
         self._watches: dict[CameraId, Watch] = {}
         self._states: dict[tuple[CameraId, PlaceId], tuple[float, LevelState]] = {}
-        self._unwritten: deque[AlarmEvent] = deque(maxlen=WAITING)
+        self._unwritten: deque[AlarmEvent] = deque()
+        self.lost = 0
+        """Events that never came into the log, because too many waited for the database."""
         desk.restore(alarm_log.open())
 
     def configure(self, watches: Mapping[CameraId, Watch]) -> None:
@@ -126,16 +129,34 @@ class Alarms:
         for one in events:
             if one.told:
                 self._tell(one)
-        self._unwritten.extend(events)
+        self._note(events)
+
+    def _note(self, events: Sequence[AlarmEvent]) -> None:
+        """Let events wait for the log; what happened first is kept when there are too many."""
+        with self._noting:
+            kept = events[: max(0, WAITING - len(self._unwritten))]
+            self._unwritten.extend(kept)
+            self.lost += len(events) - len(kept)
+
+    def undelivered(self, event: AlarmEvent, service: str) -> None:
+        """Log that a service never took the message of an event; from any thread, without waiting."""
+        self._note([AlarmEvent(self._now(), Happened.UNDELIVERED, event.alarm, told=False, actor=service)])
+
+    def problems(self) -> list[str]:
+        """What is wrong, in sentences."""
+        return [f"{self.lost} events of alarms were not logged: too many waited for the database"] if self.lost else []
 
     def write(self) -> None:
         """Write what happened to the log; what can not be written now waits. Raises SQLAlchemyError."""
-        some = list(islice(self._unwritten, 500))
-        while some:
+        while some := self._first(500):
             self._log.record(some)
-            for _ in some:
-                self._unwritten.popleft()
-            some = list(islice(self._unwritten, 500))
+            with self._noting:
+                for _ in some:
+                    self._unwritten.popleft()
+
+    def _first(self, many: int) -> list[AlarmEvent]:
+        with self._noting:
+            return list(islice(self._unwritten, many))
 
     # --- what the console asks ----------------------------------------------------------------------------------------
 

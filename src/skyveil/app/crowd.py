@@ -192,7 +192,15 @@ class LiveCrowd:
     def problems(self) -> list[str]:
         """What is wrong now, in sentences."""
         said = [self._unsaid] if self._unsaid else []
-        return [*self._numbers.problems(), *said, *self._failed.values()]
+        return [*self._numbers.problems(), *self._alarms.problems(), *said, *self._failed.values()]
+
+    def losses(self) -> dict[str, int]:
+        """What was lost since the start, by kind."""
+        return {**self._numbers.losses(), "alarm_events": self._alarms.lost}
+
+    def undelivered(self, event: AlarmEvent, service: str) -> None:
+        """Log that a message service never took a message about an alarm; from any thread."""
+        self._alarms.undelivered(event, service)
 
     def prune(self, older_than_s: float) -> None:
         """Forget events of alarms from before a time."""

@@ -148,6 +148,10 @@ class Numbers:
             found.append(f"{self.lost_minutes} minutes of numbers were deleted: the database was away for 24 hours")
         return found
 
+    def losses(self) -> dict[str, int]:
+        """What was lost since the start, by kind."""
+        return {"number_minutes": self.lost_minutes, "late_numbers": self._spool.late}
+
     # --- the thread that stores ---------------------------------------------------------------------------------------
 
     def tick(self) -> None:

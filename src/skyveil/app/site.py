@@ -67,7 +67,7 @@ class LiveSite:
         secrets = Secrets(self.config.server.secrets)
         self._specs, self._told = specs(self.config, secrets), told(self.config, secrets)
         self._audit, self._sent_on = audit, sent_on(self.config, secrets)
-        self.telling, self.restreaming = Telling(__version__), Restreaming(audit)
+        self.telling, self.restreaming = Telling(__version__, on_lost=self._undelivered), Restreaming(audit)
         self.recordings = LiveRecordings(self.config)
         self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm)
         self._streams: dict[CameraId, _Stream] = {}
@@ -129,6 +129,9 @@ class LiveSite:
     def _alarm(self, event: AlarmEvent) -> None:
         self._in_loop(partial(self.telling.alarm, AlarmNotice(event, self.config.alarms.link)))
 
+    def _undelivered(self, notice: AlarmNotice, service: str) -> None:
+        self.crowd.undelivered(notice.event, service)
+
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call)
@@ -186,6 +189,10 @@ class LiveSite:
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
         told = self.telling.problems() + self.restreaming.problems()
         return found + self.recordings.problems() + told + self.crowd.problems()
+
+    def losses(self) -> Mapping[str, int]:
+        """What was lost since the start, by kind."""
+        return {"notices": self.telling.lost(), **self.crowd.losses()}
 
     def _apply(self, config: Config) -> str:
         """Run another configuration; cameras that did not change are not disturbed."""

@@ -28,8 +28,17 @@ _GOODBYE_S: Final = 2.0
 class Telling:
     """The senders of a site. Only the event loop's thread touches it, but for `problems`."""
 
-    def __init__(self, version: str, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        version: str,
+        *,
+        on_lost: Callable[[AlarmNotice, str], None] = lambda notice, name: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """on_lost: is told of each message about an alarm that a service never took, with the service's name."""
         self._version = version
+        self._on_lost = on_lost
+        self._lost_before = 0
         self._now = now
         self._running: dict[Broker | Receiver | Addressee, tuple[Sender, asyncio.Task[None]]] = {}
         self._told: dict[CameraId, tuple[CameraState, Cause, float]] = {}
@@ -39,7 +48,9 @@ class Telling:
         """Tell these and no others, of these cameras and no others; who is told already is not disturbed."""
         wanted: tuple[Broker | Receiver | Addressee, ...] = (*told.brokers, *told.receivers, *told.people)
         for gone in self._running.keys() - set(wanted):
-            self._running.pop(gone)[1].cancel()
+            sender, task = self._running.pop(gone)
+            self._lost_before += sender.lost
+            task.cancel()
         for camera in self._newest.keys() - names.keys():
             del self._newest[camera]
             self._told.pop(camera, None)
@@ -47,7 +58,7 @@ class Telling:
                 mqtt.forget("health", camera)
         for one in wanted:
             if one not in self._running:
-                sender = _sender(one)
+                sender = self._sender(one)
                 task = asyncio.create_task(sender.run(), name="telling")
                 task.add_done_callback(_ended)
                 self._running[one] = (sender, task)
@@ -82,6 +93,10 @@ class Telling:
         """What is wrong with the senders now."""
         return [problem for sender, _ in tuple(self._running.values()) if (problem := sender.problem())]
 
+    def lost(self) -> int:
+        """Notices that were never taken: refused, too old, or too many."""
+        return self._lost_before + sum(sender.lost for sender, _ in tuple(self._running.values()))
+
     async def close(self) -> None:
         """Say goodbye."""
         tasks = [task for _, task in self._running.values()]
@@ -91,22 +106,21 @@ class Telling:
         if tasks:
             await asyncio.wait(tasks, timeout=_GOODBYE_S)
 
+    def _sender(self, one: Broker | Receiver | Addressee) -> Sender:
+        match one:
+            case Broker():
+                return Mqtt(one)
+            case Receiver():
+                return Webhook(one)
+            case Addressee():
+                return Messages(service_of(one.address), one.name, from_step=one.from_step, on_lost=self._on_lost)
+
     def _brokers(self) -> dict[Broker, Mqtt]:
         return {
             one: sender
             for one, (sender, _) in self._running.items()
             if isinstance(one, Broker) and isinstance(sender, Mqtt)
         }
-
-
-def _sender(one: Broker | Receiver | Addressee) -> Sender:
-    match one:
-        case Broker():
-            return Mqtt(one)
-        case Receiver():
-            return Webhook(one)
-        case Addressee():
-            return Messages(service_of(one.address), one.name, from_step=one.from_step)
 
 
 def _ended(task: asyncio.Task[None]) -> None:

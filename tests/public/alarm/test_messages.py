@@ -17,7 +17,7 @@ from skyveil.public.alarm.cap import NAMESPACE, cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened
 from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.notify.health import HealthNotice
-from skyveil.public.notify.messages import Messages, service_of
+from skyveil.public.notify.messages import POISON_TRIES, Messages, service_of
 from skyveil.public.notify.notice import Audience
 from tests.public.alarm.test_desk import T, alarm, desk, out
 
@@ -175,7 +175,7 @@ class Inbox:
         return True
 
 
-async def until(inbox: Inbox, sender: Messages, many: int) -> None:
+async def until(inbox: "Inbox | Picky", sender: Messages, many: int) -> None:
     running = asyncio.create_task(sender.run())
     async with asyncio.timeout(20):
         while len(inbox.taken) < many:
@@ -192,6 +192,71 @@ def test_alarms_go_to_people_in_order_and_are_tried_again() -> None:
         await until(inbox, sender, 2)
         assert [title for title, _ in inbox.taken] == ["RED: Main hall", "DRILL RED: Main hall"]
         assert inbox.taken[0][1].endswith("/alarms") and sender.problem() == ""
+
+    asyncio.run(run())
+
+
+class Picky:
+    """A service that never takes a message with this title, and says which it was asked to."""
+
+    def __init__(self, refused: str, *, down: int = 0) -> None:
+        self.refused, self.down = refused, down
+        self.taken: list[tuple[str, str]] = []
+
+    def __call__(self, title: str, text: str) -> bool:
+        self.down -= 1
+        if self.down >= 0 or title == self.refused:
+            return False
+        self.taken.append((title, text))
+        return True
+
+
+def named(name: str, number: str) -> AlarmNotice:
+    event = raised()
+    return AlarmNotice(replace(event, alarm=replace(event.alarm, id=number, name=name)))
+
+
+def test_a_message_that_alone_is_refused_keeps_nothing_back_and_is_said_to_be_lost() -> None:
+    async def run() -> None:
+        inbox, lost = Picky("RED: A"), []
+        sender = Messages(inbox, "mail", retry_s=(0.001,), on_lost=lambda one, name: lost.append((one.about, name)))
+        for name in "ABCD":
+            sender.send(named(name, f"alarm-{name.lower()}"))
+        await until(inbox, sender, 3)
+        assert [title for title, _ in inbox.taken] == ["RED: B", "RED: C", "RED: D"]
+        assert (lost, sender.lost) == ([("alarm-a", "mail")], 1)
+        assert "refused a message" in sender.problem()
+
+    asyncio.run(run())
+
+
+def test_a_service_that_is_away_loses_no_message_and_their_order_stays() -> None:
+    async def run() -> None:
+        inbox = Picky("", down=20)
+        sender = Messages(inbox, "mail", retry_s=(0.001,))
+        for name in "ABC":
+            sender.send(named(name, f"alarm-{name.lower()}"))
+        await until(inbox, sender, 3)
+        assert [title for title, _ in inbox.taken] == ["RED: A", "RED: B", "RED: C"]
+        assert (sender.lost, sender.problem()) == (0, "")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("other", "taken"), [("alarm-b", ["RED: B", "RED: A"]), ("alarm-a", ["RED: B"])])
+def test_a_service_that_comes_back_between_two_tries_gets_the_first_unless_there_is_newer(
+    other: str, taken: list[str]
+) -> None:
+    async def run() -> None:
+        inbox = Picky("", down=POISON_TRIES)  # the last try of the first fails, and the first of the second does not
+        sender = Messages(inbox, "mail", retry_s=(0.001,))
+        sender.send(named("A", "alarm-a"))
+        sender.send(named("B", other))
+        await until(inbox, sender, len(taken))
+        sender.send(named("C", "alarm-c"))
+        await until(inbox, sender, len(taken) + 1)
+        assert [title for title, _ in inbox.taken] == [*taken, "RED: C"]
+        assert sender.lost == (2 - len(taken))
 
     asyncio.run(run())
 

@@ -220,7 +220,7 @@ def test_a_receiver_that_is_away_for_long_gets_the_newest_state_only() -> None:
                 webhook.send(HealthNotice(replace(LIVE, state=state)))
                 await asyncio.sleep(0)
             await until(lambda: webhook.problem() != "")
-            assert (len(webhook._outbox), webhook.dropped) == (1, 0)
+            assert (len(webhook._outbox), webhook.lost) == (1, 0)
 
     asyncio.run(run())
 

@@ -19,7 +19,7 @@ def test_what_happened_is_read_newest_first(database: Database) -> None:
     assert [(event.happened, event.actor) for event in found] == [
         (Happened.ACKNOWLEDGED, "ada"), (Happened.RAISED, ""), (Happened.RAISED, ""),
     ]  # fmt: skip
-    assert found[2].words == "Main hall; density 5.2 per m2, red from 5.0" and found[2].level is Level.RED
+    assert found[2].words == ("Main hall", "density 5.2 per m2, red from 5.0") and found[2].level is Level.RED
     assert [event.id for event in log.events(alarm="alarm-1")] == [found[0].id, found[2].id]
     assert [event.id for event in log.events(before=found[0].id, limit=1)] == [found[1].id]
     assert [event.id for event in log.events(of={"north"}, limit=2)] == [found[0].id, found[2].id]
@@ -32,7 +32,7 @@ def test_what_happened_is_read_newest_first(database: Database) -> None:
 def test_the_log_says_of_fewer_than_five_people_no_more_than_messages_do(database: Database) -> None:
     log = AlarmLog(database.engine)
     log.record(desk().update([alarm(Level.RED, many=4)], [], at_s=T))
-    assert [event.words for event in log.events()] == ["Main hall"]
+    assert [event.words for event in log.events()] == [("Main hall",)]
 
 
 def test_a_server_that_starts_again_knows_what_is_open_and_who_has_it(database: Database) -> None:
@@ -60,3 +60,25 @@ def test_a_name_that_is_too_long_is_cut(database: Database) -> None:
     log.record([replace(event, actor="x" * 100)])
     assert log.events()[0].actor == "x" * 64
     assert isinstance(event, AlarmEvent)
+
+
+def test_words_come_back_as_they_were_whatever_they_hold(database: Database) -> None:
+    log = AlarmLog(database.engine)
+    (event,) = desk().update([alarm(Level.RED)], [], at_s=T)
+    odd = replace(event.alarm, name="Hall 1; east", words=('a "quoted"; word', "東; 西"))
+    log.record([replace(event, alarm=odd)])
+    assert log.events()[0].words == ("Hall 1; east", 'a "quoted"; word', "東; 西")
+    (again,) = log.open()
+    assert (again.name, again.words) == ("Hall 1; east", ('a "quoted"; word', "東; 西"))
+
+
+def test_a_message_that_was_never_taken_is_logged_and_does_not_bring_the_alarm_back_as_it_was(
+    database: Database,
+) -> None:
+    log, one = AlarmLog(database.engine), desk()
+    (raised,) = one.update([alarm(Level.ORANGE)], [], at_s=T)
+    (rose,) = one.update([alarm(Level.RED)], [], at_s=T + 5)
+    late = AlarmEvent(T + 6, Happened.UNDELIVERED, raised.alarm, told=False, actor="mail")
+    log.record([raised, rose, late])
+    assert (log.events()[0].happened, log.events()[0].actor) == (Happened.UNDELIVERED, "mail")
+    assert [found.level for found in log.open()] == [Level.RED]

@@ -66,6 +66,9 @@ class StillSite:
     def problems(self) -> Sequence[str]:
         return self.wrong
 
+    def losses(self) -> Mapping[str, int]:
+        return {"notices": 3}
+
 
 class StillRecordings:
     def __init__(self, folder: Path) -> None:
@@ -181,7 +184,7 @@ class StillCrowd:
         self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
     ) -> Sequence[LoggedEvent]:
         return [
-            LoggedEvent(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level, one.name, "", drill=False)
+            LoggedEvent(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level, (one.name,), "", drill=False)
             for n, one in enumerate(self.open, start=1)
             if one.camera in of
         ]

@@ -25,6 +25,8 @@ class Happened(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ESCALATED = "escalated"
     CLEARED = "cleared"
+    UNDELIVERED = "undelivered"
+    """A message service never took a message about it; the actor is the service."""
 
 
 @final

@@ -66,6 +66,11 @@ class Mqtt:
         self._wake = asyncio.Event()
         self._problem = "the MQTT broker was not reached yet"
 
+    @property
+    def lost(self) -> int:
+        """Events that were never sent, because too many waited."""
+        return self._events.dropped
+
     def send(self, notice: Notice) -> None:
         """Take a notice."""
         if notice.kept:

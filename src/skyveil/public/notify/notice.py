@@ -59,6 +59,11 @@ class Notice(Protocol):
 class Sender(Protocol):
     """Tells notices to one receiver. Only the event loop's thread touches it."""
 
+    @property
+    def lost(self) -> int:
+        """Notices that were never taken: refused, too old, or too many."""
+        ...
+
     def send(self, notice: Notice) -> None:
         """Take a notice; never waits. Raises BoundaryViolated for one that is not for this receiver's audience."""
         ...
@@ -110,6 +115,11 @@ class Outbox:
     def first(self) -> Notice | None:
         """The notice that waited longest; it stays until `done`."""
         return next(iter(self._waiting.values()), None)
+
+    def after(self, notice: Notice) -> Notice | None:
+        """The notice that waits behind another one; None where none does, or that one does not wait."""
+        waiting = iter(self._waiting.values())
+        return next(waiting, None) if any(one is notice for one in waiting) else None
 
     def holds(self, notice: Notice) -> bool:
         """Whether a notice still waits: it was neither dropped nor replaced by a newer one."""

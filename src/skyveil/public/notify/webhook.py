@@ -74,9 +74,9 @@ class Webhook:
         """Notices that the receiver will not take; they are not sent again."""
 
     @property
-    def dropped(self) -> int:
-        """Notices that were never sent, because too many waited."""
-        return self._outbox.dropped
+    def lost(self) -> int:
+        """Notices that were never taken: refused, or too many waited."""
+        return self.refused + self._outbox.dropped
 
     def send(self, notice: Notice) -> None:
         """Take a notice."""

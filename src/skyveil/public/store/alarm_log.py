@@ -1,5 +1,6 @@
 """What happened to alarms, in the database. Public side."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -17,7 +18,7 @@ _PAGE: int = 1000
 @final
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """One event as it stands in the log; `words` are those that may leave the control room."""
+    """One event as it stands in the log; words: the name of the place, then those that may leave it."""
 
     id: int
     at_s: float
@@ -26,7 +27,7 @@ class LoggedEvent:
     camera: CameraId
     place: PlaceId
     level: Level
-    words: str
+    words: tuple[str, ...]
     actor: str
     drill: bool
 
@@ -51,7 +52,7 @@ class AlarmLog:
                 "camera": one.alarm.camera,
                 "place": one.alarm.place,
                 "level": one.alarm.level.value,
-                "words": "; ".join((one.alarm.name, *one.alarm.words)),
+                "words": json.dumps([one.alarm.name, *one.alarm.words], ensure_ascii=False),
                 "actor": one.actor[:64],
                 "drill": one.alarm.drill,
             }
@@ -90,7 +91,7 @@ class AlarmLog:
                     CameraId(row.camera),
                     PlaceId(row.place),
                     Level(row.level),
-                    row.words,
+                    _words(row.words),
                     row.actor,
                     row.drill,
                 )
@@ -102,7 +103,9 @@ class AlarmLog:
         real = alarm_log.c.drill.is_(False)
         closed = select(alarm_log.c.alarm).where(alarm_log.c.event == Happened.CLEARED.value)
         still = alarm_log.c.alarm.not_in(closed)
-        last = select(func.max(alarm_log.c.id)).where(real, still).group_by(alarm_log.c.alarm)
+        # What is logged of a message may be of an earlier state of the alarm.
+        stands = alarm_log.c.event != Happened.UNDELIVERED.value
+        last = select(func.max(alarm_log.c.id)).where(real, still, stands).group_by(alarm_log.c.alarm)
         with self._engine.connect() as connection:
             numbers = connection.execute(last).scalars().all()
         return [self._occasion(number) for number in numbers]
@@ -119,7 +122,7 @@ class AlarmLog:
                 taken = row
             elif row.event in (Happened.ROSE.value, Happened.GREW.value):
                 taken = None
-        name, *reasons = last.words.split("; ")
+        name, *reasons = _words(last.words)
         level = Level(last.level)
         return Occasion(
             last.alarm,
@@ -142,3 +145,8 @@ class AlarmLog:
         """Forget events from before a time."""
         with self._engine.begin() as connection:
             connection.execute(delete(alarm_log).where(alarm_log.c.at_s < older_than_s))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words: list[str] = json.loads(text)
+    return tuple(words)

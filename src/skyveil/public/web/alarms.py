@@ -148,7 +148,7 @@ def _event(one: LoggedEvent) -> AlarmEventOut:
         camera=one.camera,
         place=one.place,
         level=one.level,
-        words=one.words,
+        words="; ".join(one.words),
         actor=one.actor,
         drill=one.drill,
     )

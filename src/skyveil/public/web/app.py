@@ -120,6 +120,9 @@ def _metrics(_: Annotated[Principal, Depends(allowed(Permission.METRICS))], cons
             gauges[name].labels(one.camera).set(float(value))
     viewers = Gauge("skyveil_viewers", "live views that are open", registry=registry)
     viewers.set(sum(console.hub.viewers(view.id) for view in console.site.cameras()))
+    lost = Gauge("skyveil_lost", "what was lost since the start, by kind", ["kind"], registry=registry)
+    for kind, many in console.site.losses().items():
+        lost.labels(kind).set(many)
     return PlainTextResponse(generate_latest(registry).decode(), media_type="text/plain; version=0.0.4")
 
 

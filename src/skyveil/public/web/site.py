@@ -97,6 +97,10 @@ class Site(Protocol):
         """What is wrong now, in sentences; empty when all is well."""
         ...
 
+    def losses(self) -> Mapping[str, int]:
+        """What was lost since the start, by kind: notices, numbers, events of alarms."""
+        ...
+
 
 @final
 @dataclass(frozen=True, slots=True)
