@@ -188,6 +188,12 @@ def test_a_hall_fills_the_desk_rings_who_is_outside_is_told_and_somebody_takes_i
         page.locator("#log tbody tr").first.wait_for()
         assert "Hall floor" in page.locator("#zones").inner_text()
         assert "ada" in page.locator("#log").inner_text()
+        page.locator("#log a", has_text="Replay").first.click()
+        page.wait_for_url("**/replay?*")
+        page.locator("#events li").nth(2).wait_for()
+        page.wait_for_function("() => document.getElementById('video').currentTime > 0.3")
+        assert "Exact numbers" in page.locator("#whose").inner_text()
+        page.screenshot(path=str(tmp_path / "replay.png"), full_page=True)
         browser.close()
         assert troubles == []
 

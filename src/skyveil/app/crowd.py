@@ -224,6 +224,7 @@ class LiveCrowd:
                 points=zone.points,
                 use=zone.kind,
                 thresholds=thresholds_of(zone).densities,
+                pressure_from=thresholds_of(zone).pressure_ratio,
             )
             for zone in one.zones
         ]
@@ -283,10 +284,10 @@ class LiveCrowd:
         return self._alarms.open()
 
     def alarm_log(
-        self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
+        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
     ) -> Sequence[LoggedEvent]:
         """What happened to alarms of these cameras and groups, newest first."""
-        return self._log.events(of=of, from_s=from_s, before=before, limit=limit)
+        return self._log.events(of=of, alarm=alarm, from_s=from_s, before=before, limit=limit)
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:
         """Take an alarm on."""

@@ -23,8 +23,8 @@ from skyveil.public.store.roles import Role
 from skyveil.public.web.app import create_app
 from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Console
+from tests.public.archive.test_archive import START_S, Stream
 from tests.public.archive.test_archive import Site as Recorded
-from tests.public.archive.test_archive import Stream
 from tests.public.web.sites import HALL, StillCrowd, StillSite
 from tests.public.web.test_web import GOOD
 
@@ -40,8 +40,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 class Shown:
     """A console that is served, with live pictures of every camera and recordings of the hall."""
 
-    def __init__(self, folder: Path, cameras: int, crowd: StillCrowd | None = None) -> None:
+    def __init__(self, folder: Path, cameras: int, crowd: StillCrowd | None = None, *, at_s: float = START_S) -> None:
         recorded = Recorded(folder)
+        recorded.clock.s = at_s
         recorded.record(20, Stream((320, 240)))
         recorded.recorder.close()
         path = folder / "skyveil.yaml"
@@ -51,9 +52,10 @@ class Shown:
         )
         self.engine = open_database(folder / "skyveil.sqlite")
         self.accounts, self.audit = Accounts(self.engine), AuditLog(self.engine)
-        for role in (Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN):
+        for role in Role:
             self.accounts.add(role.value, GOOD, role, cameras=["*"])
         names = ["hall", *(f"camera-{number:02}" for number in range(2, cameras + 1))]
+        self.crowd = crowd or StillCrowd()
         self.hub, self.names = Hub(), [camera_id(name) for name in names]
         console = Console(
             self.accounts,
@@ -61,7 +63,7 @@ class Shown:
             self.hub,
             StillSite(*names),
             LiveRecordings(load(path)),
-            crowd or StillCrowd(),
+            self.crowd,
             version="1",
         )
         with socket.socket() as probe:
@@ -211,6 +213,13 @@ def test_recordings_are_played_exported_and_held_by_who_may(tmp_path: Path) -> N
     shown = Shown(tmp_path, 2)
     try:
         with browsing(shown, Role.OPERATOR) as page:
+            page.goto(
+                f"{shown.address}/cameras/hall/recordings?at={START_S + 5:.0f}"
+            )  # a link to a time plays from there
+            page.wait_for_function("() => document.getElementById('video').currentTime > 5.2")
+            assert page.locator("#time").input_value() == "14:13:25"
+            page.goto(f"{shown.address}/cameras/hall/recordings?at={START_S - 5 * 86400:.0f}")
+            page.locator("#notices", has_text="Nothing is recorded there").wait_for()
             page.goto(f"{shown.address}/cameras/hall/recordings")
             page.locator("#strip .segment").first.wait_for(state="attached")
             page.fill("#time", "14:13:20")  # START_S, in UTC

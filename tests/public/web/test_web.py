@@ -93,6 +93,7 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /users": frozenset({A}),
     "GET /cameras/{camera}": EVERYBODY,
     "GET /cameras/{camera}/recordings": frozenset({C, P, A}),
+    "GET /cameras/{camera}/replay": EVERYBODY,
     "GET /api/v1/me": EVERYBODY,
     "GET /api/v1/sites": EVERYBODY,
     "GET /api/v1/health": EVERYBODY,
@@ -504,7 +505,7 @@ def test_the_control_room_is_told_where_it_was_full_by_hour_and_by_day(running: 
 
 
 NUMBER_FIELDS = {
-    "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds"},
+    "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds", "pressure_from"},
     "DensityOut": {"place", "at_s", "side_m", "low_m", "columns", "per_m2", "floor_to_picture"},
     "DayOut": {"hours", "maps"},
     "HourOut": {"start_s", "measured_s"},

@@ -16,7 +16,8 @@ router: Final = APIRouter(prefix="/api/v1", tags=["alarms"])
 CanSee = Annotated[Principal, Depends(allowed(Permission.ALARMS))]
 CanAcknowledge = Annotated[Principal, Depends(allowed(Permission.ACKNOWLEDGE))]
 CanDrill = Annotated[Access, Depends(camera(Permission.ACKNOWLEDGE))]
-AlarmId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
+_ALARM: Final = r"^[a-z0-9-]{1,32}$"
+AlarmId = Annotated[str, Path(pattern=_ALARM)]
 
 
 @final
@@ -67,13 +68,16 @@ def alarms(principal: CanSee, console: ConsoleDep) -> list[AlarmOut]:
 def alarm_log(
     principal: CanSee,
     console: ConsoleDep,
+    alarm: Annotated[str, Query(pattern=_ALARM)] = "",
     from_s: Annotated[float | None, Query(alias="from", ge=0, le=1e11)] = None,
     before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[AlarmEventOut]:
-    """What happened to alarms, newest first."""
+    """What happened to alarms, or to one of them, newest first."""
     visible = _visible(console, principal)
-    return [_event(one) for one in console.crowd.alarm_log(visible, from_s=from_s, before=before, limit=limit)]
+    return [
+        _event(one) for one in console.crowd.alarm_log(visible, alarm=alarm, from_s=from_s, before=before, limit=limit)
+    ]
 
 
 @router.post("/alarms/{alarm}/acknowledge")

@@ -33,6 +33,7 @@ class PlaceOut:
     """A zone or line, and who beyond the control room is told of it.
 
     points: where it is in the picture, in shares. use, thresholds: of a zone, the densities from yellow to critical.
+    pressure_from: how many times its normal crowd pressure makes yellow orange.
     """
 
     id: str
@@ -43,6 +44,7 @@ class PlaceOut:
     points: list[tuple[float, float]]
     use: str
     thresholds: list[float]
+    pressure_from: float | None
 
 
 @final
@@ -143,6 +145,7 @@ def places(access: CanRead, console: ConsoleDep) -> list[PlaceOut]:
             points=list(one.points),
             use=one.use,
             thresholds=list(one.thresholds),
+            pressure_from=one.pressure_from,
         )
         for one in console.crowd.places(access.id)
     ]

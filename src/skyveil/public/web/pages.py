@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.store import Principal
 from skyveil.public.store.audit import NOBODY
 from skyveil.public.store.roles import Permission, Scope
@@ -92,7 +93,7 @@ def _rendered(
             "csrf": csrf,
             "user": user,
             "camera": camera,
-            "may": _may(principal),
+            "may": _may(principal, camera_id(camera["id"]) if camera else None),
             "scopes": list(Scope),
         },
         **more,
@@ -103,7 +104,8 @@ def _rendered(
     return response
 
 
-def _may(principal: Principal | None) -> dict[str, bool]:
+def _may(principal: Principal | None, camera: CameraId | None) -> dict[str, bool]:
+    """What the reader may do at all, and with the camera of the page where it has one."""
     asked = {
         "masks": Permission.WRITE_MASKS,
         "holds": Permission.DECIDE_HOLD,
@@ -111,9 +113,12 @@ def _may(principal: Principal | None) -> dict[str, bool]:
         "exports": Permission.EXPORT,
         "reload": Permission.SETTINGS,
         "acknowledge": Permission.ACKNOWLEDGE,
+        "alarms": Permission.ALARMS,
+        "playback": Permission.PLAYBACK,
+        "numbers": Permission.NUMBERS,
         "exact": Permission.EXACT_NUMBERS,
     }
-    return {name: principal is not None and principal.may(need) for name, need in asked.items()}
+    return {name: principal is not None and principal.may(need, camera) for name, need in asked.items()}
 
 
 # --- logging in and out -----------------------------------------------------------------------------------------------
@@ -249,12 +254,12 @@ for _name, _href, _need in _NAV:
     router.get(_href, response_class=HTMLResponse, name=f"page-{_name}")(_page(_name, _need))
 
 
-def _camera_page(name: str, need: Permission) -> Callable[[str, Request, Console, Principal | None], Response]:
+def _camera_page(name: str, *needs: Permission) -> Callable[[str, Request, Console, Principal | None], Response]:
     def page(camera: str, request: Request, console: ConsoleDep, reader: Reader) -> Response:
         if reader is None:
             return _to_login(request)
         view = next((one for one in console.site.cameras() if one.id == camera), None)
-        if view is None or not reader.may(need, view.id):
+        if view is None or not any(reader.may(need, view.id) for need in needs):
             return _missing()
         return _rendered(request, console, name, reader, camera=view)
 
@@ -266,4 +271,7 @@ router.get("/cameras/{camera}", response_class=HTMLResponse, name="page-camera")
 )
 router.get("/cameras/{camera}/recordings", response_class=HTMLResponse, name="page-recordings")(
     _camera_page("recordings", Permission.PLAYBACK)
+)
+router.get("/cameras/{camera}/replay", response_class=HTMLResponse, name="page-replay")(
+    _camera_page("replay", Permission.PLAYBACK, Permission.NUMBERS)
 )

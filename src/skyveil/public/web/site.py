@@ -189,7 +189,7 @@ class PlaceView:
     """A zone or line of a camera, and who beyond the control room is told of it.
 
     points: where it is in the picture, in shares. use, thresholds: what people do in a zone, and the densities from
-    yellow to critical; empty of a line.
+    yellow to critical; empty of a line. pressure_from: how many times its normal crowd pressure makes yellow orange.
     """
 
     id: PlaceId
@@ -200,6 +200,7 @@ class PlaceView:
     points: tuple[tuple[float, float], ...] = ()
     use: str = ""
     thresholds: tuple[float, ...] = ()
+    pressure_from: float | None = None
 
 
 class Crowd(Protocol):
@@ -252,7 +253,7 @@ class Crowd(Protocol):
         ...
 
     def alarm_log(
-        self, of: Collection[str], *, from_s: float | None, before: int | None, limit: int
+        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
     ) -> Sequence[LoggedEvent]:
         """What happened to alarms of these cameras and groups, newest first."""
         ...

@@ -1,7 +1,7 @@
 // The alarm desk: what is open now, with a sound until somebody takes it on, and what was.
 import { byId, context, dateTime, duration, every, make, t } from "./page.js";
 import { attempt, get, send } from "./api.js";
-import { levelChip, rankOf } from "./levels.js";
+import { levelChip, rankOf, replayOf } from "./levels.js";
 
 const RING_EVERY_S = 2;
 let sound = null;
@@ -59,11 +59,11 @@ function alarmRow(alarm) {
   return make("li", { dataset: { level: alarm.level, state: taken(alarm) ? "taken" : "raised", alarm: alarm.id } }, head, ...alarm.reasons.map((reason) => make("p", {}, reason)));
 }
 
-/** To the camera now, and to its redacted recording from when the alarm began. */
+/** To the camera now, and to the replay from when the alarm began. */
 function ways(alarm) {
   const camera = `/cameras/${encodeURIComponent(alarm.camera)}`;
   return [make("a", { className: "button", href: camera }, t("alarm.look")),
-    make("a", { className: "button", href: `${camera}/recordings?at=${Math.floor(alarm.since_s)}` }, t("alarm.replay"))];
+    make("a", { className: "button", href: replayOf(alarm.camera, alarm.place, alarm.id, alarm.since_s) }, t("alarm.replay"))];
 }
 
 function takeOn(alarm) {
@@ -94,7 +94,8 @@ async function showLog() {
   const log = await get("alarms/log", { from: Math.floor(Date.now() / 1000 - 86400) });
   byId("log").tBodies[0].replaceChildren(...log.map((one) => make("tr", {},
     make("td", {}, dateTime(one.at_s)), make("td", {}, `${one.camera} ${one.place}`), make("td", {}, levelChip(one.level)),
-    make("td", {}, (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`)), make("td", {}, one.actor), make("td", {}, one.words))));
+    make("td", {}, (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`)), make("td", {}, one.actor), make("td", {}, one.words),
+    make("td", {}, one.place ? make("a", { href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : null))));
 }
 
 // --- drills -----------------------------------------------------------------------------------------------------------

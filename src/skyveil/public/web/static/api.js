@@ -24,9 +24,11 @@ async function answer(response) {
   throw new ApiError(response.status, detail);
 }
 
+/** Ask; a list in `query` names its key several times. */
 export async function get(path, query = {}) {
   const wanted = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  const search = wanted.length ? `?${new URLSearchParams(wanted)}` : "";
+  const pairs = wanted.flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const search = pairs.length ? `?${new URLSearchParams(pairs)}` : "";
   return answer(await fetch(`/api/v1/${path}${search}`, { headers: { accept: "application/json" } }));
 }
 

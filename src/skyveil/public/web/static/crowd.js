@@ -4,11 +4,11 @@ import { ApiError, attempt, get } from "./api.js";
 import { looksBack, offerShown, onDay, readDay, showsTime, timeColour, timeLegend } from "./day.js";
 import { drawOver, drawPlan } from "./field.js";
 import { densityColour, legend, levelChip, rankOf } from "./levels.js";
+import { DENSITIES, figureText } from "./figures.js";
 import { LivePlayer } from "./player.js";
 import { chart, strip } from "./series.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const DENSITIES = ["voronoi_density", "density", "local_density_max"];
 const PLACES_EVERY_S = 30;
 let places = [];
 let chosen = null;
@@ -68,19 +68,6 @@ async function readLastMinute(place) {
     return [one.measure, { measure: one.measure, unit: one.unit, told: one.told[last], value: one.value[last], sigma: one.sigma[last], quality: one.quality[last] }];
   }));
   place.at = Math.max(0, ...told.series.map((one) => one.start_s.at(-1) + told.period_s));
-}
-
-/** A number as it may be said: with its sign of quality, and never as 0 when it is not known. */
-export function figureText(measure, figure) {
-  const unit = t(`unit.${figure.unit}`);
-  if (figure.told === "fewer") return t("crowd.fewer");
-  if (figure.told === "withheld") return t("crowd.withheld");
-  if (figure.value === null) return t("crowd.unknown");
-  const digits = Number.isInteger(figure.value) || figure.unit === "persons" ? 0 : 2;
-  const value = (figure.value || 0).toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
-  if (figure.quality === "at-least") return t("crowd.at-least", { value, unit });
-  const sigma = figure.sigma ? ` ± ${figure.sigma.toFixed(digits)}` : "";
-  return `${value}${sigma} ${unit}`;
 }
 
 function placeRow(place) {
@@ -221,7 +208,7 @@ async function showHistory() {
   byId("csv").href = `/api/v1/${cameraPath(place.camera)}/places/${encodeURIComponent(place.id)}/numbers.csv?${new URLSearchParams({ ...query, measure })}`;
   const series = await seriesOf(place, measure, query);
   const limits = DENSITIES.includes(measure) ? place.thresholds : [];
-  chart(byId("chart"), series, { title: t(`measure.${measure}`), unit: series.unit ? t(`unit.${series.unit}`) : "", limits });
+  chart(byId("chart"), [series], { title: t(`measure.${measure}`), unit: series.unit ? t(`unit.${series.unit}`) : "", limits });
   await showStrips(query);
 }
 

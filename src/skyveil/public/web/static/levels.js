@@ -18,6 +18,9 @@ export function levelChip(level) {
   return make("span", { className: "chip", dataset: { level } }, mark, levelWord(level));
 }
 
+/** The address of the replay of an alarm, or of an event of its log, from a time on. */
+export const replayOf = (camera, place, alarm, at_s) => `/cameras/${encodeURIComponent(camera)}/replay?${new URLSearchParams({ place, alarm, at: Math.floor(at_s) })}`;
+
 /** The level of a density on a fixed scale: `limits` are where yellow, orange, red and critical begin. */
 export function levelOfDensity(perM2, limits) {
   return RISING[limits.filter((limit) => perM2 >= limit).length];

@@ -1,13 +1,11 @@
 // Recordings of one camera: a day as a strip, playing from a moment on, exports and holds.
 import { byId, context, dateTime, make, notify, t, timeOfDay } from "./page.js";
 import { attempt, get, send } from "./api.js";
+import { Playback, recordedFrom } from "./playback.js";
 
 const DAY_S = 86400;
-const AHEAD_S = 12;
-const KEEP_S = 60;
 const SVG = "http://www.w3.org/2000/svg";
 const REASONS = ["accident", "crime", "complaint", "authority", "insurance", "technical"];
-const Source = window.ManagedMediaSource ?? window.MediaSource;
 const base = `cameras/${encodeURIComponent(context.camera.id)}`;
 const video = byId("video");
 
@@ -72,110 +70,13 @@ function showNow(seconds) {
   byId("clock").textContent = dateTime(seconds);
 }
 
-/** Plays segments one after another; a new init segment or a gap starts a new stretch of the media's clock. */
-class Playback {
-  constructor(from_s) {
-    this.from_s = from_s;
-    this.list = day.segments.filter((segment) => segment.end_s > from_s);
-    this.next = 0;
-    this.placed = []; // [media time, wall time] of each segment appended
-    this.at_s = 0;
-    this.init = null;
-    this.chain = Promise.resolve();
-    this.media = new Source();
-    video.disableRemotePlayback = true;
-    this.url = URL.createObjectURL(this.media);
-    video.src = this.url;
-    this.media.addEventListener("sourceopen", () => this.fill(), { once: true });
-    this.timer = setInterval(() => this.tick(), 500);
-  }
-
-  close() {
-    clearInterval(this.timer);
-    this.closed = true;
-    URL.revokeObjectURL(this.url);
-  }
-
-  tick() {
-    const found = this.placed.findLast(([media_s]) => media_s <= video.currentTime + 0.01);
-    if (found) {
-      this.now_s = found[1] + video.currentTime - found[0];
-      showNow(this.now_s);
-    }
-    this.fill();
-  }
-
-  fill() {
-    if (this.busy || this.closed || this.next >= this.list.length || this.at_s - video.currentTime > AHEAD_S) return;
-    this.busy = true;
-    this.one(this.list[this.next++]).catch((error) => notify(error.message, true)).finally(() => {
-      this.busy = false;
-      if (!this.closed) this.fill();
-    });
-  }
-
-  async one(segment) {
-    if (segment.init !== this.init) {
-      const init = await bytes(segment.init);
-      const mime = mimeOf(init);
-      if (!this.buffer) {
-        this.buffer = this.media.addSourceBuffer(mime);
-        this.buffer.mode = "segments";
-      } else if (mime !== this.mime) this.buffer.changeType(mime);
-      this.mime = mime;
-      await this.append(init);
-      this.init = segment.init;
-    }
-    const data = await bytes(segment.url);
-    this.buffer.timestampOffset = this.at_s - segment.media_s;
-    await this.append(data);
-    this.placed.push([this.at_s, segment.start_s]);
-    const first = this.placed.length === 1;
-    const ranges = this.buffer.buffered;
-    this.at_s = ranges.length ? ranges.end(ranges.length - 1) : this.at_s + segment.end_s - segment.start_s;
-    if (first) {
-      video.currentTime = Math.max(0, Math.min(this.from_s - segment.start_s, this.at_s - 0.1));
-      await video.play().catch(() => {});
-    }
-    if (video.currentTime > 2 * KEEP_S) {
-      this.buffer.remove(0, video.currentTime - KEEP_S);
-      await updated(this.buffer);
-    }
-  }
-
-  async append(data) {
-    this.buffer.appendBuffer(data);
-    await updated(this.buffer);
-  }
-}
-
-const updated = (buffer) => new Promise((done) => buffer.addEventListener("updateend", done, { once: true }));
-
-async function bytes(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(t("error.status", { status: response.status }));
-  return response.arrayBuffer();
-}
-
-/** The codec string out of the avcC box of an init segment: profile, constraints and level follow its version byte. */
-function mimeOf(init) {
-  const view = new Uint8Array(init);
-  for (let at = 0; at + 8 < view.length; at++) {
-    if (view[at] === 0x61 && view[at + 1] === 0x76 && view[at + 2] === 0x63 && view[at + 3] === 0x43) {
-      return `video/mp4; codecs="avc1.${[5, 6, 7].map((n) => view[at + n].toString(16).padStart(2, "0")).join("")}"`;
-    }
-  }
-  throw new Error(t("rec.unplayable"));
-}
-
 function playFrom(seconds) {
-  const segment = day?.segments.find((one) => one.end_s > seconds);
-  if (!segment) {
+  if (!day || !recordedFrom(day.segments, seconds)) {
     notify(t("rec.nothing"), true);
     return;
   }
   session?.close();
-  session = new Playback(Math.max(seconds, segment.start_s));
+  session = new Playback(video, day.segments, seconds, showNow);
   byId("time").value = local(session.from_s).slice(11);
   for (const form of [byId("export"), byId("hold")]) {
     form.elements.from.value = local(session.from_s);
@@ -249,6 +150,13 @@ await attempt(async () => {
   byId("day").replaceChildren(...[...days].reverse().map((name) => make("option", { value: name }, name)));
   byId("slate").hidden = days.length > 0;
   byId("slate").firstChild.textContent = t("rec.nothing");
-  if (days.length) await loadDay(days.at(-1));
+  // A link may ask for a time, in unix seconds: play from there, or say that nothing is there.
+  const at = Number(new URLSearchParams(location.search).get("at"));
+  const wanted = at ? local(at).slice(0, 10) : days.at(-1);
+  if (days.includes(wanted)) {
+    byId("day").value = wanted;
+    await loadDay(wanted);
+    if (at) playFrom(at);
+  } else if (at) notify(t("rec.nothing"), true);
   await showHolds();
 });

@@ -1,7 +1,7 @@
 // The report of a shift: how full places were, who took on which alarm. Printed as it stands.
 import { byId, context, dateTime, duration, make, t } from "./page.js";
 import { ApiError, attempt, get } from "./api.js";
-import { levelChip, levelOfDensity } from "./levels.js";
+import { levelChip, levelOfDensity, replayOf } from "./levels.js";
 
 const SHIFT_S = 8 * 3600;
 
@@ -71,7 +71,8 @@ async function showReport() {
   byId("about").textContent = t("report.about", { from: dateTime(span.from), to: dateTime(span.to), name: context.user.name, made: dateTime(Date.now() / 1000) });
   fill("zones", await Promise.all(places.filter((place) => !place.line).map((zone) => zoneRow(zone, span))));
   fill("lines", await Promise.all(places.filter((place) => place.line).map((line) => lineRow(line, span))));
-  fill("log", log.map((one) => [dateTime(one.at_s), `${one.camera} ${one.place}`, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, one.words]));
+  fill("log", log.map((one) => [dateTime(one.at_s), `${one.camera} ${one.place}`, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, one.words,
+    one.place ? make("a", { className: "on-screen", href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : ""]));
 }
 
 byId("span").addEventListener("submit", (event) => {

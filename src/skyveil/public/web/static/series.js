@@ -1,31 +1,81 @@
-// Charts of numbers over time: a line with its thresholds, and a strip of colours.
+// Charts of numbers over time: lines with thresholds, and a strip of colours.
 import uPlot from "./vendor/uPlot.esm.js";
 import { colourOf, levelOfDensity, RISING } from "./levels.js";
 
 const HEIGHT_PX = 260;
-let shown = null;
+const PADDING_PX = 16;
+const shown = new Map();
 
-/** Draw a series with a band of twice its sigma; a number that is not known leaves a gap, never a zero. */
-export function chart(element, series, { title, unit, limits }) {
-  shown?.destroy();
+/** Times and values of several series on one axis; where a period is missing, a gap. */
+function aligned(all) {
+  const times = new Set();
+  for (const { start_s, period_s } of all) {
+    start_s.forEach((start, index) => {
+      times.add(start);
+      if (index + 1 < start_s.length && start_s[index + 1] - start > period_s) times.add(start + period_s);
+    });
+  }
+  const axis = [...times].sort((a, b) => a - b);
+  const columns = (series, value) => {
+    const at = new Map(series.start_s.map((start, index) => [start, value(index)]));
+    return axis.map((time) => at.get(time) ?? null);
+  };
+  return [axis, columns];
+}
+
+/**
+ * Draw one series or two, the first with a band of twice its sigma; a number that is not known leaves a gap, never
+ * a zero. limits, levels: where which level begins. span: from and to of the axis. marks: times with the colour of a line. steps: draw periods and
+ * not a line between their beginnings. onpick: told which time was clicked.
+ * Gives what moves the cursor to a time.
+ */
+export function chart(element, all, { title, unit, limits = [], levels = RISING.slice(1), height = HEIGHT_PX, span = null, marks = [], steps = false, onpick = null }) {
+  shown.get(element)?.destroy();
   const style = getComputedStyle(document.documentElement);
-  const text = style.getPropertyValue("--soft").trim();
-  const line = style.getPropertyValue("--accent").trim();
-  const grid = { stroke: style.getPropertyValue("--line").trim(), width: 1 };
-  const band = (sign) => series.value.map((value, index) => (value === null || series.sigma[index] === null ? null : value + sign * 2 * series.sigma[index]));
-  const bounds = series.start_s.map(() => null);
-  const data = [series.start_s, series.value, band(1), band(-1), ...limits.map((limit) => bounds.map(() => limit))];
-  const axis = { stroke: text, grid, ticks: grid };
-  const faint = { stroke: "transparent", points: { show: false }, scale: "y" };
-  shown = new uPlot({
-    title, width: element.clientWidth || 600, height: HEIGHT_PX,
-    scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(1, high ?? 1, limits[0] ?? 0) * 1.05] } },
-    axes: [axis, { ...axis, label: unit, labelSize: 24 }],
+  const token = (name) => style.getPropertyValue(name).trim();
+  const [first] = all;
+  const [axis, columns] = aligned(all);
+  const bound = (sign) => columns(first, (index) => (first.value[index] === null || first.sigma[index] === null ? null : first.value[index] + sign * 2 * first.sigma[index]));
+  const data = [axis, columns(first, (index) => first.value[index]), bound(1), bound(-1),
+    ...all.slice(1).map((one) => columns(one, (index) => one.value[index])), ...limits.map((limit) => axis.map(() => limit))];
+  const grid = { stroke: token("--line"), width: 1 };
+  const scale = { stroke: token("--soft"), grid, ticks: grid };
+  const form = { points: { show: false }, ...(steps ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}) };
+  const faint = { ...form, stroke: "transparent", scale: "y" };
+  const line = (colour) => ({ ...form, stroke: colour, width: 2 });
+  let now = null;
+  const upright = (plot, seconds, colour, dash) => {
+    const x = plot.valToPos(seconds, "x", true);
+    if (!(x >= plot.bbox.left && x <= plot.bbox.left + plot.bbox.width)) return;
+    plot.ctx.save();
+    plot.ctx.strokeStyle = colour;
+    plot.ctx.lineWidth = 2 * devicePixelRatio;
+    plot.ctx.setLineDash(dash);
+    plot.ctx.beginPath();
+    plot.ctx.moveTo(x, plot.bbox.top);
+    plot.ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+    plot.ctx.stroke();
+    plot.ctx.restore();
+  };
+  const plot = new uPlot({
+    title, height, width: (element.clientWidth || 600) - PADDING_PX,
+    scales: { x: span ? { range: [span.from, span.to] } : {}, y: { range: (_, low, high) => [Math.min(0, low ?? 0), 1.05 * Math.max(high ?? 0, limits[0] ?? 0) || 1] } },
+    axes: [scale, { ...scale, label: unit, labelSize: 24 }],
     legend: { show: false },
-    bands: [{ series: [2, 3], fill: `color-mix(in srgb, ${line} 18%, transparent)` }],
-    series: [{}, { label: title, stroke: line, width: 2, points: { show: false } }, faint, faint,
-      ...limits.map((_, index) => ({ stroke: colourOf(RISING[index + 1]), dash: [6, 4], width: 1.5, points: { show: false } }))],
+    bands: [{ series: [2, 3], fill: `color-mix(in srgb, ${token("--accent")} 18%, transparent)` }],
+    series: [{}, line(token("--accent")), faint, faint, ...all.slice(1).map(() => line(token("--warn"))),
+      ...limits.map((_, index) => ({ stroke: colourOf(levels[index]), dash: [6, 4], width: 1.5, points: { show: false } }))],
+    hooks: { draw: [(drawn) => {
+      for (const mark of marks) upright(drawn, mark.at, mark.colour, [3, 3]);
+      if (now !== null) upright(drawn, now, token("--text"), []);
+    }] },
   }, data, element);
+  shown.set(element, plot);
+  if (onpick) plot.over.addEventListener("click", (event) => onpick(plot.posToVal(event.offsetX, "x")));
+  return (seconds) => {
+    now = seconds;
+    plot.redraw(false);
+  };
 }
 
 /** Colour a strip by the level of each moment; what is not known stays grey. */
