@@ -95,7 +95,7 @@ class Alarmed(StillCrowd):
             (420, Happened.CLEARED, Level.YELLOW, ""),
         ]
         return [
-            LoggedEvent(n, self.at_s + at, "alarm-1", what, camera_id("hall"), HALL, level, "Hall", who, drill=False)
+            LoggedEvent(n, self.at_s + at, "alarm-1", what, camera_id("hall"), HALL, level, ("Hall",), who, drill=False)
             for n, (at, what, level, who) in reversed(list(enumerate(happened, start=1)))
             if "hall" in of and alarm in ("", "alarm-1")
         ]
