@@ -53,6 +53,7 @@ def main() -> None:
     now_s = float(T)
     drawings = Drawings(Path(folder) / "numbers" / "drawings.json")
     found = Numbers(store, ledger, spool, drawings, now=lambda: now_s)
+    written = found._heard  # its thread, by hand: what is on disk before a kill is what is tested
     found.configure({CAMERA: Telling(GROUNDS, public=True, epsilon=fair_epsilon(GROUNDS))})
     for second in range(int(first), int(end)):
         print(second, flush=True)
@@ -63,6 +64,7 @@ def main() -> None:
             place(GATE, {IN: 1}, start_s=T + second, period_s=1),
         ):
             found.heard(one)
+        written.write()
         passing(f"heard {second}")
         if second % 5 == 0:
             found.tick()

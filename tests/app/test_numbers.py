@@ -4,17 +4,22 @@ Time is a clock that the tests move; the database and the kill are real.
 """
 
 import json
+import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import DataError
 
 from skyveil.app.drawings import Drawings
+from skyveil.app.heard import Heard
+from skyveil.app.losses import Loss, Losses
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.core.errors import BoundaryViolated
 from skyveil.gate.grounds import Grounds
@@ -68,11 +73,17 @@ def second(at_s: float) -> list[Aggregate]:
     ]
 
 
+def write(found: Numbers) -> None:
+    """What its own thread does."""
+    found._heard.write()
+
+
 def run(found: Numbers, clock: Clock, seconds: range, *, tick_every_s: int = 5) -> None:
     for at in seconds:
         clock.now_s = T + at + 1
         for one in second(T + at):
             found.heard(one)
+        write(found)
         if at % tick_every_s == 0:
             found.tick()
 
@@ -247,11 +258,187 @@ def test_numbers_that_can_not_be_stored_for_a_day_are_deleted_and_told(tmp_path:
         run(found, clock, range(130))
         clock.now_s = T + 86400 + 60
         found.tick()
-    assert found.lost_minutes == 1
+    assert found.losses()["number_minutes"] == 1
     assert found.problems()[-1].startswith("1 minutes of numbers were deleted")
     found.tick()
     assert set(stored(engine, Audience.STAFF, 60, IN)) == {1, 2}
     engine.dispose()
+
+
+# --- what can not be stored -------------------------------------------------------------------------------------------
+
+
+def failing(found: Numbers, monkeypatch: pytest.MonkeyPatch, broken: set[tuple[int, int]]) -> None:
+    """Let the store refuse these periods (their start, and how long they are) for a reason of their own."""
+    put = NumberStore.put
+
+    def put_or_fail(self: NumberStore, aggregates: Iterable[Aggregate]) -> None:
+        made = list(aggregates)
+        if any((int(one.start_s) - T, round(one.end_s - one.start_s)) in broken for one in made):
+            raise DataError("INSERT", None, Exception("out of range"))
+        put(self, made)
+
+    monkeypatch.setattr(NumberStore, "put", put_or_fail)
+
+
+def test_a_minute_that_can_not_be_stored_blocks_none_and_is_set_aside_shown_and_tried_at_the_next_start(
+    engine: Engine, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(engine, tmp_path, clock)
+    with monkeypatch.context() as patched:
+        failing(found, patched, {(60, 60)})
+        run(found, clock, range(126))
+        assert set(stored(engine, Audience.STAFF, 60, IN)) == {0}
+        run(found, clock, range(126, 3620))
+        assert set(stored(engine, Audience.STAFF, 60, IN)) == set(range(60)) - {1}
+        assert set(stored(engine, Audience.STAFF, 3600, IN)) == {0}  # made without it
+        assert found.problems() == ["1 minutes of numbers are set aside, because they can not be stored: see the log"]
+        assert [path.name for path in (tmp_path / "numbers").glob("*.aside")] == [f"{T + 60}.aside"]
+        found.close()
+    again = made(engine, tmp_path, clock)
+    again.tick()
+    assert again.problems() == []
+    assert set(stored(engine, Audience.STAFF, 60, IN)) == set(range(60))
+
+
+def test_a_minute_that_is_set_aside_is_deleted_and_counted_after_a_day(
+    engine: Engine, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(engine, tmp_path, clock)
+    failing(found, monkeypatch, {(0, 60)})
+    run(found, clock, range(80))
+    clock.now_s = T + 86400 + 60
+    found.tick()
+    assert list((tmp_path / "numbers").glob("*.aside")) == []
+    assert found.losses()["number_minutes"] == 1
+
+
+def test_a_minute_whose_file_can_not_be_read_blocks_none(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    (tmp_path / "numbers" / f"{T - 60}.jsonl").mkdir()
+    run(found, clock, range(80))
+    assert set(stored(engine, Audience.STAFF, 60, IN)) == {0}
+    assert "set aside" in found.problems()[0]
+    (tmp_path / "numbers" / f"{T - 60}.aside").rmdir()
+
+
+def test_an_hour_that_can_not_be_made_blocks_no_other_and_is_counted(
+    engine: Engine, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(engine, tmp_path, clock)
+    failing(found, monkeypatch, {(0, 3600)})
+    run(found, clock, range(0, 2 * 3600 + 40, 20))
+    assert set(stored(engine, Audience.STAFF, 3600, IN)) == {1}
+    assert found.losses()["number_periods"] == 1
+    assert found.problems() == ["1 hours or days of numbers could not be made: see the log"]
+
+
+def test_numbers_that_come_too_late_are_counted_and_shown(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    run(found, clock, range(66))
+    found.heard(second(T + 20)[0])
+    write(found)
+    assert found.losses()["late_numbers"] == 1
+    assert found.problems() == ["1 numbers came after their minute was stored, and were left out"]
+
+
+def test_a_clock_that_was_ahead_holds_up_nothing(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    """It was a year ahead for some minutes: nothing was made, stored or deleted for a year after that."""
+    found = made(engine, tmp_path, clock)
+    year = 365 * 86400
+    run(found, clock, range(year, year + 70))
+    run(found, clock, range(0, 3670, 10))
+    assert set(stored(engine, Audience.STAFF, 60, IN)) >= set(range(60))
+    assert set(stored(engine, Audience.CONTROL_ROOM, 3600, IN)) == {0}
+    clock.now_s = T + 86400 + 3600
+    found.tick()
+    assert set(stored(engine, Audience.CONTROL_ROOM, 60, IN)) == {60, 61}  # what is older than a day is gone
+    assert found.losses()["late_numbers"] == 0
+
+
+# --- a slow disk ------------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_brings_numbers(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    stop = threading.Event()
+    writer = threading.Thread(target=found.write_down, args=(stop,))
+    with found._disk:  # whoever writes waits, as for a disk
+        writer.start()
+        for at in range(60):
+            clock.now_s = T + at + 1
+            for one in second(T + at):
+                found.heard(one)
+        assert [one.place for one in found.newest(CAMERA)] == [GATE, HALL]
+    stop.set()
+    writer.join(20)
+    clock.now_s = T + 66
+    found.close()
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == {0: 60.0}
+    assert found.problems() == []
+
+
+def test_a_minute_waits_for_numbers_that_wait_for_the_disk(engine: Engine, tmp_path: Path, clock: Clock) -> None:
+    found = made(engine, tmp_path, clock)
+    run(found, clock, range(59))
+    found.heard(second(T + 59)[1])
+    clock.now_s = T + 66
+    found.tick()
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == {}
+    write(found)
+    found.tick()
+    assert stored(engine, Audience.CONTROL_ROOM, 60, IN) == {0: 60.0}
+
+
+def test_what_does_not_fit_into_the_queue_is_counted_and_shown(tmp_path: Path) -> None:
+    spool, losses = Spool(tmp_path / "numbers"), Losses(lambda: 0.0)
+    OPENED.append(spool)
+    heard = Heard(spool, threading.Lock(), losses, limit=3)
+    for at in range(5):
+        heard.put(second(T + at)[1])
+    heard.write()
+    assert [one.start_s - T for one in spool.read(T)] == [2, 3, 4]
+    assert losses.counts()["unwritten_numbers"] == 2
+    assert losses.problems() == ["2 numbers were left out: the disk is too slow, or full"]
+
+
+def test_a_loss_is_told_for_an_hour_and_counted_for_good() -> None:
+    now_s = [0.0]
+    losses = Losses(lambda: now_s[0])
+    losses.add(Loss.LATE)
+    now_s[0] = 3599
+    assert len(losses.problems()) == 1
+    now_s[0] = 3600
+    assert losses.problems() == []
+    assert losses.counts()["late_numbers"] == 1
+
+
+def test_a_full_disk_is_told_and_costs_nothing_when_there_is_room_again(tmp_path: Path, clock: Clock) -> None:
+    folder = tmp_path / "numbers"
+    spool = Spool(folder)
+    OPENED.append(spool)
+    heard = Heard(spool, threading.Lock(), Losses())
+    (folder / f"{T}.jsonl").symlink_to("/dev/full")
+    stop, told = threading.Event(), threading.Event()
+
+    class Full(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.set()
+
+    handler = Full()
+    logging.getLogger("skyveil.app.heard").addHandler(handler)
+    heard.put(second(T)[1])
+    writer = threading.Thread(target=heard.run, args=(stop,))
+    writer.start()
+    assert told.wait(20)
+    logging.getLogger("skyveil.app.heard").removeHandler(handler)
+    stop.set()
+    writer.join(20)
+    assert "can not be written" in heard.problem()
+    (folder / f"{T}.jsonl").unlink()
+    spool.close()
+    heard.write()
+    assert len(spool.read(T)) == 1
 
 
 # --- the process is killed --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from skyveil.app.config.models import Camera, Zone
 from skyveil.app.drawings import Drawings
 from skyveil.app.hour_maps import HourMaps
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
-from skyveil.core.errors import MeasureRefused, SettingsRefused, StoreFailed
+from skyveil.core.errors import MeasureRefused, SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.grounds import Grounds, grounds
@@ -51,7 +51,7 @@ _JOIN_S: Final = 10.0
 
 @final
 class LiveCrowd:
-    """Takes what cameras count; two threads of its own store it and judge it, so that neither waits for the other."""
+    """Takes what cameras count. Its threads write down, store and judge it, so that none waits for another."""
 
     def __init__(
         self,
@@ -120,9 +120,11 @@ class LiveCrowd:
     def start(self) -> None:
         """Store and judge from now on, once a second."""
         for name, tick in (("numbers", self._keep), ("alarms", self._judge)):
-            thread = threading.Thread(target=self._run, args=(name, tick), name=name, daemon=True)
+            self._threads.append(threading.Thread(target=self._run, args=(name, tick), name=name, daemon=True))
+        write = threading.Thread(target=self._numbers.write_down, args=(self._stop,), name="spool", daemon=True)
+        self._threads.append(write)
+        for thread in self._threads:
             thread.start()
-            self._threads.append(thread)
 
     def close(self) -> None:
         """Store what has ended, and keep the rest on disk."""
@@ -142,10 +144,7 @@ class LiveCrowd:
             return
         if not self._counted(camera, aggregate.place):
             return  # a place that was taken out of the configuration a moment ago
-        try:
-            self._numbers.heard(aggregate)
-        except StoreFailed as error:
-            self._say(str(error))
+        self._numbers.heard(aggregate)
 
     def heard_map(self, camera: CameraId, density_map: DensityMap) -> None:
         """Take where a zone is full, on that camera's thread: for now, and for the map of the hour."""

@@ -12,13 +12,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final, final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from skyveil.app.drawings import Drawing, Drawings
+from skyveil.app.heard import Heard
+from skyveil.app.losses import Loss, Losses
 from skyveil.core.errors import StoreFailed
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.grounds import Grounds
@@ -33,6 +36,8 @@ from skyveil.public.store.spool import MINUTE_S, Spool
 
 log: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3600
+TRIES: Final = 3
+"""How often a period is tried that fails for a reason of its own, not because the database is away."""
 GRACE_S: Final = 5.0
 """How long after its end a minute waits for numbers that are still on their way."""
 ASIDE_S: Final = 60.0
@@ -82,7 +87,8 @@ class _Progress:
 
 @final
 class Numbers:
-    """Takes numbers from cameras' threads, and stores them from one thread of its own (`tick`)."""
+    """Takes numbers on cameras' threads (`heard`), writes them down on another (`write_down`), and stores them on one
+    more (`tick`)."""
 
     def __init__(
         self,
@@ -98,13 +104,18 @@ class Numbers:
         self._spool = spool
         self._drawings = drawings
         self._now = now
-        self._lock = threading.Lock()  # of the spool and of the newest numbers
+        self._lock = threading.Lock()  # of the newest numbers
+        self._disk = threading.Lock()  # of the spool
+        self._losses = Losses()
+        self._heard = Heard(spool, self._disk, self._losses)
         self._newest: dict[CameraId, dict[PlaceId, Aggregate]] = {}
         self._tellings: Mapping[CameraId, Telling] = MappingProxyType({})
         self._progress = _Progress()
+        self._tries: dict[tuple[int, int], int] = defaultdict(int)
+        """How often a period failed, by its length and start."""
+        self._ticked_s = -1e18
         self._problem = ""
-        self.lost_minutes = 0
-        """Minutes that were deleted unstored, because the database was away for a whole day."""
+        spool.put_back()  # another version may be able to store them
 
     def configure(self, tellings: Mapping[CameraId, Telling]) -> None:
         """What may be told from now on; numbers of cameras that are not named stay in the control room.
@@ -127,13 +138,17 @@ class Numbers:
             }
 
     def heard(self, aggregate: Aggregate) -> None:
-        """Take the exact numbers of a place over a second or so. Raises StoreFailed when they can not be kept."""
+        """Take the exact numbers of a place over a second or so, without waiting for the disk."""
         one = released(aggregate, Audience.CONTROL_ROOM)
         if abs(one.end_s - self._now()) > ASIDE_S:
             return
         with self._lock:
             self._newest.setdefault(one.camera, {})[one.place] = one
-            self._spool.add(one)
+        self._heard.put(one)
+
+    def write_down(self, stop: threading.Event) -> None:
+        """Write what was heard to disk until the end."""
+        self._heard.run(stop)
 
     def newest(self, camera: CameraId) -> list[Aggregate]:
         """The newest numbers of a camera's places, for the control room."""
@@ -143,20 +158,24 @@ class Numbers:
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences."""
-        found = [self._problem] if self._problem else []
-        if self.lost_minutes:
-            found.append(f"{self.lost_minutes} minutes of numbers were deleted: the database was away for 24 hours")
-        return found
+        aside = len(self._spool.aside())
+        said = (
+            [f"{aside} minutes of numbers are set aside, because they can not be stored: see the log"] if aside else []
+        )
+        return [*filter(None, (self._problem, self._heard.problem())), *said, *self._losses.problems()]
 
     def losses(self) -> dict[str, int]:
         """What was lost since the start, by kind."""
-        return {"number_minutes": self.lost_minutes, "late_numbers": self._spool.late}
+        return self._losses.counts()
 
     # --- the thread that stores ---------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Store what has ended, roll up, and delete what is too old. What fails is tried again next time."""
         now_s = self._now()
+        if now_s < self._ticked_s - ASIDE_S:
+            self._clock_was_set_back()
+        self._ticked_s = now_s
         try:
             self._drawings.write()
             self._drain(now_s)
@@ -172,9 +191,13 @@ class Numbers:
             self._forget_old(now_s)
 
     def close(self) -> None:
-        """Store what has ended, and keep the rest on disk."""
+        """Store what has ended, and keep the rest on disk; after `write_down` has ended."""
+        try:
+            self._heard.write()
+        except StoreFailed as error:
+            self._tell(str(error))
         self.tick()
-        with self._lock:
+        with self._disk:
             self._spool.flush()
             self._spool.close()
 
@@ -183,16 +206,53 @@ class Numbers:
             log.warning("%s", problem)
         self._problem = problem
 
+    def _clock_was_set_back(self) -> None:
+        """What was made last lies in the future: begin as after a start, or nothing is made and deleted until then."""
+        log.warning("the clock was set back: numbers of minutes that are stored already are not stored again")
+        self._progress = _Progress()
+        with self._disk:
+            self._spool.clock_was_set_back()
+
     def _drain(self, now_s: float) -> None:
-        """Store every minute that has ended."""
-        with self._lock:
-            minutes = self._spool.minutes(now_s - GRACE_S)
+        """Store every minute that has ended, but for those of which numbers still wait for the disk."""
+        until_s = min(now_s - GRACE_S, self._heard.oldest_s())
+        with self._disk:
+            minutes = self._spool.minutes(until_s)
         for minute_s in minutes:
-            # Outside of the lock: nothing is added to it any more, and cameras' threads must not wait for its reading.
+            done = self._tried(MINUTE_S, minute_s, partial(self._put_minute, minute_s))
+            with self._disk:
+                if done:
+                    self._spool.done(minute_s)
+                elif self._given_up(MINUTE_S, minute_s):
+                    self._spool.set_aside(minute_s)
+
+    def _put_minute(self, minute_s: int) -> None:
+        try:
+            # Outside of the lock: nothing is added to it any more, and what comes must not wait for its reading.
             parts = self._spool.read(minute_s)
-            self._store.put(self._of_minute(minute_s, parts))
-            with self._lock:
-                self._spool.done(minute_s)
+        except OSError as error:  # of this file, not of the disk
+            raise ValueError(f"the numbers of a minute can not be read: {error.strerror}") from error
+        self._store.put(self._of_minute(minute_s, parts))
+
+    def _tried(self, period_s: int, start_s: int, make: Callable[[], None]) -> bool:
+        """Whether a period is made; False when it failed for a reason of its own. Raises what all would fail for."""
+        try:
+            make()
+        except Exception as error:
+            if _away(error):
+                raise
+            self._tries[period_s, start_s] += 1
+            log.exception("the %s s of numbers from %s on can not be made or stored", period_s, start_s)
+            return False
+        self._tries.pop((period_s, start_s), None)
+        return True
+
+    def _given_up(self, period_s: int, start_s: int) -> bool:
+        """Whether a period that failed was tried often enough; it is then forgotten."""
+        if self._tries[period_s, start_s] < TRIES:
+            return False
+        del self._tries[period_s, start_s]
+        return True
 
     def _of_minute(self, minute_s: int, parts: Sequence[Aggregate]) -> list[Aggregate]:
         places: dict[CameraId, dict[PlaceId, list[PlaceMeasures]]] = defaultdict(lambda: defaultdict(list))
@@ -236,18 +296,29 @@ class Numbers:
 
     def _roll_up(self, now_s: float) -> None:
         """Make the hours and days that have ended since last time; never past a minute that waits."""
-        with self._lock:
+        with self._disk:
             waiting = self._spool.waiting()
-        until_s = min([now_s - GRACE_S, *(float(one) for one in waiting)])
+        until_s = min([now_s - GRACE_S, self._heard.oldest_s(), *(float(one) for one in waiting)])
         hour_s, day_s = int(until_s // HOUR_S) * HOUR_S, int(until_s // DAY_S) * DAY_S
         oldest_s = -int((CONTROL_ROOM_KEPT_S - now_s) // HOUR_S) * HOUR_S  # the first hour that is there as a whole
         progress = self._progress
         for start_s in range(max(progress.hour_s or oldest_s, oldest_s), hour_s, HOUR_S):
-            self._put_period(MINUTE_S, start_s, HOUR_S)
+            if not self._made(MINUTE_S, start_s, HOUR_S):
+                return
             progress.hour_s = start_s + HOUR_S
         for start_s in range(max(progress.day_s or 0, day_s - DAY_S), day_s, DAY_S):
-            self._put_period(HOUR_S, start_s, DAY_S)
+            if not self._made(HOUR_S, start_s, DAY_S):
+                return
             progress.day_s = start_s + DAY_S
+
+    def _made(self, from_period_s: int, start_s: int, period_s: int) -> bool:
+        """Whether a period is made, or given up: a start makes it again."""
+        if self._tried(period_s, start_s, partial(self._put_period, from_period_s, start_s, period_s)):
+            return True
+        if not self._given_up(period_s, start_s):
+            return False
+        self._losses.add(Loss.PERIODS)
+        return True
 
     def _put_period(self, from_period_s: int, start_s: int, period_s: int) -> None:
         numbers = self._store.exact(from_period_s, start_s, start_s + period_s)
@@ -262,10 +333,21 @@ class Numbers:
 
     def _forget_old(self, now_s: float) -> None:
         """Exact numbers are kept for a day at most, also when they could not be stored."""
-        with self._lock:
-            for minute_s in self._spool.minutes(now_s - CONTROL_ROOM_KEPT_S):
+        limit_s = now_s - CONTROL_ROOM_KEPT_S
+        with self._disk:
+            aside = [one for one in self._spool.aside() if one + MINUTE_S <= limit_s]
+            for minute_s in self._spool.minutes(limit_s) + aside:
                 self._spool.done(minute_s)
-                self.lost_minutes += 1
+                self._losses.add(Loss.MINUTES)
+
+
+def _away(error: Exception) -> bool:
+    """Whether an error says that the database or the disk can not be used now, and nothing of what was to be stored."""
+    if isinstance(error, DataError | IntegrityError):
+        return False
+    return isinstance(error, OSError | StoreFailed | DBAPIError) or (
+        isinstance(error, SQLAlchemyError) and not isinstance(error, StatementError)
+    )
 
 
 def _still(telling: Telling, then: Grounds) -> Grounds:

@@ -37,12 +37,25 @@ def test_a_minute_is_read_as_it_was_written_also_by_another_process(spool: Spool
 def test_a_minute_that_is_done_is_gone_and_nothing_is_added_to_one_that_was_taken(spool: Spool) -> None:
     spool.add(second(T))
     assert spool.minutes(T + 65) == [T]
-    spool.add(second(T + 59))
-    assert (len(spool.read(T)), spool.late) == (1, 1)
+    assert not spool.add(second(T + 59))
+    assert len(spool.read(T)) == 1
     spool.done(T)
     spool.done(T)
-    spool.add(second(T + 60))
+    assert spool.add(second(T + 60))
     assert spool.waiting() == [T + 60]
+    spool.clock_was_set_back()
+    assert spool.add(second(T))
+
+
+def test_a_minute_that_is_set_aside_waits_no_more_until_it_is_put_back(spool: Spool) -> None:
+    spool.add(second(T))
+    spool.set_aside(T)
+    assert (spool.waiting(), spool.aside()) == ([], [T])
+    spool.put_back()
+    assert (spool.waiting(), spool.aside(), spool.read(T)) == ([T], [], [second(T)])
+    spool.set_aside(T)
+    spool.done(T)
+    assert spool.aside() == []
 
 
 def test_a_torn_line_costs_that_line_only(spool: Spool, tmp_path: Path) -> None:

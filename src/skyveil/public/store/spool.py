@@ -19,28 +19,26 @@ MINUTE_S: Final = 60
 
 @final
 class Spool:
-    """Numbers of minutes that are not stored yet. One thread at a time may call it, but for `read` of an ended one.
-
-    late: numbers that came after their minute was taken out, and were left out.
-    """
+    """Numbers of minutes that are not stored yet. One thread at a time may call it, but for `read` of an ended one."""
 
     def __init__(self, folder: Path) -> None:
         """Make the folder; raises StoreFailed when that can not be done."""
         self._folder = folder
         self._file: tuple[int, BinaryIO] | None = None
         self._taken = 0
-        self.late = 0
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StoreFailed(f"the folder {folder.name} for numbers can not be made: {error.strerror}") from error
 
-    def add(self, aggregate: Aggregate) -> None:
-        """Write numbers down; they survive the process when this returns. Raises StoreFailed for a full disk."""
+    def add(self, aggregate: Aggregate) -> bool:
+        """Write numbers down; they survive the process when this returns. Raises StoreFailed for a full disk.
+
+        False when they came after their minute was taken out, and so were left out.
+        """
         minute_s = int(aggregate.start_s // MINUTE_S) * MINUTE_S
         if minute_s < self._taken:
-            self.late += 1
-            return
+            return False
         line = json.dumps(aggregate_json(aggregate), allow_nan=False, separators=(",", ":")).encode() + b"\n"
         try:
             written = self._open(minute_s).write(line)
@@ -49,6 +47,7 @@ class Spool:
         if written < len(line):
             self.close()  # opened again, so that the next one begins on a line of its own
             raise StoreFailed("numbers can not be written to disk: it is full")
+        return True
 
     def _open(self, minute_s: int) -> BinaryIO:
         if self._file is not None and self._file[0] == minute_s:
@@ -87,6 +86,26 @@ class Spool:
         if self._file is not None and self._file[0] == minute_s:
             self.close()
         self._path(minute_s).unlink(missing_ok=True)
+        self._aside(minute_s).unlink(missing_ok=True)
+
+    def set_aside(self, minute_s: int) -> None:
+        """Keep a minute that can not be stored out of the way of those behind it."""
+        if self._file is not None and self._file[0] == minute_s:
+            self.close()
+        self._path(minute_s).rename(self._aside(minute_s))
+
+    def aside(self) -> list[int]:
+        """The minutes that are set aside, oldest first."""
+        return sorted(int(path.stem) for path in self._folder.glob("*.aside") if path.stem.isdigit())
+
+    def put_back(self) -> None:
+        """Let the minutes that are set aside wait to be stored again."""
+        for minute_s in self.aside():
+            self._aside(minute_s).rename(self._path(minute_s))
+
+    def clock_was_set_back(self) -> None:
+        """Take numbers of minutes that were taken out before: they come a second time."""
+        self._taken = 0
 
     def flush(self) -> None:
         """Make what was added survive a power cut."""
@@ -101,6 +120,9 @@ class Spool:
 
     def _path(self, minute_s: int) -> Path:
         return self._folder / f"{minute_s}.jsonl"
+
+    def _aside(self, minute_s: int) -> Path:
+        return self._folder / f"{minute_s}.aside"
 
 
 def _ends_whole(path: Path) -> bool:
