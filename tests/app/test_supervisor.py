@@ -1,7 +1,9 @@
 """Cameras in real walled processes, over real RTSP, with networks that do as they are told."""
 
+import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,12 +14,17 @@ from pathlib import Path
 import pytest
 
 from examples.rtsp_server import Camera, RtspServer, load, serving
+from skyveil.app.camera import begun
+from skyveil.app.camera_line import crowd_json, masks_json, spec_json
+from skyveil.app.control import Control
 from skyveil.app.supervisor import Supervisor
-from skyveil.core.camera import CameraSpec
+from skyveil.app.task import Begin
+from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.health import CameraHealth, CameraState, Cause
-from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask
+from skyveil.public.aggregate import Aggregate
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import Message
@@ -53,6 +60,9 @@ class Seen:
         return {
             name: sum(isinstance(one, RedactedPacket) for one in said) for name, said in tuple(self.messages.items())
         }
+
+    def places(self) -> set[str]:
+        return {told.place for said in tuple(self.messages.values()) for told in said if isinstance(told, Aggregate)}
 
     def wait_for_packets(self, camera: CameraId, number: int) -> None:
         self.wait_for(lambda: self.counts().get(camera, 0) >= number)
@@ -166,6 +176,35 @@ def test_new_masks_reach_the_running_process(clip_path: Path) -> None:
         supervisor.apply({one: replace(spec(server), settings=masked)})
         seen.wait_for_packets(one, seen.counts()[one] + 3)
         assert supervisor.process_id(one) == before
+
+
+def test_new_places_reach_the_running_process(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    corners = ((0.1, 0.5), (0.9, 0.5), (0.9, 1.0), (0.1, 1.0))
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 2)
+        before = supervisor.process_id(one)
+        for name in ("hall", "door"):
+            drawn = CrowdSpec((ZoneSpec(PlaceId(name), "walkway", corners),))
+            supervisor.apply({one: replace(spec(server), crowd=drawn)})
+            seen.wait_for(lambda name=name: name in seen.places())  # type: ignore[misc]  # the loop's own name
+        assert supervisor.process_id(one) == before
+
+
+def test_what_changes_while_a_process_starts_is_not_lost() -> None:
+    one = CameraSpec(camera_id("one"), SafeUrl("rtsp://127.0.0.1/"))
+    masks = (Mask(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))),)
+    crowd = CrowdSpec(lines=(LineSpec(PlaceId("door"), (0.1, 0.5), (0.9, 0.5)),))
+    orders = (
+        {"begin": Begin((), {}).json()}, {"camera": spec_json(one)}, {"masks": masks_json(masks)},
+        {"crowd": crowd_json(crowd)},
+    )  # fmt: skip
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
+        _, spec = begun(Control(theirs))
+    assert (spec.settings.masks, spec.crowd) == (masks, crowd)
 
 
 def test_a_wrong_password_and_a_dead_address_are_told(clip_path: Path) -> None:

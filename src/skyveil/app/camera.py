@@ -12,14 +12,14 @@ import ssl
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from skyveil.app import sandbox
-from skyveil.app.camera_line import masks_from, spec_from
+from skyveil.app.camera_line import crowd_from, masks_from, spec_from
 from skyveil.app.control import Control, Order, SocketConnection, secured
 from skyveil.app.task import Begin
 from skyveil.app.worker import own_stdout, quiet_logging
@@ -208,6 +208,8 @@ class CameraProcess:
                 raise Stopped
             if "masks" in order:
                 self._live.mask(masks_from(order["masks"]))
+            if "crowd" in order:
+                self._live.measure(crowd_from(order["crowd"]))
             if "dialled" in order:
                 self._answers.append(order)
 
@@ -297,10 +299,23 @@ def _rss_bytes() -> int:
         return int(file.read().split()[1]) * 4096
 
 
-def _orders_at_start(control: Control) -> Iterator[Order]:
+def begun(control: Control) -> tuple[Begin, CameraSpec]:
+    """What the parent says at first, with what it changed meanwhile; raises WorkerFailed."""
+    begin: Begin | None = None
+    spec: CameraSpec | None = None
     until_s = time.monotonic() + 30
     while time.monotonic() < until_s:
-        yield from control.orders(1.0)
+        for order in control.orders(1.0):
+            if "begin" in order:
+                begin = Begin.of_json(order["begin"])
+            if "camera" in order:
+                spec = spec_from(order["camera"])
+            if spec is not None and "masks" in order:
+                spec = replace(spec, settings=replace(spec.settings, masks=masks_from(order["masks"])))
+            if spec is not None and "crowd" in order:
+                spec = replace(spec, crowd=crowd_from(order["crowd"]))
+        if begin is not None and spec is not None:
+            return begin, spec
     raise WorkerFailed("the parent gave no camera within 30 s")
 
 
@@ -308,18 +323,8 @@ def main(making: "LiveFactory | None" = None) -> int:
     """Serve one camera until told to stop. `making` makes what sees and encodes; the product's own unless a test's."""
     wire = WireWriter(own_stdout())
     control = Control(socket.socket(fileno=os.dup(0)))
-    begin: Begin | None = None
-    spec: CameraSpec | None = None
     try:
-        for order in _orders_at_start(control):
-            if "begin" in order:
-                begin = Begin.of_json(order["begin"])
-            if "camera" in order:
-                spec = spec_from(order["camera"])
-            if begin is not None and spec is not None:
-                break
-        if begin is None or spec is None:
-            return 1
+        begin, spec = begun(control)
         locked = sandbox.lock_memory()
         readable = (*begin.readable, *begin.models.values())
         if spec.source.scheme == "file":

@@ -36,7 +36,7 @@ def spec_json(spec: CameraSpec) -> dict[str, Json]:
         "key_every_s": spec.key_every_s,
         "ca_file": None if spec.ca_file is None else str(spec.ca_file),
         "verify_tls": spec.verify_tls,
-        "crowd": None if spec.crowd is None else _crowd_json(spec.crowd),
+        "crowd": crowd_json(spec.crowd),
     }
 
 
@@ -59,11 +59,14 @@ def spec_from(value: Json) -> CameraSpec:
         key_every_s=_number(value["key_every_s"]),
         ca_file=None if ca_file is None else Path(str(ca_file)),
         verify_tls=value["verify_tls"] is True,
-        crowd=None if value["crowd"] is None else _crowd_from(value["crowd"]),
+        crowd=crowd_from(value["crowd"]),
     )
 
 
-def _crowd_json(crowd: CrowdSpec) -> dict[str, Json]:
+def crowd_json(crowd: CrowdSpec | None) -> Json:
+    """What is measured, for the control socket."""
+    if crowd is None:
+        return None
     return {
         "calibration": crowd.calibration,
         "zones": [
@@ -81,7 +84,10 @@ def _crowd_json(crowd: CrowdSpec) -> dict[str, Json]:
     }
 
 
-def _crowd_from(value: Json) -> CrowdSpec:
+def crowd_from(value: Json) -> CrowdSpec | None:
+    """What is measured, from the control socket; WorkerFailed when it is none."""
+    if value is None:
+        return None
     table = _table(value)
     calibration = table["calibration"]
     return CrowdSpec(

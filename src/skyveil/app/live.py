@@ -9,7 +9,7 @@ from typing import Final, final
 
 from skyveil.app.observing import Observing
 from skyveil.app.pipeline import Door
-from skyveil.core.camera import CameraSpec
+from skyveil.core.camera import CameraSpec, CrowdSpec
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
 from skyveil.core.settings import Mask
@@ -87,6 +87,10 @@ class _Chain:
         self._masks = _scaled(masks, self.shape)
         self.watch.mask(self._masks)
 
+    def measure(self, spec: CameraSpec) -> None:
+        self._spec = spec
+        self.begin_anew()
+
 
 @final
 class Live:
@@ -125,6 +129,13 @@ class Live:
         self._spec = replace(self._spec, settings=replace(self._spec.settings, masks=masks))
         if self._chain is not None:
             self._chain.mask(masks)
+
+    def measure(self, crowd: CrowdSpec | None) -> None:
+        """Measure these places from the next frame on. What was seen is forgotten: how often is looked may change."""
+        self._spec = replace(self._spec, crowd=crowd)
+        if self._chain is not None:
+            self._chain.measure(self._spec)
+            self._arrivals.clear()
 
     def seen(self, arrived: Arrived) -> Iterator[Message]:
         """Take a picture; gives the messages that are ready to leave."""

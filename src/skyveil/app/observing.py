@@ -14,6 +14,8 @@ from skyveil.core.errors import MeasureRefused, SettingsRefused
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.calibration_text import calibration_from
+from skyveil.measure.places import LEAST_AREA_M2
+from skyveil.measure.points import points_of, polygon_area
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.public.aggregate import Aggregate
@@ -89,9 +91,18 @@ def checked_floor(specs: Iterable[CameraSpec]) -> None:
         if spec.crowd is None or spec.crowd.calibration is None:
             continue
         try:
-            Observer(spec.crowd, size_wh=calibration_from(spec.crowd.calibration).size_wh, camera=spec.id)
+            calibration = calibration_from(spec.crowd.calibration)
+            Observer(spec.crowd, size_wh=calibration.size_wh, camera=spec.id)
         except MeasureRefused as error:
             problems.append(f"camera {spec.id}: {error}")
+            continue
+        for zone in spec.crowd.zones:
+            area_m2 = polygon_area(calibration.floor_of(points_of(zone.corners) * calibration.size_wh))
+            if area_m2 < LEAST_AREA_M2:
+                problems.append(
+                    f"camera {spec.id}: {zone.id}: {area_m2:.1f} m2 are the place of one person: "
+                    f"draw {LEAST_AREA_M2:g} m2 or more"
+                )
     if problems:
         raise SettingsRefused("\n".join(problems))
 

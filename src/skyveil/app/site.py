@@ -18,6 +18,7 @@ from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.crowd import LiveCrowd
 from skyveil.app.models import ensure_for
+from skyveil.app.places import drawing_of, drawn, judged, named
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.supervisor import COMMAND, Supervisor
@@ -35,6 +36,7 @@ from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import AuditLog
 from skyveil.public.types import RedactedPacket
+from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
 from skyveil.public.wire import Epoch, Message
 
@@ -163,6 +165,24 @@ class LiveSite:
         with self._lock:
             set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
             self._apply(load(self._path))
+
+    def drawing(self, camera: CameraId) -> Drawing:
+        """The zones and lines of a camera."""
+        return drawing_of(self.config, self._camera(camera))
+
+    def judged(self, camera: CameraId, places: Sequence[DrawnPlace]) -> tuple[Judged, ...]:
+        """What places would be on the floor of a camera, and what refuses them; nothing is changed."""
+        return judged(self.config, self._camera(camera), places)
+
+    def draw(self, camera: CameraId, places: Sequence[DrawnPlace], *, version: str) -> Drawing:
+        """Write other places to the configuration and count there from now on."""
+        with self._lock:
+            drawn(self._path, camera, places, version=version)
+            self._apply(load(self._path))
+            return self.drawing(camera)
+
+    def _camera(self, camera: CameraId) -> Camera:
+        return named(self.config, camera)
 
     def reload(self) -> str:
         """Read the configuration again; what changed, in words."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final, final
 
-from skyveil.app.camera_line import masks_json, spec_json
+from skyveil.app.camera_line import crowd_json, masks_json, spec_json
 from skyveil.app.dial import Dialer, DialFailed
 from skyveil.app.process import child_environment
 from skyveil.app.task import Begin, Json
@@ -67,7 +67,7 @@ class _Process:
 
 @final
 class _Camera:
-    """One camera's process, restarted as needed. Its own thread reads; `stop`, `mask` and `check` come from others."""
+    """One camera's process, restarted as needed. Its own thread reads; `change` and `check` come from others."""
 
     def __init__(self, spec: CameraSpec, owner: "Supervisor", delay_s: float) -> None:
         self.spec = spec
@@ -89,10 +89,13 @@ class _Camera:
 
     # --- from other threads -------------------------------------------------------------------------------------------
 
-    def mask(self, spec: CameraSpec) -> None:
-        """Cover other masks from the next frame on."""
-        self.spec = spec
-        self._order({"masks": masks_json(spec.settings.masks)})
+    def change(self, spec: CameraSpec) -> None:
+        """Cover other masks, and measure other places, from the next frame on."""
+        before, self.spec = self.spec, spec
+        if spec.settings.masks != before.settings.masks:
+            self._order({"masks": masks_json(spec.settings.masks)})
+        if spec.crowd != before.crowd:
+            self._order({"crowd": crowd_json(spec.crowd)})
 
     def ask_to_stop(self) -> None:
         """Ask the process to end; `join` waits for it."""
@@ -303,11 +306,12 @@ class Supervisor:
         self._watchdog.start()
 
     def apply(self, specs: Mapping[CameraId, CameraSpec]) -> None:
-        """Run these cameras and no others. A camera that did not change is not disturbed; new masks cover at once."""
+        """Run these cameras and no others. A camera that did not change is not disturbed; new masks cover,
+        and new places are measured, at once."""
         leaving = [
             camera
             for name, camera in self._cameras.items()
-            if name not in specs or _besides_masks(specs[name]) != _besides_masks(camera.spec)
+            if name not in specs or _lasting(specs[name]) != _lasting(camera.spec)
         ]
         for camera in leaving:
             camera.ask_to_stop()
@@ -322,7 +326,7 @@ class Supervisor:
                 self._cameras[name] = _Camera(spec, self, delay_s)
                 delay_s += _STAGGER_S
             elif running.spec != spec:
-                running.mask(spec)
+                running.change(spec)
 
     def health(self) -> dict[CameraId, CameraHealth]:
         """The health of every camera now."""
@@ -346,8 +350,9 @@ class Supervisor:
                 camera.check(now_s)
 
 
-def _besides_masks(spec: CameraSpec) -> CameraSpec:
-    return replace(spec, settings=replace(spec.settings, masks=()))
+def _lasting(spec: CameraSpec) -> CameraSpec:
+    """What a process can not change while it runs: everything but masks and places."""
+    return replace(spec, settings=replace(spec.settings, masks=()), crowd=None)
 
 
 @final

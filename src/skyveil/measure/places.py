@@ -11,8 +11,13 @@ from skyveil.core.ids import PlaceId
 from skyveil.measure.level import ZoneKind
 from skyveil.measure.points import Points, polygon_area
 
-LEAST_AREA_M2: Final = 10.0
-"""A smaller zone changes by more than 0.1 per m2 with one person, and may be one person's place."""
+LEAST_AREA_M2: Final = 2.4
+"""A smaller zone is the place of one person: two who stand at ease need 1.21 m2 each (Fruin, 1971, level A of queues).
+Outside the control room nothing is told of zones under 10 m2 (`gate.grounds`)."""
+
+
+SHOWN_LEAST: Final = 0.5
+"""Share of a zone that must show heads, in the picture and fine enough, to be measured at all."""
 
 
 @final

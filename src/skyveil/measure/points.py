@@ -45,3 +45,34 @@ def polygon_area(corners: Points) -> float:
     """Area inside a polygon that does not cross itself (shoelace formula), in squares of its unit."""
     x, y = corners.T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def crosses_itself(corners: Points) -> bool:
+    """Whether sides of a polygon share a point besides the corner between neighbours; (N, 2), N >= 3."""
+    kept = corners[(corners != np.roll(corners, 1, axis=0)).any(axis=1)]
+    a, b = kept, np.roll(kept, -1, axis=0)
+    number = len(kept)
+    for one in range(number):
+        for other in range(one + 1, number):
+            if other == one + 1 or (one == 0 and other == number - 1):
+                first, second = (one, other) if other == one + 1 else (other, one)
+                ahead, back = b[first] - a[first], b[second] - a[second]
+                if abs(_cross(ahead, back)) < 1e-12 and float(ahead @ back) < 0:
+                    return True  # the second side lies on the first one
+            elif _meet(a[one], b[one], a[other], b[other]):
+                return True
+    return False
+
+
+def _meet(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], d: NDArray[np.float64]) -> bool:
+    """Whether two stretches have a point in common, ends included."""
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    if (np.maximum(c, d) < low).any() or (np.minimum(c, d) > high).any():
+        return False
+    one = _cross(b - a, c - a) * _cross(b - a, d - a)
+    other = _cross(d - c, a - c) * _cross(d - c, b - c)
+    return one <= 0 and other <= 0
+
+
+def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(one[0] * other[1] - one[1] * other[0])

@@ -21,6 +21,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
+from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
 from tests.public.store.made import COUNT, EXACT, numbers, place
 
@@ -36,6 +37,8 @@ class StillSite:
     def __init__(self, *names: str) -> None:
         self.views = [view(name) for name in names]
         self.set: dict[str, tuple[NamedMask, ...]] = {}
+        self.drawn: dict[str, tuple[DrawnPlace, ...]] = {}
+        self.public = False
         self.wrong: list[str] = []
 
     def cameras(self) -> Sequence[CameraView]:
@@ -54,6 +57,24 @@ class StillSite:
 
     def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
         self.set[camera] = masks
+
+    def drawing(self, camera: CameraId) -> Drawing:
+        places = self.drawn.get(camera, ())
+        return Drawing(
+            str(len(places)), calibrated=True, places=places, judged=self.judged(camera, places), defaults={}
+        )
+
+    def judged(self, camera: CameraId, places: Sequence[DrawnPlace]) -> tuple[Judged, ...]:
+        return tuple(
+            Judged(one.id, refused=True, code="other", words="no")
+            if one.name == "refused"
+            else Judged(one.id, area_m2=20.0, staff=True, public=self.public)
+            for one in places
+        )
+
+    def draw(self, camera: CameraId, places: Sequence[DrawnPlace], *, version: str) -> Drawing:
+        self.drawn[camera] = tuple(places)
+        return self.drawing(camera)
 
     def reload(self) -> str:
         if self.wrong:

@@ -15,7 +15,19 @@ from skyveil.core.ids import camera_id
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
-from skyveil.public.web import admin, alarms, cameras, density, numbers, open_data, pages, recordings, staff, vouching
+from skyveil.public.web import (
+    admin,
+    alarms,
+    cameras,
+    density,
+    drawing,
+    numbers,
+    open_data,
+    pages,
+    recordings,
+    staff,
+    vouching,
+)
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.state import Console
 from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
@@ -63,7 +75,10 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 MASKS = {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]]}]}
 SPAN = {"from_s": 1.0, "to_s": 2.0, "reason": "accident"}
+ZONE = {"id": "hall", "name": "Hall", "line": False, "points": [[0, 0], [1, 0], [1, 1]]}
 BODIES: dict[str, object] = {
+    "PUT /api/v1/cameras/{camera}/drawing": {"version": "0", "places": []},
+    "POST /api/v1/cameras/{camera}/drawing/judged": {"places": [ZONE]},
     "PUT /api/v1/cameras/{camera}/masks": MASKS,
     "POST /api/v1/cameras/{camera}/exports": SPAN,
     "POST /api/v1/cameras/{camera}/holds": {**SPAN, "days": 3},
@@ -94,6 +109,10 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /cameras/{camera}": EVERYBODY,
     "GET /cameras/{camera}/recordings": frozenset({C, P, A}),
     "GET /cameras/{camera}/replay": EVERYBODY,
+    "GET /cameras/{camera}/places": frozenset({P, A}),
+    "GET /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
+    "PUT /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
+    "POST /api/v1/cameras/{camera}/drawing/judged": frozenset({P, A}),
     "GET /api/v1/me": EVERYBODY,
     "GET /api/v1/sites": EVERYBODY,
     "GET /api/v1/health": EVERYBODY,
@@ -158,7 +177,7 @@ OPEN = TO_ALL | {
 
 
 def routes(app: FastAPI) -> set[str]:
-    ours = (pages, vouching, cameras, recordings, numbers, density, alarms, staff, admin, open_data)
+    ours = (pages, vouching, cameras, drawing, recordings, numbers, density, alarms, staff, admin, open_data)
     routers = (app.router, *(one.router for one in ours))
     found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {f"{method} {route.path}" for route in found for method in route.methods or ()}
@@ -322,6 +341,54 @@ def test_masks_are_set_and_audited(running: Running) -> None:
         "masks": [{"name": "w", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]
     }
     assert running.console.audit.entries()[0].action == "masks.change"
+
+
+DRAWING = "/api/v1/cameras/door/drawing"
+
+
+def test_places_are_drawn_and_audited_and_a_drawing_of_an_old_version_is_refused(running: Running) -> None:
+    client = running.client("admin")
+    drawn = client.put(DRAWING, json={"version": "0", "places": [ZONE]}).json()
+    assert (drawn["by"], drawn["version"], drawn["judged"][0]["area_m2"]) == ("admin", "1", 20.0)
+    entry = running.console.audit.entries()[0]
+    assert (entry.action, entry.object, entry.details) == ("places.change", "door", {"places": 1, "added": "hall"})
+    again = client.put(DRAWING, json={"version": "0", "places": []})
+    assert again.status_code == 409 and "load the page again" in again.json()["detail"]
+    assert client.put(DRAWING, json={"version": "1", "places": []}).json()["places"] == []
+    assert running.console.audit.entries()[0].details["removed"] == "hall"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "Hall"}, {"name": ""}, {"name": "a\nb"}, {"points": [[0, 0]]}, {"points": [[0, 2], [1, 0], [1, 1]]},
+        {"points": [[0, 0]] * 40}, {"use": "dwell"}, {"person": 1}, {"way": [[0, 0]]}, {"thresholds": {"yellow": 1}},
+    ],
+)  # fmt: skip
+def test_places_that_are_none_are_refused(running: Running, wrong: dict[str, object]) -> None:
+    body = {"version": "0", "places": [{**ZONE, **wrong}]}
+    assert running.client("admin").put(DRAWING, json=body).status_code == 422
+    assert not running.site.drawn
+
+
+def test_a_refused_place_is_told_and_not_saved(running: Running) -> None:
+    client = running.client("admin")
+    refused = client.put(DRAWING, json={"version": "0", "places": [{**ZONE, "name": "refused"}]})
+    assert (refused.status_code, refused.json()["detail"]) == (422, "refused: no")
+    assert client.post(DRAWING + "/judged", json={"places": [{**ZONE, "name": "refused"}]}).json()[0]["refused"]
+    assert not running.site.drawn
+
+
+def test_what_the_public_would_newly_be_told_of_is_for_the_privacy_officer_to_save(running: Running) -> None:
+    running.site.public = True
+    admin, officer = running.client("admin"), running.client("privacy-officer")
+    refused = admin.put(DRAWING, json={"version": "0", "places": [ZONE]})
+    assert refused.status_code == 403 and "Hall" in refused.json()["detail"]
+    assert officer.put(DRAWING, json={"version": "0", "places": [ZONE]}).status_code == 200
+    # The same place under another name tells nobody more; elsewhere it does.
+    renamed, moved = {**ZONE, "name": "Big hall"}, {**ZONE, "points": [[0, 0], [1, 0], [1, 0.9]]}
+    assert admin.put(DRAWING, json={"version": "1", "places": [renamed]}).status_code == 200
+    assert admin.put(DRAWING, json={"version": "1", "places": [moved]}).status_code == 403
 
 
 def test_a_token_does_what_its_scope_says(running: Running) -> None:
@@ -506,6 +573,10 @@ def test_the_control_room_is_told_where_it_was_full_by_hour_and_by_day(running: 
 
 NUMBER_FIELDS = {
     "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds", "pressure_from"},
+    "DrawingOut": {"version", "by", "at_s", "calibrated", "places", "judged", "defaults"},
+    "DrawnPlace": {"id", "name", "line", "points", "use", "way", "thresholds"},
+    "DrawnThresholds": {"yellow", "orange", "red", "critical", "rise_s", "fall_s"},
+    "Judged": {"id", "area_m2", "length_m", "staff", "public", "refused", "code", "words", "forward"},
     "DensityOut": {"place", "at_s", "side_m", "low_m", "columns", "per_m2", "floor_to_picture"},
     "DayOut": {"hours", "maps"},
     "HourOut": {"start_s", "measured_s"},
@@ -535,7 +606,7 @@ def test_every_field_of_numbers_and_alarms_is_on_the_list(running: Running) -> N
     reached = set[str]()
     for methods in document["paths"].values():
         for method in methods.values():
-            if {"numbers", "alarms", "open data"} & set(method.get("tags", ())):
+            if {"numbers", "alarms", "open data", "drawing"} & set(method.get("tags", ())):
                 reached |= set(re.findall(r"#/components/schemas/(\w+)", str(method["responses"]["200"])))
     for _ in range(3):
         reached |= {name for one in reached for name in re.findall(r"#/components/schemas/(\w+)", str(schemas[one]))}

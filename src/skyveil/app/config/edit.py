@@ -31,9 +31,14 @@ def set_masks(path: Path, camera: str, masks: Sequence[Mask]) -> Config:
 
     Raises SettingsRefused when the file is wrong, or has no such camera; it is then as it was.
     """
+    return set_keys(path, camera, {"masks": masks_value(masks)})
+
+
+def set_keys(path: Path, camera: str, values: Mapping[str, Plain]) -> Config:
+    """Set these keys of a camera in the file, atomically; gives the new configuration. Raises as `set_masks` does."""
     if camera not in _cameras(read(path)):
         raise SettingsRefused(f"the configuration has no camera {camera!r}")
-    return change(path, {camera: {"masks": masks_value(masks)}})
+    return change(path, {camera: values})
 
 
 def masks_value(masks: Sequence[Mask]) -> Plain:

@@ -23,7 +23,7 @@ from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
-from skyveil.measure.points import points_of, polygon_area
+from skyveil.measure.points import crosses_itself, points_of, polygon_area
 
 SIZE_LIMIT: Final = 8 << 20
 _DEPTH_LIMIT: Final = 32
@@ -242,6 +242,8 @@ def _checked_places(camera: Camera, where: Where) -> Iterator[tuple[Where, str]]
         limits = zone.thresholds
         if polygon_area(points_of(zone.points)) < _LEAST_SHARE:
             yield (*where, "zones", index, "points"), "a zone needs 3 corners that do not lie in line"
+        elif crosses_itself(points_of(zone.points)):
+            yield (*where, "zones", index, "points"), "the outline of a zone must not cross itself"
         if limits is not None and not limits.yellow < limits.orange < limits.red < limits.critical:
             yield (*where, "zones", index, "thresholds"), "thresholds rise from yellow over orange and red to critical"
         if zone.way is not None and zone.way[0] == zone.way[1]:

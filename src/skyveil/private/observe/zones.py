@@ -14,7 +14,7 @@ from skyveil.measure.density import Field, LocalDensity, VoronoiDensity
 from skyveil.measure.grid import DensityGrid
 from skyveil.measure.level import DEFAULTS, ZoneKind
 from skyveil.measure.measures import Measure
-from skyveil.measure.places import Raster, Zone
+from skyveil.measure.places import SHOWN_LEAST, Raster, Zone
 from skyveil.measure.points import Points
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown
 from skyveil.private.observe.linker import Linked
@@ -24,8 +24,6 @@ COUNTABLE_PER_M2: Final = 2.0
 COUNT_SIGMA: Final = 0.15
 """Standard error of a count as a share, of one frame, where people can be counted (status.md says on what)."""
 _SEEN_WHOLE: Final = 0.95
-_SHOWN_LEAST: Final = 0.5
-"""Share of a zone that must show heads, in the picture and fine enough, to be measured at all."""
 _SPEED_SD: Final = 0.1
 """Error of one linked head's velocity along x or y, m/s: what remains of 5 cm of jitter after the linker's filter."""
 _OVER_S: Final = 300.0
@@ -125,7 +123,7 @@ class ZoneWatch:
         """The measures of the frames since this was asked last; empty when there were none."""
         moments, fields = self._moments, self._fields
         self._moments, self._fields = [], []
-        self._fresh = bool(moments) and self._shown >= _SHOWN_LEAST
+        self._fresh = bool(moments) and self._shown >= SHOWN_LEAST
         if not moments:
             return {}
         if not self._fresh:

@@ -67,6 +67,7 @@ class AuditLog:
         *,
         actor: str = "",
         action: str = "",
+        object: str = "",
         from_s: float | None = None,
         before: int | None = None,
         limit: int = PAGE,
@@ -77,6 +78,8 @@ class AuditLog:
             wanted = wanted.where(audit.c.actor == actor)
         if action:
             wanted = wanted.where(audit.c.action == action)
+        if object:
+            wanted = wanted.where(audit.c.object == object)
         if from_s is not None:
             wanted = wanted.where(audit.c.at_s >= from_s)
         if before is not None:

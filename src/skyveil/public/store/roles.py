@@ -23,6 +23,10 @@ class Permission(StrEnum):
     EXPORT = "export"
     READ_MASKS = "read-masks"
     WRITE_MASKS = "write-masks"
+    DRAW = "draw"
+    """Draw zones and lines, and calibrate."""
+    TELL_PUBLIC = "tell-public"
+    """Let the public be told of a place that it was not told of before."""
     ASK_HOLD = "ask-hold"
     DECIDE_HOLD = "decide-hold"
     AUDIT = "audit"
@@ -60,13 +64,21 @@ _OPERATOR: Final = _VIEWER | {
 ALLOWED: Final = {
     Role.VIEWER: _VIEWER,
     Role.OPERATOR: _OPERATOR,
-    Role.PRIVACY_OFFICER: _OPERATOR | {Permission.WRITE_MASKS, Permission.DECIDE_HOLD, Permission.AUDIT},
+    Role.PRIVACY_OFFICER: _OPERATOR
+    | {
+        Permission.WRITE_MASKS,
+        Permission.DRAW,
+        Permission.TELL_PUBLIC,
+        Permission.DECIDE_HOLD,
+        Permission.AUDIT,
+    },
     Role.ADMIN: frozenset(
         {
             Permission.VIEW,
             Permission.PLAYBACK,
             Permission.READ_MASKS,
             Permission.WRITE_MASKS,
+            Permission.DRAW,
             Permission.AUDIT,
             Permission.USERS,
             Permission.SETTINGS,
@@ -77,7 +89,7 @@ ALLOWED: Final = {
     ),
 }
 """An administrator runs the system, exports nothing and is not the control room; a privacy officer decides on holds and
-sets nothing up."""
+on what the public is told, and sets nothing up but masks and places."""
 
 SCOPED: Final = {
     Scope.VIEW: _VIEWER,

@@ -14,7 +14,19 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from skyveil.core.health import CameraState
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
-from skyveil.public.web import admin, alarms, cameras, density, numbers, open_data, pages, recordings, staff, vouching
+from skyveil.public.web import (
+    admin,
+    alarms,
+    cameras,
+    density,
+    drawing,
+    numbers,
+    open_data,
+    pages,
+    recordings,
+    staff,
+    vouching,
+)
 from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
@@ -60,6 +72,7 @@ Asgi: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _API: Final = (
     cameras.router,
+    drawing.router,
     recordings.router,
     numbers.router,
     density.router,

@@ -108,6 +108,7 @@ def _may(principal: Principal | None, camera: CameraId | None) -> dict[str, bool
     """What the reader may do at all, and with the camera of the page where it has one."""
     asked = {
         "masks": Permission.WRITE_MASKS,
+        "draw": Permission.DRAW,
         "holds": Permission.DECIDE_HOLD,
         "asks": Permission.ASK_HOLD,
         "exports": Permission.EXPORT,
@@ -268,6 +269,9 @@ def _camera_page(name: str, *needs: Permission) -> Callable[[str, Request, Conso
 
 router.get("/cameras/{camera}", response_class=HTMLResponse, name="page-camera")(
     _camera_page("camera", Permission.VIEW)
+)
+router.get("/cameras/{camera}/places", response_class=HTMLResponse, name="page-places")(
+    _camera_page("places", Permission.DRAW)
 )
 router.get("/cameras/{camera}/recordings", response_class=HTMLResponse, name="page-recordings")(
     _camera_page("recordings", Permission.PLAYBACK)

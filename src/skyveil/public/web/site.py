@@ -18,6 +18,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
+from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
 
 
 @final
@@ -83,6 +84,21 @@ class Site(Protocol):
 
     def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
         """Write other masks to the configuration and cover them at once; raises SettingsRefused."""
+        ...
+
+    def drawing(self, camera: CameraId) -> Drawing:
+        """The zones and lines of a camera."""
+        ...
+
+    def judged(self, camera: CameraId, places: Sequence[DrawnPlace]) -> Sequence[Judged]:
+        """What places would be on the floor of a camera, and what refuses them; nothing is changed."""
+        ...
+
+    def draw(self, camera: CameraId, places: Sequence[DrawnPlace], *, version: str) -> Drawing:
+        """Write other places to the configuration and count there from now on.
+
+        Raises SettingsRefused, and changes nothing, when `version` is not the newest any more or one is refused.
+        """
         ...
 
     def reload(self) -> str:
