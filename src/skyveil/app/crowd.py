@@ -27,7 +27,7 @@ from skyveil.measure.calibration_text import calibration_from
 from skyveil.measure.level import DEFAULTS, LevelState, Thresholds, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.measure.points import Points, points_of
-from skyveil.public.aggregate import Aggregate, Audience, Number
+from skyveil.public.aggregate import Aggregate, Audience, NumberSeries
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
@@ -266,9 +266,9 @@ class LiveCrowd:
         period_s: int,
         from_s: int,
         to_s: int,
-    ) -> Sequence[Number]:
-        """Stored numbers of a place that begin in a span of time."""
-        return self._store.chart(audience, camera, place, measures, period_s=period_s, from_s=from_s, to_s=to_s)
+    ) -> Sequence[NumberSeries]:
+        """Stored numbers of a place that begin in a span of time, by measure."""
+        return self._store.series(audience, camera, place, measures, period_s=period_s, from_s=from_s, to_s=to_s)
 
     def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
         """What the public was told of a camera on the day of a time."""

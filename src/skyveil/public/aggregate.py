@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import CameraId, PlaceId
@@ -40,6 +40,9 @@ class Told(StrEnum):
     """Not measured."""
 
 
+_VALUED: Final = frozenset({Told.EXACT, Told.ROUNDED, Told.NOISY})
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -50,7 +53,7 @@ class Figure:
 
     def __post_init__(self) -> None:
         """Raise BoundaryViolated when the value contradicts how it is told."""
-        if self.quantity.known != (self.told in (Told.EXACT, Told.ROUNDED, Told.NOISY)):
+        if self.quantity.known != (self.told in _VALUED):
             raise BoundaryViolated(f"a figure that is {self.told} has a value or lacks one")
 
 
@@ -75,6 +78,35 @@ class Number:
     def end_s(self) -> int:
         """Where the period ends, unix seconds."""
         return self.start_s + self.period_s
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NumberSeries:
+    """The numbers of one measure of one place as they stand in the store, in order of time: one entry for each period.
+
+    For charts, which have thousands. told, quality: values of `Told` and `Quality`.
+    """
+
+    place: PlaceId
+    measure: Measure
+    period_s: int
+    start_s: list[int]
+    told: list[str]
+    value: list[float | None]
+    sigma: list[float | None]
+    quality: list[str]
+
+    def __post_init__(self) -> None:
+        """Raise BoundaryViolated when a value contradicts how it is told, as `Figure` does."""
+        if any(
+            known != (told in _VALUED) for told, known in set(zip(self.told, map(_is_known, self.value), strict=True))
+        ):
+            raise BoundaryViolated("a figure has a value that is not told, or lacks one")
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None
 
 
 @final

@@ -10,7 +10,7 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import CameraId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import unknown
-from skyveil.public.aggregate import Audience, Told
+from skyveil.public.aggregate import Audience, NumberSeries, Told
 from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore, Retention
 from tests.public.store.conftest import Database
@@ -37,6 +37,35 @@ def test_what_is_stored_is_read_as_it_was(database: Database) -> None:
     assert [(one.measure, one.figure.quantity.value) for one in told] == [(COUNT, 15.0), (Measure.DENSITY, 0.3)]
     (hidden,) = store.chart(Audience.STAFF, CAMERA, GATE, [IN], period_s=60, from_s=T, to_s=T + 60)
     assert (hidden.figure.told, hidden.figure.quantity) == (Told.FEWER, unknown(IN.unit))
+
+
+def test_a_series_says_what_the_numbers_say_and_refuses_a_value_that_is_not_told(database: Database) -> None:
+    store = NumberStore(database.engine)
+    for minute in range(3):
+        store.put(numbers(STAFF, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}, start_s=T + 60 * minute)))
+        store.put(numbers(STAFF, place(GATE, {IN: 3 + minute}, start_s=T + 60 * minute)))
+    span = (60, T + 60, T + 180)
+    for where, measures in ((HALL, [Measure.SPEED, COUNT, Measure.DENSITY]), (GATE, [IN])):
+        asked = (Audience.STAFF, CAMERA, where, measures)
+        single = store.chart(*asked, period_s=span[0], from_s=span[1], to_s=span[2])
+        many = store.series(*asked, period_s=span[0], from_s=span[1], to_s=span[2])
+        assert [one.measure for one in many] == sorted(measures)
+        assert [
+            (one.place, one.measure, one.period_s, *row)
+            for one in many
+            for row in zip(one.start_s, one.told, one.value, one.sigma, one.quality, strict=True)
+        ] == [
+            (
+                *(one.place, one.measure, one.period_s, one.start_s, one.figure.told),
+                *(one.figure.quantity.value, one.figure.quantity.sigma, one.figure.quantity.quality),
+            )
+            for one in single
+        ]
+    (gate,) = store.series(Audience.STAFF, CAMERA, GATE, [IN], period_s=60, from_s=T + 60, to_s=T + 180)
+    assert gate.told == ["fewer", "rounded"] and gate.value == [None, 5.0]
+    for told, value in (("fewer", 3.0), ("rounded", None)):
+        with pytest.raises(BoundaryViolated):
+            NumberSeries(GATE, IN, 60, [T], [told], [value], [None], ["good"])
 
 
 def test_a_number_is_written_once(database: Database) -> None:

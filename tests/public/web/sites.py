@@ -13,8 +13,7 @@ from skyveil.gate.release_maps import release_maps
 from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure
-from skyveil.measure.quantity import measured
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told
+from skyveil.public.aggregate import Aggregate, Audience, NumberSeries, Told
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
 from skyveil.public.density_map import DensityMap
@@ -187,10 +186,9 @@ class StillCrowd:
         period_s: int,
         from_s: int,
         to_s: int,
-    ) -> Sequence[Number]:
+    ) -> Sequence[NumberSeries]:
         self.asked.append((audience, camera))
-        figure = Figure(HOW[audience], measured(VALUES[audience], COUNT.unit))
-        return [Number(camera, place, COUNT, period_s, from_s, figure)]
+        return [NumberSeries(place, COUNT, period_s, [from_s], [HOW[audience]], [VALUES[audience]], [None], ["good"])]
 
     def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
         return [Spent(camera, 20000, HALL, COUNT, 900, "discrete-laplace", 5, Fraction(1, 3))]

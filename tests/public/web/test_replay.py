@@ -10,8 +10,7 @@ import pytest
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.measure.level import Level
 from skyveil.measure.measures import Measure
-from skyveil.measure.quantity import Quality, Quantity
-from skyveil.public.aggregate import Audience, Figure, Number, Told
+from skyveil.public.aggregate import Audience, NumberSeries, Told
 from skyveil.public.alarm.event import Happened, Occasion
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.roles import Role
@@ -56,34 +55,32 @@ class Alarmed(StillCrowd):
         period_s: int,
         from_s: int,
         to_s: int,
-    ) -> Sequence[Number]:
+    ) -> Sequence[NumberSeries]:
         self.asked.append((audience, camera))
         exact = audience is Audience.CONTROL_ROOM
         kept = {Measure.COUNT, Measure.DENSITY} if place == HALL else {Measure.FLOW_FORWARD, Measure.FLOW_BACKWARD}
         if exact and place == HALL:
             kept |= {Measure.VORONOI_DENSITY, Measure.PRESSURE_RATIO, Measure.PRESSURE}
-        made = []
-        for measure in sorted(kept & set(measures)):
-            for start_s in range(-(-from_s // 60) * 60, to_s, 60):
-                if exact and start_s < time.time() - 86400:
-                    continue
-                per_m2 = max(0.5, 5.2 - abs(start_s - self.at_s) / 200)
-                value = {
-                    Measure.COUNT: per_m2 * AREA_M2,
-                    Measure.PRESSURE: 0.004 * per_m2,
-                    Measure.PRESSURE_RATIO: 0.7 * per_m2,
-                    Measure.FLOW_BACKWARD: 0.2,
-                }
-                quantity = Quantity(
-                    value.get(measure, per_m2),
-                    0.001 if measure is Measure.PRESSURE else 0.1,
-                    measure.unit,
-                    Quality.GOOD,
-                    0.0,
-                )
-                told = Told.EXACT if exact else Told.ROUNDED
-                made.append(Number(camera, place, measure, period_s, start_s, Figure(told, quantity)))
-        return made
+        starts = list(range(-(-from_s // 60) * 60, to_s, 60))
+        if exact:
+            starts = [start_s for start_s in starts if start_s >= time.time() - 86400]
+        per_m2 = [max(0.5, 5.2 - abs(start_s - self.at_s) / 200) for start_s in starts]
+        scale = {Measure.COUNT: AREA_M2, Measure.PRESSURE: 0.004, Measure.PRESSURE_RATIO: 0.7}
+        told = [Told.EXACT if exact else Told.ROUNDED] * len(starts)
+        return [
+            NumberSeries(
+                place,
+                measure,
+                period_s,
+                starts,
+                [one.value for one in told],
+                [0.2 if measure is Measure.FLOW_BACKWARD else scale.get(measure, 1) * one for one in per_m2],
+                [0.001 if measure is Measure.PRESSURE else 0.1] * len(starts),
+                ["good"] * len(starts),
+            )
+            for measure in sorted(kept & set(measures))
+            if starts
+        ]
 
     def alarm_log(
         self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int

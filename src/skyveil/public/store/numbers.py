@@ -6,6 +6,8 @@ whoever is not sure whether something was stored may store it again.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, Protocol, TypeAlias, final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, select, text, update
@@ -15,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told, released
+from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, NumberSeries, Told, released
 from skyveil.public.budget import DAY_S
 from skyveil.public.store.database import empty_log
 from skyveil.public.store.tables import NumberTable, control_room_numbers, ledger, noise, public_numbers, staff_numbers
@@ -137,20 +139,34 @@ class NumberStore:
     ) -> list[Number]:
         """The numbers of a place that begin in a span of time, by measure and then by time."""
         table = TABLES[audience]
-        wanted = (
-            select(table)
-            .where(
-                table.c.camera == camera,
-                table.c.place == place,
-                table.c.measure.in_(measures),
-                table.c.period_s == period_s,
-                table.c.start_s >= from_s,
-                table.c.start_s < to_s,
-            )
-            .order_by(table.c.measure, table.c.start_s)
-        )
+        here = _span(table, camera, place, measures, period_s=period_s, from_s=from_s, to_s=to_s)
+        wanted = select(table).where(*here).order_by(table.c.measure, table.c.start_s)
         with self._engine.connect() as connection:
             return [_number(row) for row in connection.execute(wanted)]
+
+    def series(
+        self,
+        audience: Audience,
+        camera: CameraId,
+        place: PlaceId,
+        measures: Sequence[Measure],
+        *,
+        period_s: int,
+        from_s: int,
+        to_s: int,
+    ) -> list[NumberSeries]:
+        """The same by measure, without an object for each number: a quarter of the work."""
+        table = TABLES[audience]
+        columns = (table.c.measure, table.c.start_s, table.c.told, table.c.value, table.c.sigma, table.c.quality)
+        here = _span(table, camera, place, measures, period_s=period_s, from_s=from_s, to_s=to_s)
+        wanted = select(*columns).where(*here).order_by(table.c.measure, table.c.start_s)
+        with self._engine.connect() as connection:
+            rows = connection.execute(wanted).all()
+        made = []
+        for name, found in groupby(rows, key=itemgetter(0)):
+            _, start_s, told, value, sigma, quality = map(list, zip(*found, strict=True))
+            made.append(NumberSeries(place, Measure(name), period_s, start_s, told, value, sigma, quality))
+        return made
 
     def told_to_staff(self, camera: CameraId, place: PlaceId, start_s: int, end_s: int) -> list[Number]:
         """Everything staff were told of a place between two times, of periods shorter than that span."""
@@ -206,6 +222,22 @@ class NumberStore:
                 if day.isdigit() and int(day) < before_day - 1:
                     connection.execute(text(f"DROP TABLE {table.name}_{int(day)}"))
                     self._partitions.discard(f"{table.name}_{int(day)}")
+
+
+def _span(
+    table: NumberTable,
+    camera: CameraId,
+    place: PlaceId,
+    measures: Sequence[Measure],
+    *,
+    period_s: int,
+    from_s: int,
+    to_s: int,
+) -> tuple[ColumnElement[bool], ...]:
+    """Every column of the key is named, so that the rows lie side by side, in the order that is wanted."""
+    here = (table.c.camera == camera, table.c.place == place, table.c.measure.in_(measures))
+    span = (table.c.period_s == period_s, table.c.start_s >= from_s, table.c.start_s < to_s)
+    return *here, *span
 
 
 def _numbers(aggregate: Aggregate) -> list[Number]:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, st
 from skyveil.core.ids import PlaceId
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, Number, released
+from skyveil.public.aggregate import Aggregate, Audience, NumberSeries, released
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Access, Console, ConsoleDep, camera
@@ -185,7 +185,7 @@ def place_of(console: Console, access: Access, name: str) -> PlaceView:
     return found
 
 
-def _found(console: Console, audience: Audience, access: Access, wanted: Asked) -> Sequence[Number]:
+def _found(console: Console, audience: Audience, access: Access, wanted: Asked) -> Sequence[NumberSeries]:
     place_of(console, access, wanted.place)
     return console.crowd.chart(
         audience,
@@ -204,32 +204,23 @@ def chart(console: Console, audience: Audience, access: Access, wanted: Asked) -
     return Chart(access.id, wanted.place, audience, wanted.period_s, series_of(found))
 
 
-def series_of(numbers: Sequence[Number]) -> list[Series]:
-    """Numbers by measure, in order of time."""
-    made: dict[Measure, Series] = {}
-    for one in numbers:
-        series = made.setdefault(one.measure, Series(one.measure, one.measure.unit, [], [], [], [], []))
-        series.start_s.append(one.start_s)
-        series.value.append(one.figure.quantity.value)
-        series.sigma.append(one.figure.quantity.sigma)
-        series.told.append(one.figure.told)
-        series.quality.append(one.figure.quantity.quality)
-    return list(made.values())
+def series_of(numbers: Sequence[NumberSeries]) -> list[Series]:
+    """Numbers as they are answered."""
+    return [
+        Series(one.measure, one.measure.unit, one.start_s, one.value, one.sigma, one.told, one.quality)
+        for one in numbers
+    ]
 
 
-def as_csv(numbers: Sequence[Number]) -> Response:
+def as_csv(numbers: Sequence[NumberSeries]) -> Response:
     """Numbers as comma-separated values (RFC 4180), one row for each."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("start_s", "period_s", "place", "measure", "unit", "told", "value", "sigma", "quality"))
     for one in numbers:
-        quantity = one.figure.quantity
-        writer.writerow(
-            (
-                *(one.start_s, one.period_s, one.place, one.measure, one.measure.unit, one.figure.told),
-                *(quantity.value, quantity.sigma, quantity.quality),
-            )
-        )
+        same = (one.period_s, one.place, one.measure, one.measure.unit)
+        columns = zip(one.start_s, one.told, one.value, one.sigma, one.quality, strict=True)
+        writer.writerows((start_s, *same, *rest) for start_s, *rest in columns)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
 
 

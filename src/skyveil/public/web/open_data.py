@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, st
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
-from skyveil.public.aggregate import Audience, Number
+from skyveil.public.aggregate import Audience, NumberSeries
 from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, series_of
 from skyveil.public.web.state import Console, ConsoleDep
 
@@ -112,7 +112,7 @@ def ledger(
     ]
 
 
-def _found(console: Console, name: CameraId, wanted: Asked) -> Sequence[Number]:
+def _found(console: Console, name: CameraId, wanted: Asked) -> Sequence[NumberSeries]:
     return console.crowd.chart(
         Audience.PUBLIC,
         name,

@@ -12,7 +12,7 @@ from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, Number
+from skyveil.public.aggregate import Aggregate, Audience, NumberSeries
 from skyveil.public.alarm.event import Occasion
 from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap
@@ -252,8 +252,8 @@ class Crowd(Protocol):
         period_s: int,
         from_s: int,
         to_s: int,
-    ) -> Sequence[Number]:
-        """Stored numbers of a place that begin in a span of time."""
+    ) -> Sequence[NumberSeries]:
+        """Stored numbers of a place that begin in a span of time, by measure."""
         ...
 
     def spent(self, camera: CameraId, at_s: float) -> Sequence[Spent]:
