@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import time
 from time import monotonic
+from time import time as unix_s
 from typing import Final, final
 from zoneinfo import ZoneInfo
 
@@ -28,9 +29,9 @@ from skyveil.measure.level import DEFAULTS, LevelState, Thresholds, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.measure.points import Points, points_of
 from skyveil.public.aggregate import Aggregate, Audience, NumberSeries
-from skyveil.public.alarm.cap import cap_xml
+from skyveil.public.alarm.cap import open_alarm_xml
 from skyveil.public.alarm.desk import Desk
-from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.event import AlarmEvent, Occasion
 from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.budget import DAY_S
 from skyveil.public.density_map import DensityMap, sealed_map
@@ -298,8 +299,8 @@ class LiveCrowd:
 
     def cap_xml(self, alarm: Occasion) -> bytes:
         """An open alarm as CAP 1.2."""
-        event = AlarmEvent(alarm.raised_s, Happened.RAISED, alarm, told=True)
-        return cap_xml(event, sender=self._config.alarms.sender, link=self._config.alarms.link)
+        kept = self._config.alarms
+        return open_alarm_xml(alarm, now_s=unix_s(), sender=kept.sender, link=kept.link)
 
 
 def thresholds_of(zone: Zone) -> Thresholds:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from dataclasses import replace
 from xml.etree import ElementTree as Xml
 
@@ -19,7 +18,7 @@ from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.notify.health import HealthNotice
 from skyveil.public.notify.messages import POISON_TRIES, Messages, service_of
 from skyveil.public.notify.notice import Audience
-from tests.public.alarm.test_desk import T, alarm, desk, out
+from tests.public.alarm.test_desk import T, alarm, desk
 
 LINK = "https://skyveil.example"
 
@@ -68,91 +67,6 @@ def test_every_message_of_a_drill_says_so(what: Happened) -> None:
     assert texts["status"] == "Exercise"
     for name in ("note", "event", "headline", "description", "areaDesc"):
         assert "DRILL" in texts[name]
-
-
-# --- the Common Alerting Protocol -------------------------------------------------------------------------------------
-
-ONE, MAYBE, SOME, ANY = "{1}", "?", "+", "*"
-ALERT = [
-    ("identifier", ONE), ("sender", ONE), ("sent", ONE), ("status", ONE), ("msgType", ONE), ("source", MAYBE),
-    ("scope", ONE), ("restriction", MAYBE), ("addresses", MAYBE), ("code", ANY), ("note", MAYBE),
-    ("references", MAYBE), ("incidents", MAYBE), ("info", ANY),
-]  # fmt: skip
-INFO = [
-    ("language", MAYBE), ("category", SOME), ("event", ONE), ("responseType", ANY), ("urgency", ONE),
-    ("severity", ONE), ("certainty", ONE), ("audience", MAYBE), ("eventCode", ANY), ("effective", MAYBE),
-    ("onset", MAYBE), ("expires", MAYBE), ("senderName", MAYBE), ("headline", MAYBE), ("description", MAYBE),
-    ("instruction", MAYBE), ("web", MAYBE), ("contact", MAYBE), ("parameter", ANY), ("resource", ANY), ("area", ANY),
-]  # fmt: skip
-"""The sequences of the schema of CAP 1.2 (OASIS, 2010, 3.4), written down from the standard."""
-WORDS = {
-    "status": {"Actual", "Exercise", "System", "Test", "Draft"},
-    "msgType": {"Alert", "Update", "Cancel", "Ack", "Error"},
-    "scope": {"Public", "Restricted", "Private"},
-    "category": {"Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra",
-                 "CBRNE", "Other"},
-    "responseType": {"Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None"},
-    "urgency": {"Immediate", "Expected", "Future", "Past", "Unknown"},
-    "severity": {"Extreme", "Severe", "Moderate", "Minor", "Unknown"},
-    "certainty": {"Observed", "Likely", "Possible", "Unlikely", "Unknown"},
-}  # fmt: skip
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d")
-
-
-def children(node: Xml.Element, order: list[tuple[str, str]]) -> dict[str, str]:
-    """The texts of the children, which must be of the schema's names, order and numbers."""
-    names = [str(one.tag).removeprefix(f"{{{NAMESPACE}}}") for one in node]
-    pattern = "".join(f"(?:{name} ){number}" for name, number in order)
-    assert re.fullmatch(pattern, "".join(f"{name} " for name in names)), names
-    return {name: one.text or "" for name, one in zip(names, node, strict=True)}
-
-
-def valid(xml: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """The texts of alert, info and area, after every rule of the schema was checked."""
-    root = Xml.fromstring(xml)  # noqa: S314 (our own)
-    assert root.tag == f"{{{NAMESPACE}}}alert"
-    alert = children(root, ALERT)
-    info_node = root.find(f"{{{NAMESPACE}}}info")
-    assert info_node is not None
-    info = children(info_node, INFO)
-    area_node = info_node.find(f"{{{NAMESPACE}}}area")
-    assert area_node is not None
-    area = children(area_node, [("areaDesc", ONE)])
-    for name, allowed in WORDS.items():
-        assert (alert | info)[name] in allowed
-    for name in ("sent", "onset", "expires"):
-        assert TIME.fullmatch((alert | info)[name])
-    assert not re.search(r"[\s,<&]", alert["identifier"] + alert["sender"])
-    assert alert["scope"] != "Restricted" or alert["restriction"]
-    return alert, info, area
-
-
-@pytest.mark.parametrize("what", list(Happened))
-@pytest.mark.parametrize("level", list(Level))
-def test_every_event_is_a_valid_cap_message(what: Happened, level: Level) -> None:
-    event = happened(raised(), what)
-    event = replace(event, alarm=replace(event.alarm, level=level, name="Hall <A> & B"))
-    alert, _, area = valid(cap_xml(event, sender="sky veil,<x>@venue.example", link=LINK))
-    assert alert["sender"] == "sky-veil-x>@venue.example" and area["areaDesc"] == "Hall <A> & B"
-
-
-def test_later_messages_name_the_alert_that_they_belong_to() -> None:
-    event = raised()
-    alert, info, _ = valid(cap_xml(event, sender="s@v"))
-    assert (alert["msgType"], info["severity"], info["urgency"]) == ("Alert", "Severe", "Immediate")
-    ended, ended_info, _ = valid(cap_xml(happened(event, Happened.CLEARED), sender="s@v"))
-    assert ended["msgType"] == "Cancel" and ended_info["responseType"] == "AllClear"
-    assert ended["references"] == f"{alert['sender']},{alert['identifier']},{alert['sent']}"
-    assert ended["identifier"] != alert["identifier"]
-    risen, _, _ = valid(cap_xml(happened(event, Happened.ROSE), sender="s@v"))
-    assert risen["msgType"] == "Update" and risen["references"] == ended["references"]
-
-
-def test_an_outage_is_a_valid_cap_message_too() -> None:
-    (event,) = desk().update([], out("a", "b", group="platform"), at_s=T)
-    _, info, area = valid(cap_xml(event, sender="s@v"))
-    assert info["event"] == "cameras out" and area["areaDesc"] == "Platform"
-    assert info["certainty"] == "Unknown" and "2 cameras without numbers: a, b" in info["description"]
 
 
 # --- messages to people -----------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from typing import Final
 from xml.etree import ElementTree as Xml
 
 from skyveil.measure.level import Level
-from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened
+from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
 from skyveil.public.alarm.notice import AlarmNotice
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 EXPIRES_S: Final = 3600.0
+RENEWED_S: Final = 1800.0
 _SEVERITY: Final = {
     Level.GREEN: "Minor",
     Level.YELLOW: "Minor",
@@ -31,12 +32,27 @@ def cap_xml(event: AlarmEvent, *, sender: str, link: str = "") -> bytes:
     sender: who sends, such as `skyveil@venue.example`. The first message of an alarm is an Alert, the last a Cancel,
     and the others Updates; both name the Alert that they belong to.
     """
+    return _message(event, _MESSAGE.get(event.happened, "Update"), event.happened, sender, link)
+
+
+def open_alarm_xml(alarm: Occasion, *, now_s: float, sender: str, link: str = "") -> bytes:
+    """An alarm that is open as it stands, for systems that fetch.
+
+    It is the Alert until its level changes or somebody takes it on, then an Update. Each such change makes another one,
+    and so does each half hour, so that nobody holds an expired message of an alarm that is still open.
+    """
+    changed_s = max(alarm.raised_s, alarm.since_s, alarm.acknowledged_s or alarm.raised_s)
+    at_s = changed_s + max(0.0, (now_s - changed_s) // RENEWED_S) * RENEWED_S
+    kind, happened = ("Update", Happened.ROSE) if at_s > alarm.raised_s else ("Alert", Happened.RAISED)
+    return _message(AlarmEvent(at_s, happened, alarm, told=True), kind, "open", sender, link)
+
+
+def _message(event: AlarmEvent, kind: str, name: str, sender: str, link: str) -> bytes:
     alarm, notice = event.alarm, AlarmNotice(event, link)
     sender = _FORBIDDEN.sub("-", sender)
-    kind = _MESSAGE.get(event.happened, "Update")
     first = (sender, f"{alarm.id}-raised-{_millis(alarm.raised_s)}", _time(alarm.raised_s))
     root = Xml.Element("alert", {"xmlns": NAMESPACE})
-    own = first[1] if kind == "Alert" else f"{alarm.id}-{event.happened}-{_millis(event.at_s)}"
+    own = first[1] if kind == "Alert" else f"{alarm.id}-{name}-{_millis(event.at_s)}"
     _texts(
         root,
         ("identifier", own),
