@@ -10,6 +10,9 @@ const COLOURS = { green: [35, 139, 110], yellow: [237, 201, 72], orange: [240, 1
 export const levelWord = (level) => t(`level.${level}`);
 export const colourOf = (level, alpha = 1) => `rgb(${COLOURS[level].join(" ")} / ${alpha})`;
 
+/** The same for a thin line, which the darkest level would not be on a dark ground. */
+export const lineColourOf = (level) => (level === "critical" ? "rgb(214 39 124)" : colourOf(level));
+
 /** How urgent: an unknown place ranks as an orange one. */
 export const rankOf = (level) => (level === "unknown" ? 2 : RISING.indexOf(level));
 

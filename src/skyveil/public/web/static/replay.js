@@ -2,7 +2,7 @@
 import { byId, causeWord, context, dateTime, duration, make, t, timeOfDay } from "./page.js";
 import { attempt, get } from "./api.js";
 import { DENSITIES, figureText } from "./figures.js";
-import { colourOf, levelChip, levelOfDensity } from "./levels.js";
+import { levelChip, levelOfDensity, lineColourOf } from "./levels.js";
 import { Playback, recordedFrom } from "./playback.js";
 import { chart } from "./series.js";
 
@@ -102,7 +102,7 @@ function limitsOf(series) {
 const named = (series) => (series.place.line ? `${series.place.name}: ` : "") + t(`measure.${series.measure}`);
 
 function showCharts(groups, span, events) {
-  const marks = events.map((one) => ({ at: one.at_s, colour: colourOf(one.level) }));
+  const marks = events.map((one) => ({ at: one.at_s, colour: lineColourOf(one.level) }));
   cursors = [];
   byId("charts").replaceChildren(...groups.map(() => make("div", { className: "chart short" })));
   groups.forEach((group, index) => {

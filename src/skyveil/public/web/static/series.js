@@ -1,6 +1,6 @@
 // Charts of numbers over time: lines with thresholds, and a strip of colours.
 import uPlot from "./vendor/uPlot.esm.js";
-import { colourOf, levelOfDensity, RISING } from "./levels.js";
+import { colourOf, levelOfDensity, lineColourOf, RISING } from "./levels.js";
 
 const HEIGHT_PX = 260;
 const PADDING_PX = 16;
@@ -64,7 +64,7 @@ export function chart(element, all, { title, unit, limits = [], levels = RISING.
     legend: { show: false },
     bands: [{ series: [2, 3], fill: `color-mix(in srgb, ${token("--accent")} 18%, transparent)` }],
     series: [{}, line(token("--accent")), faint, faint, ...all.slice(1).map(() => line(token("--warn"))),
-      ...limits.map((_, index) => ({ stroke: colourOf(levels[index]), dash: [6, 4], width: 1.5, points: { show: false } }))],
+      ...limits.map((_, index) => ({ stroke: lineColourOf(levels[index]), dash: [6, 4], width: 1.5, points: { show: false } }))],
     hooks: { draw: [(drawn) => {
       for (const mark of marks) upright(drawn, mark.at, mark.colour, [3, 3]);
       if (now !== null) upright(drawn, now, token("--text"), []);
