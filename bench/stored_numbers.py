@@ -20,7 +20,8 @@ from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.release import ControlRoom, release
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.quantity import measured
-from skyveil.public.aggregate import Aggregate, Audience, Number
+from skyveil.public.aggregate import Aggregate, Number
+from skyveil.public.audience import Audience
 from skyveil.public.budget import NoBudget
 from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore

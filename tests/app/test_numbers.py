@@ -24,7 +24,8 @@ from skyveil.app.numbers import Numbers, Telling, fair_epsilon
 from skyveil.core.errors import BoundaryViolated
 from skyveil.gate.grounds import Grounds
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, Told
+from skyveil.public.aggregate import Aggregate, Told
+from skyveil.public.audience import Audience
 from skyveil.public.store import open_database
 from skyveil.public.store.ledger import Ledger
 from skyveil.public.store.numbers import NumberStore

@@ -21,7 +21,8 @@ from skyveil.measure.points import points_of
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.private.observe.observer import Observer
-from skyveil.public.aggregate import Aggregate, Audience, Told
+from skyveil.public.aggregate import Aggregate, Told
+from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
 from skyveil.public.types import RedactedPacket
 from tests.app.test_supervisor import Seen, spec, supervising

@@ -20,8 +20,9 @@ from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown
 from skyveil.public._seal import _Seal
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, Told, released
+from skyveil.public.aggregate import Aggregate, Figure, Number, Told, released
 from skyveil.public.alarm.alarm import Alarm, sealed_alarm
+from skyveil.public.audience import Audience
 from skyveil.public.budget import Charge
 
 CAMERA, HALL, GATE, DESK = CameraId("north"), PlaceId("hall"), PlaceId("gate"), PlaceId("desk")

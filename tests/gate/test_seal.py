@@ -2,6 +2,7 @@
 
 import copy
 import pickle  # noqa: TID251 (that it fails is what is tested)
+import types
 
 import pytest
 
@@ -9,7 +10,10 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.core.time import MediaTime
 from skyveil.gate.fill import Solid
 from skyveil.gate.redact import redact
-from skyveil.public._seal import SEAL, _Seal
+from skyveil.public._seal import SEAL, Sealed, _Seal
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.alarm.alarm import Alarm
+from skyveil.public.density_map import DensityMap
 from skyveil.public.types import RedactedFrame, sealed
 from tests.gate.pictures import TIME_BASE, looked_at, name, noise, raw_frame, regions_of
 
@@ -63,3 +67,17 @@ def test_it_can_not_be_pickled_or_copied(escape: object) -> None:
 def test_it_can_not_be_subclassed() -> None:
     with pytest.raises(BoundaryViolated, match="subclassed"):
         type("Open", (RedactedFrame,), {})
+
+
+@pytest.mark.parametrize("kind", [RedactedFrame, Aggregate, Alarm, DensityMap])
+def test_no_sealed_class_has_a_way_in(kind: type[Sealed]) -> None:
+    """Not by a subclass that names a door, nor beside the base that all of them have, nor by a field of one's own."""
+    for bases in ((kind,), (kind, Sealed)):
+        with pytest.raises(BoundaryViolated, match=f"{kind.__name__} can not be subclassed"):
+            types.new_class("Open", bases, {"made_by": "me"})
+    assert not hasattr(object.__new__(kind), "__dict__")
+
+
+def test_a_sealed_class_names_its_door() -> None:
+    with pytest.raises(BoundaryViolated, match="subclassed"):
+        type("Doorless", (Sealed,), {})

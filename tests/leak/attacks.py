@@ -532,7 +532,8 @@ def leak(raw: RawFrame) -> bytes:
         """
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.private.frame import RawFrame
-from skyveil.public.aggregate import Aggregate, Audience
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.audience import Audience
 
 
 def leak(raw: RawFrame) -> object:
@@ -547,7 +548,8 @@ def leak(raw: RawFrame) -> object:
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.private.frame import RawFrame
 from skyveil.public._seal import SEAL
-from skyveil.public.aggregate import Aggregate, Audience
+from skyveil.public.aggregate import Aggregate
+from skyveil.public.audience import Audience
 
 
 def leak(raw: RawFrame) -> object:
@@ -564,7 +566,8 @@ from skyveil.gate.release import ControlRoom, release
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.quantity import measured
 from skyveil.private.frame import RawFrame
-from skyveil.public.aggregate import Audience, released
+from skyveil.public.aggregate import released
+from skyveil.public.audience import Audience
 from skyveil.public.budget import Budget
 
 
@@ -580,7 +583,8 @@ def leak(raw: RawFrame, budget: Budget | None = None) -> object:
         "runtime",
         """
 from skyveil.private.frame import RawFrame
-from skyveil.public.aggregate import Aggregate, Audience, released
+from skyveil.public.aggregate import Aggregate, released
+from skyveil.public.audience import Audience
 
 
 def leak(raw: RawFrame) -> object:

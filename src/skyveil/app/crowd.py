@@ -28,11 +28,12 @@ from skyveil.measure.calibration_text import calibration_from
 from skyveil.measure.level import DEFAULTS, LevelState, Thresholds, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.measure.points import Points, points_of
-from skyveil.public.aggregate import Aggregate, Audience, NumberSeries
+from skyveil.public.aggregate import Aggregate, NumberSeries
 from skyveil.public.alarm.cap import open_alarm_xml
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Occasion
 from skyveil.public.alarm.quiet import QuietHours
+from skyveil.public.audience import Audience
 from skyveil.public.budget import DAY_S
 from skyveil.public.density_map import DensityMap, sealed_map
 from skyveil.public.hour_map import HourMap

@@ -28,7 +28,8 @@ from skyveil.gate.grounds import Grounds
 from skyveil.gate.release import ControlRoom, Public, Staff, release
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.rollup import rolled_up
-from skyveil.public.aggregate import Aggregate, Audience, Number, released
+from skyveil.public.aggregate import Aggregate, Number, released
+from skyveil.public.audience import Audience
 from skyveil.public.budget import DAY_S, EPSILON_PER_VISIT_DAY, NoBudget
 from skyveil.public.store.ledger import Ledger
 from skyveil.public.store.numbers import CONTROL_ROOM_KEPT_S, NumberStore

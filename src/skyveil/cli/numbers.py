@@ -4,7 +4,7 @@ Exact numbers are of the control room and are not exported: they are gone after 
 """
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -12,8 +12,6 @@ from skyveil.cli.recordings import seconds_of
 from skyveil.cli.site import one_line
 from skyveil.core.errors import OutputRefused, SettingsRefused
 from skyveil.core.ids import PlaceId, camera_id
-
-_PERIODS: Final = {"minute": 60, "quarter": 900, "hour": 3600, "day": 86400}
 
 
 def numbers(
@@ -32,13 +30,13 @@ def numbers(
     """Write numbers of a place as a table: what staff are told, or with --public what everybody is."""
     from skyveil.app.config import load
     from skyveil.app.server import database_of
-    from skyveil.public.aggregate import Audience
-    from skyveil.public.store.export import NEEDS, csv_of, table_of, write_parquet
+    from skyveil.public.audience import Audience
+    from skyveil.public.store.export import NEEDS, PERIODS, csv_of, table_of, write_parquet
     from skyveil.public.store.numbers import NumberStore
 
     with one_line():
         name = next((one for one in NEEDS if one == table), None)
-        if name is None or period not in _PERIODS or output.suffix not in (".csv", ".parquet"):
+        if name is None or period not in PERIODS or output.suffix not in (".csv", ".parquet"):
             raise SettingsRefused(
                 "a table is numbers, n-t, density or flow, by minute, quarter, hour or day, in a .csv or .parquet file"
             )
@@ -47,12 +45,12 @@ def numbers(
         engine = database_of(load(config))
         from_s = int(seconds_of(start))
         try:
-            found = NumberStore(engine).chart(
+            found = NumberStore(engine).series(
                 Audience.PUBLIC if public else Audience.STAFF,
                 camera_id(camera),
                 PlaceId(place),
                 NEEDS[name],
-                period_s=_PERIODS[period],
+                period_s=PERIODS[period],
                 from_s=from_s,
                 to_s=int(seconds_of(end)),
             )

@@ -18,8 +18,9 @@ from skyveil.measure.level import LevelState
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.quantity import Quality, Quantity
 from skyveil.public._seal import SEAL
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Told
+from skyveil.public.aggregate import Aggregate, Figure, Told
 from skyveil.public.alarm.alarm import Alarm
+from skyveil.public.audience import Audience
 from skyveil.public.budget import DAY_S, EPSILON_PER_VISIT_DAY, Budget, Charge
 
 FLOW_PERIODS_S: Final = (60, 3600, DAY_S)

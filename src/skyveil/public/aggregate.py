@@ -4,25 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
-from skyveil.public._seal import SEAL, _Seal
-
-
-@final
-class Audience(StrEnum):
-    """Who may have a number. Every place that shows, sends or stores numbers says for whom it does."""
-
-    CONTROL_ROOM = "control_room"
-    """Who sees the redacted picture anyway: exact, at most 24 h, outside differential privacy."""
-    STAFF = "staff"
-    """The organisation: nothing under five, rounded to five."""
-    PUBLIC = "public"
-    """Everybody: with noise, within a budget."""
+from skyveil.public._seal import Sealed, _Seal, made_by_gate
+from skyveil.public.audience import Audience
 
 
 @final
@@ -110,16 +99,15 @@ def _is_known(value: float | None) -> bool:
 
 
 @final
-class Aggregate:
+class Aggregate(Sealed, made_by="gate.release"):
     """The numbers of one place from `start_s` (included) to `end_s` (unix seconds), for one audience.
 
     Made by `gate.release`, and by the reader of the pipe from what the gate made on its other side. It has no field for
     a person, a position or a track.
     """
 
-    __slots__ = ("_seal", "audience", "camera", "end_s", "figures", "place", "start_s")
+    __slots__ = ("audience", "camera", "end_s", "figures", "place", "start_s")
 
-    _seal: _Seal
     audience: Audience
     camera: CameraId
     place: PlaceId
@@ -138,32 +126,15 @@ class Aggregate:
         figures: Mapping[Measure, Figure],
         seal: _Seal,
     ) -> None:
-        if seal is not SEAL:
-            raise BoundaryViolated("an Aggregate is made by gate.release only")
-        put = object.__setattr__
-        put(self, "_seal", seal)
-        put(self, "audience", audience)
-        put(self, "camera", camera)
-        put(self, "place", place)
-        put(self, "start_s", start_s)
-        put(self, "end_s", end_s)
-        put(self, "figures", MappingProxyType(dict(figures)))
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        """Refuse every change."""
-        raise BoundaryViolated(f"Aggregate.{name} can not be set")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        """Refuse to lose a field."""
-        raise BoundaryViolated(f"Aggregate.{name} can not be deleted")
-
-    def __init_subclass__(cls) -> NoReturn:
-        """Refuse subclasses."""
-        raise BoundaryViolated("Aggregate can not be subclassed")
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse pickle and copy."""
-        raise BoundaryViolated("Aggregate can not be pickled or copied")
+        self._fill(
+            seal,
+            audience=audience,
+            camera=camera,
+            place=place,
+            start_s=start_s,
+            end_s=end_s,
+            figures=MappingProxyType(dict(figures)),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same."""
@@ -185,8 +156,7 @@ def released(aggregate: object, *audiences: Audience) -> Aggregate:
 
     Everything that stores, shows or sends numbers calls it first, and so declares its audience.
     """
-    if type(aggregate) is not Aggregate or getattr(aggregate, "_seal", None) is not SEAL:
-        raise BoundaryViolated(f"expected an Aggregate from gate.release, got {type(aggregate).__name__}")
-    if aggregate.audience not in audiences:
-        raise BoundaryViolated(f"numbers for {aggregate.audience} were about to reach {', '.join(audiences)}")
-    return aggregate
+    one = made_by_gate(aggregate, Aggregate)
+    if one.audience not in audiences:
+        raise BoundaryViolated(f"numbers for {one.audience} were about to reach {', '.join(audiences)}")
+    return one

@@ -15,9 +15,9 @@ from skyveil.measure.level import Level
 from skyveil.public.alarm.cap import NAMESPACE, cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened
 from skyveil.public.alarm.notice import AlarmNotice
+from skyveil.public.audience import Audience
 from skyveil.public.notify.health import HealthNotice
 from skyveil.public.notify.messages import POISON_TRIES, Messages, service_of
-from skyveil.public.notify.notice import Audience
 from tests.public.alarm.test_desk import T, alarm, desk
 
 LINK = "https://skyveil.example"

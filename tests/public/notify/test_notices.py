@@ -17,10 +17,11 @@ from skyveil.core.errors import BoundaryViolated, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret
+from skyveil.public.audience import Audience
 from skyveil.public.notify.health import HealthNotice
 from skyveil.public.notify.home_assistant import discovery
 from skyveil.public.notify.mqtt import Broker, Mqtt
-from skyveil.public.notify.notice import Audience, Outbox, Sender
+from skyveil.public.notify.notice import Outbox, Sender
 from skyveil.public.notify.webhook import Receiver, Webhook
 from tests.public.notify.receiving import brokering, listening, receiving, relaying, self_signed, subscribed, until
 

@@ -7,25 +7,27 @@ import pyarrow.parquet  # type: ignore[import-untyped]  # PyArrow has no types
 import pytest
 
 from skyveil.measure.measures import Measure
-from skyveil.measure.quantity import Quality, Quantity, measured
-from skyveil.public.aggregate import Figure, Number, Told
+from skyveil.measure.quantity import Quality
+from skyveil.public.aggregate import NumberSeries, Told
 from skyveil.public.store.export import TABLES, TableName, csv_of, table_of, write_parquet
-from tests.public.store.made import CAMERA, GATE, T
+from tests.public.store.made import GATE, T
 
 
-def number(measure: Measure, minute: int, value: float | None) -> Number:
-    if value is None:
-        figure = Figure(Told.FEWER, Quantity(None, None, measure.unit, Quality.UNKNOWN, 0.0))
-    else:
-        figure = Figure(Told.ROUNDED, measured(value, measure.unit))
-    return Number(CAMERA, GATE, measure, 60, T + 60 * minute, figure)
+def series(measure: Measure, *told: tuple[int, float | None]) -> NumberSeries:
+    """Numbers of minutes; what has no value is fewer than five."""
+    start_s = [T + 60 * minute for minute, _ in told]
+    how = [Told.FEWER.value if value is None else Told.ROUNDED.value for _, value in told]
+    quality = [(Quality.UNKNOWN if value is None else Quality.GOOD).value for _, value in told]
+    values = [value for _, value in told]
+    return NumberSeries(GATE, measure, 60, start_s, how, values, [None] * len(told), quality)
 
 
 NUMBERS = [
-    *(number(Measure.CROSSED_FORWARD, n, value) for n, value in enumerate((10, 5, None, 20))),
-    number(Measure.DENSITY, 1, 0.5), number(Measure.DENSITY, 0, 0.3),
-    number(Measure.FLOW_FORWARD, 0, 0.25), number(Measure.FLOW_FORWARD, 1, None), number(Measure.SPEED, 0, 1.2),
-]  # fmt: skip
+    series(Measure.CROSSED_FORWARD, (0, 10.0), (1, 5.0), (2, None), (3, 20.0)),
+    series(Measure.DENSITY, (1, 0.5), (0, 0.3)),
+    series(Measure.FLOW_FORWARD, (0, 0.25), (1, None)),
+    series(Measure.SPEED, (0, 1.2)),
+]
 
 
 WHEN = (pedpy.FRAME_COL, pedpy.TIME_COL)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Audience
+from skyveil.public.audience import Audience
 from skyveil.public.budget import Charge
 from skyveil.public.store.ledger import Ledger
 from skyveil.public.store.numbers import NumberStore

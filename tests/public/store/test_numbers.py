@@ -10,7 +10,8 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import CameraId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import unknown
-from skyveil.public.aggregate import Audience, NumberSeries, Told
+from skyveil.public.aggregate import NumberSeries, Told
+from skyveil.public.audience import Audience
 from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore, Retention
 from tests.public.store.conftest import Database

@@ -13,9 +13,10 @@ from skyveil.gate.release_maps import release_maps
 from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, NumberSeries, Told
+from skyveil.public.aggregate import Aggregate, NumberSeries, Told
 from skyveil.public.alarm.cap import cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent

@@ -10,8 +10,9 @@ import pytest
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.measure.level import Level
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Audience, NumberSeries, Told
+from skyveil.public.aggregate import NumberSeries, Told
 from skyveil.public.alarm.event import Happened, Occasion
+from skyveil.public.audience import Audience
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.roles import Role
 from skyveil.public.web.site import PlaceView

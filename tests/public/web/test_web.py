@@ -518,6 +518,8 @@ def test_open_data_is_not_there_unless_it_is_asked_for_and_then_needs_no_login(r
 def test_numbers_that_can_not_be_asked_for_are_refused(running: Running, query: str) -> None:
     client = running.client("operator")
     assert client.get(CHART + query).status_code == 422
+    backwards = client.get(f"{CHART}?from=5&to=1").json()["detail"]
+    assert backwards == "`from` (5) is later than `to` (1)"
     assert client.get("/api/v1/cameras/door/places/attic/numbers").status_code == 404
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened
-from skyveil.public.notify.notice import Audience
+from skyveil.public.audience import Audience
 
 
 @final

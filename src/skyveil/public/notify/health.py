@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from skyveil.core.health import SENTENCES, CameraHealth
-from skyveil.public.notify.notice import Audience
+from skyveil.public.audience import Audience
 
 
 @final

@@ -14,7 +14,8 @@ from typing import Final, TypeAlias, final
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.secret import Secret
 from skyveil.public.alarm.notice import AlarmNotice
-from skyveil.public.notify.notice import Audience, Notice, Outbox
+from skyveil.public.audience import Audience
+from skyveil.public.notify.notice import Notice, Outbox
 
 log: Final = logging.getLogger(__name__)
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

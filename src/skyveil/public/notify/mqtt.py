@@ -17,7 +17,8 @@ from typing import Final, final
 import aiomqtt
 
 from skyveil.core.secret import Secret
-from skyveil.public.notify.notice import Audience, Notice, Outbox, admit
+from skyveil.public.audience import Audience
+from skyveil.public.notify.notice import Notice, Outbox, admit
 
 log: Final = logging.getLogger(__name__)
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)

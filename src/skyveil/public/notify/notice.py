@@ -5,22 +5,13 @@ another one that fits `Notice`.
 """
 
 from collections import OrderedDict
-from enum import IntEnum
 from typing import Final, Protocol, final
 
 from skyveil.core.errors import BoundaryViolated
+from skyveil.public.audience import Audience
 
 WAITING: Final = 1000
 """Notices that may wait for one sender; more than a site of 400 cameras has states."""
-
-
-@final
-class Audience(IntEnum):
-    """Who may read; a smaller circle may read what is for a wider one."""
-
-    CONTROL_ROOM = 0
-    STAFF = 1
-    PUBLIC = 2
 
 
 class Notice(Protocol):
@@ -79,8 +70,8 @@ class Sender(Protocol):
 
 def admit(notice: Notice, audience: Audience) -> None:
     """Raise BoundaryViolated for a notice that this audience may not read."""
-    if audience > notice.audience:
-        raise BoundaryViolated(f"a notice for {notice.audience.name} was about to go to {audience.name}")
+    if not audience.within(notice.audience):
+        raise BoundaryViolated(f"a notice for {notice.audience} was about to go to {audience}")
 
 
 @final

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.secret import SafeUrl, Secret
-from skyveil.public.notify.notice import Audience, Notice, Outbox
+from skyveil.public.audience import Audience
+from skyveil.public.notify.notice import Notice, Outbox
 
 log: Final = logging.getLogger(__name__)
 SCHEMES: Final = ("https", "http")

@@ -13,10 +13,12 @@ from typing import Final, Literal, TypeAlias, final, get_args
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Number
+from skyveil.public.aggregate import NumberSeries
 
 TableName: TypeAlias = Literal["numbers", "n-t", "density", "flow"]
 TABLES: Final = get_args(TableName)
+PERIODS: Final = {"minute": 60, "quarter": 900, "hour": 3600, "day": 86400}
+"""The periods that numbers are told by, in seconds."""
 Cell: TypeAlias = str | int | float | None
 NEEDS: Final[dict[TableName, tuple[Measure, ...]]] = {
     "numbers": tuple(Measure),
@@ -36,24 +38,37 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def table_of(name: TableName, numbers: Sequence[Number], *, from_s: int) -> Table:
+def table_of(name: TableName, numbers: Sequence[NumberSeries], *, from_s: int) -> Table:
     """The table of this name, made of numbers of one place and period in any order; times are seconds after `from_s`.
 
     n-t counts crossings forward; flow is forward, in persons a second, with the mean speed where one is told.
     """
     if name == "numbers":
         return _all(numbers)
-    first = NEEDS[name][0]
-    periods = sorted((one for one in numbers if one.measure is first), key=lambda one: one.start_s)
-    times = [((one.end_s - from_s) // one.period_s, one.end_s - from_s) for one in periods]
-    values = [one.figure.quantity.value for one in periods]
+    main = NEEDS[name][0]
+    periods = sorted(
+        (
+            (start_s + one.period_s - from_s, one.period_s, value)
+            for one in numbers
+            if one.measure is main
+            for start_s, value in zip(one.start_s, one.value, strict=True)
+        ),
+        key=lambda period: period[0],
+    )
+    times = [(until_s // period_s, until_s) for until_s, period_s, _ in periods]
+    values = [value for _, _, value in periods]
     if name == "n-t":
         rows = [(*when, total) for when, total in zip(times, _running(values), strict=True)]
         return Table(("frame", "time", "cumulative_pedestrians"), tuple(rows))
     if name == "density":
         return Table(("frame", "time", "density"), tuple((*w, v) for w, v in zip(times, values, strict=True)))
-    speeds = {one.start_s: one.figure.quantity.value for one in numbers if one.measure is Measure.SPEED}
-    flows = [(*w, v, speeds.get(one.start_s)) for w, v, one in zip(times, values, periods, strict=True)]
+    speeds = {
+        start_s + one.period_s - from_s: value
+        for one in numbers
+        if one.measure is Measure.SPEED
+        for start_s, value in zip(one.start_s, one.value, strict=True)
+    }
+    flows = [(*w, v, speeds.get(w[1])) for w, v in zip(times, values, strict=True)]
     return Table(("frame", "time", "flow", "mean_speed"), tuple(flows))
 
 
@@ -67,15 +82,13 @@ def _running(values: Sequence[float | None]) -> list[float | None]:
     return made
 
 
-def _all(numbers: Sequence[Number]) -> Table:
+def _all(numbers: Sequence[NumberSeries]) -> Table:
     columns = ("start_s", "period_s", "place", "measure", "unit", "told", "value", "sigma", "quality")
-    rows = [
-        (
-            *(one.start_s, one.period_s, one.place, one.measure.value, one.measure.unit.value, one.figure.told.value),
-            *(one.figure.quantity.value, one.figure.quantity.sigma, one.figure.quantity.quality.value),
-        )
-        for one in numbers
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for one in numbers:
+        same = (one.period_s, one.place, one.measure.value, one.measure.unit.value)
+        cells = zip(one.start_s, one.told, one.value, one.sigma, one.quality, strict=True)
+        rows += [(start_s, *same, *rest) for start_s, *rest in cells]
     return Table(columns, tuple(rows))
 
 

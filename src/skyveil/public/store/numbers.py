@@ -17,7 +17,8 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Number, NumberSeries, Told, released
+from skyveil.public.aggregate import Aggregate, Figure, Number, NumberSeries, Told, released
+from skyveil.public.audience import Audience
 from skyveil.public.budget import DAY_S
 from skyveil.public.store.database import empty_log
 from skyveil.public.store.tables import NumberTable, control_room_numbers, ledger, noise, public_numbers, staff_numbers

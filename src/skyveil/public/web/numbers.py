@@ -1,7 +1,5 @@
 """Numbers by audience: what staff are told, and what only the control room has. Public side."""
 
-import csv
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +10,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, st
 from skyveil.core.ids import PlaceId
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, NumberSeries, released
+from skyveil.public.aggregate import Aggregate, NumberSeries, released
+from skyveil.public.audience import Audience
+from skyveil.public.store.export import PERIODS, csv_of, table_of
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Access, Console, ConsoleDep, camera
@@ -22,7 +22,6 @@ CanRead = Annotated[Access, Depends(camera(Permission.NUMBERS))]
 CanReadExact = Annotated[Access, Depends(camera(Permission.EXACT_NUMBERS))]
 PlaceName = Annotated[str, Path(max_length=63, examples=["hall"])]
 Period: TypeAlias = Literal["minute", "quarter", "hour", "day"]
-PERIODS: Final = {"minute": 60, "quarter": 900, "hour": 3600, "day": 86400}
 MOST: Final = 50_000
 """Numbers of one answer: a month of minutes of one measure."""
 
@@ -124,7 +123,9 @@ def asked(
     until_s = int(time.time()) if to_s is None else int(to_s)
     since_s = until_s - 86400 if from_s is None else int(from_s)
     measures = tuple(measure or (Measure.COUNT, Measure.CROSSED_FORWARD, Measure.CROSSED_BACKWARD))
-    if not 0 <= until_s - since_s <= MOST // len(measures) * PERIODS[period]:
+    if since_s > until_s:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"`from` ({since_s}) is later than `to` ({until_s})")
+    if until_s - since_s > MOST // len(measures) * PERIODS[period]:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"at most {MOST} numbers at once: ask for less time")
     return Asked(PlaceId(place), measures, PERIODS[period], since_s, until_s)
 
@@ -214,14 +215,8 @@ def series_of(numbers: Sequence[NumberSeries]) -> list[Series]:
 
 def as_csv(numbers: Sequence[NumberSeries]) -> Response:
     """Numbers as comma-separated values (RFC 4180), one row for each."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("start_s", "period_s", "place", "measure", "unit", "told", "value", "sigma", "quality"))
-    for one in numbers:
-        same = (one.period_s, one.place, one.measure, one.measure.unit)
-        columns = zip(one.start_s, one.told, one.value, one.sigma, one.quality, strict=True)
-        writer.writerows((start_s, *same, *rest) for start_s, *rest in columns)
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+    table = table_of("numbers", numbers, from_s=0)
+    return Response(csv_of(table), media_type="text/csv; charset=utf-8")
 
 
 def _now(one: Aggregate, state: LevelState | None) -> NowOut:

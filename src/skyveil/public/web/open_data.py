@@ -13,7 +13,8 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, st
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
-from skyveil.public.aggregate import Audience, NumberSeries
+from skyveil.public.aggregate import NumberSeries
+from skyveil.public.audience import Audience
 from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, series_of
 from skyveil.public.web.state import Console, ConsoleDep
 

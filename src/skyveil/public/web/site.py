@@ -12,8 +12,9 @@ from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
-from skyveil.public.aggregate import Aggregate, Audience, NumberSeries
+from skyveil.public.aggregate import Aggregate, NumberSeries
 from skyveil.public.alarm.event import Occasion
+from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import LoggedEvent

@@ -11,7 +11,8 @@ from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality, Quantity
 from skyveil.public._seal import SEAL
-from skyveil.public.aggregate import Aggregate, Audience, Figure, Told, released
+from skyveil.public.aggregate import Aggregate, Figure, Told, released
+from skyveil.public.audience import Audience
 from skyveil.public.density_map import MOST_SQUARES, SQUARES, DensityMap, sealed_map
 from skyveil.public.wire.fields import Fields, Json, impossible, number
 
