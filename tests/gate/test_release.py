@@ -118,6 +118,44 @@ def test_what_would_tell_the_count_is_made_from_what_is_told_or_not_told() -> No
     }
 
 
+def test_occupancy_is_not_told_because_it_is_the_count_again() -> None:
+    for count, occupancy in ((4.9, 5.1), (23, 23), (4, 4)):
+        found = told(Staff(GROUNDS), place(HALL, {COUNT: count, Measure.OCCUPANCY: occupancy}))
+        assert set(found) == {COUNT, Measure.DENSITY}
+    assert told(Staff(GROUNDS), place(HALL, {Measure.OCCUPANCY: 50})) == {}
+
+
+QUEUE = Measure.QUEUE_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({COUNT: 23, QUEUE: 20}, (Told.ROUNDED, 20)),
+        ({COUNT: 23, QUEUE: 4}, (Told.FEWER, None)),
+        ({COUNT: 4, QUEUE: 4}, (Told.FEWER, None)),
+        ({COUNT: 4.9, QUEUE: 5.2}, (Told.WITHHELD, None)),  # means of unequal parts of a minute
+        ({COUNT: unknown(COUNT.unit), QUEUE: 6}, (Told.WITHHELD, None)),
+        ({QUEUE: 6}, (Told.WITHHELD, None)),
+        ({COUNT: 23, QUEUE: unknown(QUEUE.unit)}, (Told.UNKNOWN, None)),
+    ],
+)
+def test_a_queue_is_told_where_the_count_is(
+    values: dict[Measure, float | Quantity], expected: tuple[Told, float | None]
+) -> None:
+    found = told(Staff(GROUNDS), place(HALL, {**values, Measure.QUEUE_WAIT: 100}))
+    assert found[QUEUE] == expected
+    assert found[Measure.QUEUE_WAIT][0] is (Told.WITHHELD if expected[0] is Told.UNKNOWN else expected[0])
+
+
+def test_a_queue_does_not_tell_the_hour_that_was_withheld_of_the_count() -> None:
+    """All stand, so the queue is the count; of the queue alone no minute was told, so that its hour would be."""
+    one = place(HALL, {COUNT: 23, QUEUE: 23}, period_s=3600)
+    below = minutes([41, 4.5], COUNT, HALL)
+    assert told(Staff(GROUNDS), one, Purse(below=below))[COUNT] == (Told.WITHHELD, None)
+    assert told(Staff(GROUNDS), one, Purse(below=below))[QUEUE] == (Told.WITHHELD, None)
+
+
 def test_flow_is_told_as_the_rounded_crossings_are() -> None:
     found = told(Staff(GROUNDS), place(GATE, {IN: 33, Measure.FLOW_FORWARD: 0.55, OUT: 2, Measure.FLOW_BACKWARD: 0.03}))
     assert found[Measure.FLOW_FORWARD] == (Told.ROUNDED, 35 / 60)
@@ -131,6 +169,11 @@ def test_what_is_not_measured_is_unknown_and_what_is_too_small_a_place_is_not_to
     assert without_count[Measure.SPEED] == (Told.WITHHELD, None)
     assert told(Staff(GROUNDS), place(DESK, {COUNT: 50})) == {}
     assert told(Staff(GROUNDS), place(HALL, {Measure.PRESSURE: 1.0})) == {}
+
+
+def test_a_line_has_no_density_and_a_speed_without_a_count_is_not_told() -> None:
+    assert told(Staff(GROUNDS), place(GATE, {COUNT: 23})) == {COUNT: (Told.ROUNDED, 25)}
+    assert told(Staff(GROUNDS), place(HALL, {Measure.SPEED: 1.0})) == {}
 
 
 def minutes(values: Sequence[float], measure: Measure, name: PlaceId, *, start_s: int = T) -> list[Number]:
@@ -164,6 +207,12 @@ def test_an_hour_s_mean_is_told_unless_it_tells_a_hidden_minute() -> None:
     assert hour([6, 7, 30] * 20, COUNT) == (Told.ROUNDED, 15)
     assert hour([4, 6] * 30, COUNT) == (Told.ROUNDED, 5)
     assert hour([41, 4.5], COUNT) == (Told.WITHHELD, None)
+
+
+def test_an_hour_of_one_direction_does_not_depend_on_the_other() -> None:
+    below = [*minutes([20, 20], IN, GATE), *minutes([20, 3], OUT, GATE)]
+    one = place(GATE, {IN: 40}, period_s=3600)
+    assert told(Staff(GROUNDS), one, Purse(below=below))[IN] == (Told.ROUNDED, 40)
 
 
 def test_a_day_does_not_tell_an_hour_that_was_hidden() -> None:

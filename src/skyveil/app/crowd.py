@@ -285,10 +285,17 @@ class LiveCrowd:
         return self._alarms.open()
 
     def alarm_log(
-        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
+        self,
+        of: Collection[str],
+        *,
+        groups: Collection[str],
+        alarm: str,
+        from_s: float | None,
+        before: int | None,
+        limit: int,
     ) -> Sequence[LoggedEvent]:
-        """What happened to alarms of these cameras and groups, newest first."""
-        return self._log.events(of=of, alarm=alarm, from_s=from_s, before=before, limit=limit)
+        """What happened to alarms of these cameras, and to outages of these groups, newest first."""
+        return self._log.events(of=of, groups=groups, alarm=alarm, from_s=from_s, before=before, limit=limit)
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:
         """Take an alarm on."""

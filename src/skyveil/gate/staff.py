@@ -18,8 +18,8 @@ STAFF_STEP: Final = 5
 
 SUMS: Final = (Measure.CROSSED_FORWARD, Measure.CROSSED_BACKWARD)
 """Whole numbers that add up over time."""
-MEANS: Final = (Measure.COUNT, Measure.OCCUPANCY, Measure.QUEUE_LENGTH)
-"""Persons at a time; over a period their mean."""
+MEANS: Final = (Measure.COUNT, Measure.QUEUE_LENGTH)
+"""Persons at a time; over a period their mean. Occupancy is none of them: it is the count again, a little later."""
 _FLOWS: Final = {
     Measure.FLOW_FORWARD: Measure.CROSSED_FORWARD,
     Measure.FLOW_BACKWARD: Measure.CROSSED_BACKWARD,
@@ -36,6 +36,9 @@ def staff_figures(one: PlaceMeasures, area_m2: float | None, below: Sequence[Num
         for measure in (*SUMS, *MEANS)
         if measure in one.values
     }
+    queue = figures.get(Measure.QUEUE_LENGTH)
+    if queue is not None:
+        figures[Measure.QUEUE_LENGTH] = _beside(figures.get(Measure.COUNT), queue)
     for measure, counted in _FLOWS.items():
         if counted in figures:
             figures[measure] = _derived(figures[counted], measure, period_s)
@@ -57,6 +60,13 @@ def _persons(measure: Measure, quantity: Quantity, below: Sequence[Number], peri
         rounded = _rounded(quantity.value, STAFF_STEP)
         figure = Figure(Told.ROUNDED, Quantity(rounded, None, quantity.unit, quantity.quality, quantity.age_s))
     return hidden(Told.WITHHELD, quantity) if _tells(measure, figure, below, period_s) else figure
+
+
+def _beside(count: Figure | None, queue: Figure) -> Figure:
+    """The length of a queue where the count is told: where all stand it is the count."""
+    if queue.told is Told.ROUNDED and (count is None or count.told is not Told.ROUNDED):
+        return hidden(Told.WITHHELD, queue.quantity)
+    return queue
 
 
 def _rounded(value: float, step: float) -> float:

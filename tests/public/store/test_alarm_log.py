@@ -82,3 +82,13 @@ def test_a_message_that_was_never_taken_is_logged_and_does_not_bring_the_alarm_b
     log.record([raised, rose, late])
     assert (log.events()[0].happened, log.events()[0].actor) == (Happened.UNDELIVERED, "mail")
     assert [found.level for found in log.open()] == [Level.RED]
+
+
+def test_an_outage_is_logged_with_its_cameras_and_read_by_its_group(database: Database) -> None:
+    log = AlarmLog(database.engine)
+    log.record(desk().update([alarm(Level.RED, camera="platform")], out("b", "a", group="platform"), at_s=T))
+    (outage,) = log.events(of={"a"}, groups={"platform"})  # not the alarm of a camera that is called like the group
+    assert outage.cameras == ("a", "b")
+    assert outage.seen_by({"a"}).words[1] == "2 cameras without numbers: a and 1 more"
+    assert outage.seen_by(()).words[1] == "2 cameras without numbers"
+    assert [one.cameras for one in log.open() if not one.place] == [("a", "b")]

@@ -201,12 +201,22 @@ class StillCrowd:
         return self.open
 
     def alarm_log(
-        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
+        self,
+        of: Collection[str],
+        *,
+        groups: Collection[str],
+        alarm: str,
+        from_s: float | None,
+        before: int | None,
+        limit: int,
     ) -> Sequence[LoggedEvent]:
         return [
-            LoggedEvent(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level, (one.name,), "", drill=False)
+            LoggedEvent(
+                *(n, 4.0, one.id, Happened.RAISED, one.camera, one.place, one.level),
+                *((one.name, *one.words), "", one.drill, one.cameras),
+            )
             for n, one in enumerate(self.open, start=1)
-            if one.camera in of and alarm in ("", one.id)
+            if (one.camera in of or (not one.place and one.camera in groups)) and alarm in ("", one.id)
         ]
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:

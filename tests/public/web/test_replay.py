@@ -84,7 +84,14 @@ class Alarmed(StillCrowd):
         ]
 
     def alarm_log(
-        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
+        self,
+        of: Collection[str],
+        *,
+        groups: Collection[str],
+        alarm: str,
+        from_s: float | None,
+        before: int | None,
+        limit: int,
     ) -> Sequence[LoggedEvent]:
         happened = [
             (-240, Happened.RAISED, Level.ORANGE, ""),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from skyveil.core.ids import camera_id
+from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.measure.level import Level
+from skyveil.public.alarm.event import Occasion
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.roles import Role, Scope
@@ -534,6 +536,31 @@ def test_an_alarm_of_a_camera_that_is_not_granted_does_not_exist(running: Runnin
     seen = running.client("admin").get("/api/v1/alarms").json()
     assert [one["id"] for one in seen] == ["alarm-1", "alarm-2"]
     assert seen[0]["reasons"] == []  # what messages say of it: an administrator has no exact numbers
+
+
+def test_an_outage_names_granted_cameras_only_and_is_taken_on_by_who_is_granted_all(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("2 cameras without numbers: door, stairs", "the connection was lost")
+    out = tuple(camera_id(one) for one in ("door", "stairs"))
+    views = [replace(one, group="yard") for one in running.site.cameras()]
+    monkeypatch.setattr(running.site, "cameras", lambda: views)
+    running.crowd.open = [
+        Occasion(
+            *("alarm-3", CameraId("yard"), PlaceId(""), "Group", Level.UNKNOWN, 2, 5.0, words, words, 4.0), cameras=out
+        )
+    ]
+    client = running.client("operator")
+    (one,) = client.get("/api/v1/alarms").json()
+    assert one["reasons"] == ["2 cameras without numbers: door and 1 more", "the connection was lost"]
+    (logged,) = client.get("/api/v1/alarms/log").json()
+    assert logged["words"] == "Group; 2 cameras without numbers: door and 1 more; the connection was lost"
+    assert "stairs" not in client.get("/api/v1/alarms/alarm-3/cap.xml").text
+    refused = client.post("/api/v1/alarms/alarm-3/acknowledge")
+    assert refused.status_code == 403 and "stairs" not in refused.text
+    assert running.client("admin").get("/api/v1/alarms").json()[0]["reasons"] == list(words)
+    running.crowd.open = [replace(running.crowd.open[0], cameras=out[:1])]
+    assert client.post("/api/v1/alarms/alarm-3/acknowledge").json()["id"] == "alarm-3"
 
 
 def test_taking_an_alarm_on_and_drills_are_audited(running: Running) -> None:

@@ -14,7 +14,7 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.level import Level
 from skyveil.public.alarm.alarm import Alarm, sealed_alarm
-from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion, outage_words
 from skyveil.public.alarm.quiet import QuietHours
 
 OPEN_RANK: Final = Level.ORANGE.rank
@@ -120,10 +120,12 @@ class Desk:
             key = (group, "")
             seen.add(key)
             causes = sorted({one.cause for one in some})
-            listed = ", ".join(sorted(one.camera for one in some)[:10])
-            words = (f"{len(some)} camera{'s' if len(some) > 1 else ''} without numbers: {listed}", *causes)
+            cameras = tuple(sorted(one.camera for one in some))
+            words = (outage_words(len(cameras), cameras), *causes)
+            name = some[0].group_name
             fresh = Occasion(
-                "", CameraId(group), PlaceId(""), some[0].group_name, Level.UNKNOWN, OPEN_RANK, at_s, words, words, at_s
+                *("", CameraId(group), PlaceId(""), name, Level.UNKNOWN, OPEN_RANK, at_s, words, words, at_s),
+                cameras=cameras,
             )
             events += self._stands(key, fresh, at_s)
             events += self._grown(key, len(some), at_s)
@@ -159,6 +161,7 @@ class Desk:
             since_s=before.since_s if same else fresh.since_s,
             reasons=fresh.reasons,
             words=fresh.words,
+            cameras=fresh.cameras,
         )
         if fresh.rank > before.rank:
             # Whoever took an orange alarm on has not taken on a red one.

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, and_, delete, func, insert, or_, select
 
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.level import Level
-from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.event import AlarmEvent, Happened, Occasion, seen_outage
 from skyveil.public.store.tables import alarm_log
 
 _PAGE: int = 1000
@@ -30,6 +30,14 @@ class LoggedEvent:
     words: tuple[str, ...]
     actor: str
     drill: bool
+    cameras: tuple[CameraId, ...] = ()
+
+    def seen_by(self, granted: Collection[str]) -> "LoggedEvent":
+        """The event for who is granted these cameras: an outage names no others."""
+        if not self.cameras:
+            return self
+        seen, said = seen_outage(self.cameras, granted)
+        return replace(self, cameras=seen, words=(self.words[0], said, *self.words[2:]))
 
 
 @final
@@ -55,6 +63,7 @@ class AlarmLog:
                 "words": json.dumps([one.alarm.name, *one.alarm.words], ensure_ascii=False),
                 "actor": one.actor[:64],
                 "drill": one.alarm.drill,
+                "cameras": json.dumps(one.alarm.cameras),
             }
             for one in events
         ]
@@ -66,15 +75,18 @@ class AlarmLog:
         self,
         *,
         of: Collection[str] | None = None,
+        groups: Collection[str] = (),
         from_s: float | None = None,
         alarm: str = "",
         before: int | None = None,
         limit: int = 100,
     ) -> list[LoggedEvent]:
-        """The newest events that fit, newest first; of: the cameras and groups they may be about, all if not given."""
+        """The newest events that fit, newest first; of: the cameras they may be about, and
+        `groups`, the groups whose outage; all if not given."""
         wanted = select(alarm_log).order_by(alarm_log.c.id.desc()).limit(min(max(limit, 1), _PAGE))
         if of is not None:
-            wanted = wanted.where(alarm_log.c.camera.in_(of))
+            outage = and_(alarm_log.c.place == "", alarm_log.c.camera.in_(groups))
+            wanted = wanted.where(or_(alarm_log.c.camera.in_(of), outage))
         if from_s is not None:
             wanted = wanted.where(alarm_log.c.at_s >= from_s)
         if alarm:
@@ -94,6 +106,7 @@ class AlarmLog:
                     _words(row.words),
                     row.actor,
                     row.drill,
+                    tuple(map(CameraId, _words(row.cameras))),
                 )
                 for row in connection.execute(wanted)
             ]
@@ -139,6 +152,7 @@ class AlarmLog:
             acknowledged_by="" if taken is None else taken.actor,
             acknowledged_s=None if taken is None else taken.at_s,
             drill=last.drill,
+            cameras=tuple(map(CameraId, _words(last.cameras))),
         )
 
     def prune(self, older_than_s: float) -> None:

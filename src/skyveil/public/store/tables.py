@@ -166,7 +166,8 @@ alarm_log: Final = Table(
     Column("camera", String(63), nullable=False),
     Column("place", String(63), nullable=False),
     Column("level", String(16), nullable=False),
-    Column("words", Text, nullable=False),
+    Column("words", Text, nullable=False),  # a JSON list: the name of the place, then what is said
     Column("actor", String(64), nullable=False),
     Column("drill", Boolean, nullable=False),
+    Column("cameras", Text, nullable=False),  # a JSON list: of an outage, the cameras that were out
 )

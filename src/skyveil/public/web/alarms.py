@@ -61,7 +61,7 @@ class AlarmEventOut:
 def alarms(principal: CanSee, console: ConsoleDep) -> list[AlarmOut]:
     """The open alarms of cameras that you may see, the most urgent first."""
     visible = _visible(console, principal)
-    return [_alarm(one, principal) for one in console.crowd.alarms() if one.camera in visible]
+    return [_alarm(one, principal, visible) for one in console.crowd.alarms() if visible.shows(one)]
 
 
 @router.get("/alarms/log")
@@ -75,26 +75,33 @@ def alarm_log(
 ) -> list[AlarmEventOut]:
     """What happened to alarms, or to one of them, newest first."""
     visible = _visible(console, principal)
-    return [
-        _event(one) for one in console.crowd.alarm_log(visible, alarm=alarm, from_s=from_s, before=before, limit=limit)
-    ]
+    found = console.crowd.alarm_log(
+        visible.cameras, groups=visible.groups, alarm=alarm, from_s=from_s, before=before, limit=limit
+    )
+    return [_event(one.seen_by(visible.cameras)) for one in found]
 
 
 @router.post("/alarms/{alarm}/acknowledge")
 def acknowledge(alarm: AlarmId, principal: CanAcknowledge, console: ConsoleDep) -> AlarmOut:
     """Take an alarm on; a drill ends with it."""
     found = _open(console, principal, alarm)
+    if not all(principal.may(Permission.ACKNOWLEDGE, one) for one in found.cameras):
+        raise HTTPException(
+            status.HTTP_403_FORBIDDEN,
+            "cameras are out that are not yours: this alarm is taken on by somebody who is granted all of them",
+        )
     with refusals():
         taken = console.crowd.acknowledge(found.id, principal.name)
     console.audit.record(principal.name, "alarm.acknowledge", f"{taken.camera}/{taken.place}", _details(taken))
-    return _alarm(taken, principal)
+    return _alarm(taken, principal, _visible(console, principal))
 
 
 @router.get("/alarms/{alarm}/cap.xml", response_class=Response)
 def cap(alarm: AlarmId, principal: CanSee, console: ConsoleDep) -> Response:
     """An open alarm in the Common Alerting Protocol 1.2."""
     found = _open(console, principal, alarm)
-    return Response(console.crowd.cap_xml(found), media_type="application/cap+xml")
+    seen = found.seen_by(_visible(console, principal).cameras)
+    return Response(console.crowd.cap_xml(seen), media_type="application/cap+xml")
 
 
 @router.post("/cameras/{camera}/places/{place}/drill")
@@ -103,28 +110,41 @@ def drill(access: CanDrill, place: PlaceName, console: ConsoleDep) -> AlarmOut:
     with refusals():
         raised = console.crowd.drill(access.id, place_of(console, access, place), access.principal.name)
     console.audit.record(access.principal.name, "alarm.drill", f"{raised.camera}/{raised.place}", _details(raised))
-    return _alarm(raised, access.principal)
+    return _alarm(raised, access.principal, _visible(console, access.principal))
 
 
 def _details(one: Occasion) -> dict[str, str | int | float | bool | None]:
     return {"alarm": one.id, "level": one.level, "drill": one.drill}
 
 
-def _visible(console: Console, principal: Principal) -> frozenset[str]:
-    """The cameras that are open to who asks, and their groups: what alarms may be about."""
+@final
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """The cameras that are open to who asks, and their groups, whose outages may be seen as well."""
+
+    cameras: frozenset[str]
+    groups: frozenset[str]
+
+    def shows(self, one: Occasion) -> bool:
+        """Whether an alarm may be seen."""
+        return one.camera in self.cameras or (not one.place and one.camera in self.groups)
+
+
+def _visible(console: Console, principal: Principal) -> _Visible:
     seen = [one for one in console.site.cameras() if principal.may(Permission.ALARMS, one.id)]
-    return frozenset(one.id for one in seen) | frozenset(one.group for one in seen if one.group)
+    return _Visible(frozenset(one.id for one in seen), frozenset(one.group for one in seen if one.group))
 
 
 def _open(console: Console, principal: Principal, alarm: str) -> Occasion:
     found = next((one for one in console.crowd.alarms() if one.id == alarm), None)
-    if found is None or found.camera not in _visible(console, principal):
+    if found is None or not _visible(console, principal).shows(found):
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such open alarm")
     return found
 
 
-def _alarm(one: Occasion, principal: Principal) -> AlarmOut:
+def _alarm(whole: Occasion, principal: Principal, visible: _Visible) -> AlarmOut:
     """An alarm; whoever has no exact numbers reads the words that messages have."""
+    one = whole.seen_by(visible.cameras)
     exact = principal.may(Permission.EXACT_NUMBERS, one.camera)
     return AlarmOut(
         id=one.id,

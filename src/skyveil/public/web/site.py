@@ -270,9 +270,16 @@ class Crowd(Protocol):
         ...
 
     def alarm_log(
-        self, of: Collection[str], *, alarm: str, from_s: float | None, before: int | None, limit: int
+        self,
+        of: Collection[str],
+        *,
+        groups: Collection[str],
+        alarm: str,
+        from_s: float | None,
+        before: int | None,
+        limit: int,
     ) -> Sequence[LoggedEvent]:
-        """What happened to alarms of these cameras and groups, newest first."""
+        """What happened to alarms of these cameras, and to outages of these groups, newest first."""
         ...
 
     def acknowledge(self, alarm: str, actor: str) -> Occasion:
