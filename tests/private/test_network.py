@@ -9,6 +9,7 @@ from skyveil.app.models import locate
 from skyveil.core.errors import DetectorFailed, ModelCorrupt, ModelMissing, SettingsRefused
 from skyveil.core.manifest import CENTERFACE, COMPILED, YOLOX_NANO
 from skyveil.private.detect import engine_openvino
+from skyveil.private.detect.engine import ANY_SHAPE
 from skyveil.private.detect.engine_openvino import OpenVinoEngine
 from skyveil.private.detect.network import Backend, Network, Pictures, Preprocess
 from skyveil.private.detect.networks import FACES, PERSONS, USES, Use
@@ -262,6 +263,31 @@ def test_a_network_compiled_ahead_answers_like_one_compiled_now(
     monkeypatch.delattr(OpenVinoEngine, "_compile")
     (planes,) = engine.start(noise(4, 6)[np.newaxis]).wait()
     assert np.array_equal(planes[0], noise(4, 6).transpose(2, 0, 1))
+
+
+def test_where_any_shape_may_come_those_compiled_ahead_are_served_by_their_own_network(tmp_path: Path) -> None:
+    compiled_beside(tmp_path)
+    entry, path = written(tmp_path, one_step("Identity"))
+    engine = OpenVinoEngine(
+        entry, path.read_bytes(), Preprocess(), None, shapes="any", precision="f32", compiled=tmp_path
+    )
+    for height_px, width_px in ((4, 6), (5, 7), (8, 8), (4, 6)):
+        (planes,) = engine.start(noise(height_px, width_px)[np.newaxis]).wait()
+        assert np.array_equal(planes[0], noise(height_px, width_px).transpose(2, 0, 1))
+    assert set(engine._idle) == {(1, 4, 6), ANY_SHAPE}
+
+
+def test_where_any_shape_may_come_none_makes_way_for_another(tmp_path: Path) -> None:
+    entry, path = written(tmp_path, one_step("Identity"))
+    engine = OpenVinoEngine(
+        entry, path.read_bytes(), Preprocess(), None, shapes="any", precision="f32", compiled=tmp_path
+    )
+    shapes = [(1, 4, width_px) for width_px in range(1, 13)]
+    for shape in shapes:
+        (tmp_path / engine.blob_name(shape)).write_bytes(engine.export(shape))
+    for shape in [*shapes, *shapes]:
+        engine.prepare(shape)
+    assert set(engine._idle) == {*shapes[:10], ANY_SHAPE}
 
 
 @pytest.mark.parametrize("position", [0, 40, -1], ids=["in its hash", "in its head", "in its end"])

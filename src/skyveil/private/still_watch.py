@@ -18,7 +18,7 @@ from skyveil.private.regions import Regions
 from skyveil.private.watch import Decided, found_in, polygons, rounded
 from skyveil.private.zones import STILL, Zones
 
-_DOUBT: Final = {"balanced": 0.0137, "strict": 0.0078}
+_DOUBT: Final = {"balanced": 0.0165, "strict": 0.0078}
 """Score that a face in a still needs, by the root of its size in pixels of the finest level: what is no face costs its
 area, and a small face seldom scores much. Found better than one score for each level (docs/design/engine.md)."""
 
@@ -67,11 +67,11 @@ class StillWatch:
         pyramid = levels(
             width,
             height,
-            finest=3.0 if strict else 1.8,
+            finest=3.0 if strict else 1.45,
             most_px=64 if strict else 76,
             least_px=20,
             budget_px=8_000_000 if strict else 3_500_000,
-            step=2.0 if strict else 2.75,
+            step=2.0 if strict else 2.25,
             multiple_px=STILL_MULTIPLE_PX,
         )
         least, most = (0.03, 0.065) if strict else (0.05, 0.12)

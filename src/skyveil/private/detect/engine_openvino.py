@@ -43,6 +43,9 @@ asked for it computes in the caller's thread, and who watches the process sees i
 _SHAPES_KEPT: Final = 5
 """Compiled shapes kept by one network: a compiled CenterFace holds some 20 MB."""
 
+_SHAPES_KEPT_OF_ANY: Final = 10
+"""The same where any shape may come: those that were compiled ahead, while a folder shows few, and the one for any."""
+
 _PRIMITIVES_KEPT: Final = 300
 """Compiled steps kept for shapes seen before, when any shape may come. OpenVINO's default of 5000 grew to 616 MB
 after 100 shapes of CenterFace; 300 stays at 375 MB (most of it the largest picture) at the same speed."""
@@ -153,6 +156,7 @@ class OpenVinoEngine:
         self._compiled = compiled
         self._model: _Model | None = None
         self._idle: OrderedDict[Shape, list[_Request]] = OrderedDict()
+        self._served: dict[Shape, Shape] = {}
         wide = precision == "f32" or "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._precision: Computed = "f32" if wide else "bf16"
         self._config: dict[str, str | int] = {
@@ -169,7 +173,7 @@ class OpenVinoEngine:
         return self._precision
 
     def prepare(self, shape: Shape) -> None:
-        """Compile for (B, H, W) unless that was done; "any" compiles once for all."""
+        """Compile for (B, H, W) unless that was done; "any" compiles once for all that is not compiled ahead."""
         self._requests_for(shape)
 
     def start(self, pictures: Pictures) -> Pending:
@@ -188,7 +192,7 @@ class OpenVinoEngine:
     def export(self, shape: Shape) -> bytes:
         """The compiled network as `verified_blob` reads it, for this CPU and this version of OpenVINO."""
         with translated(_RAISED, DetectorFailed, f"{self._entry.describe} can not be exported"):
-            return sealed_blob(self._compile(self._key(shape)).export_model().getvalue())
+            return sealed_blob(self._compile(shape).export_model().getvalue())
 
     def blob_name(self, shape: Shape) -> str:
         """The file name of the compiled network: it changes with everything that the compiled form depends on."""
@@ -199,7 +203,7 @@ class OpenVinoEngine:
             "cpu": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
             "can": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
             "precision": self._precision,
-            "shape": self._key(shape),
+            "shape": shape,
             "outputs": self._outputs,
             "preprocess": asdict(self._preprocess),
         }
@@ -207,14 +211,24 @@ class OpenVinoEngine:
         return f"{self._entry.name}-{digest[:16]}.blob"
 
     def _key(self, shape: Shape) -> Shape:
-        return shape if self._shapes == "fixed" else ANY_SHAPE
+        """The shape that `shape` is served by: where any may come only those that were compiled ahead have their own."""
+        if self._shapes == "fixed":
+            return shape
+        if shape not in self._served:
+            self._served[shape] = shape if self._is_ahead(shape) else ANY_SHAPE
+        return self._served[shape]
+
+    def _is_ahead(self, shape: Shape) -> bool:
+        """Whether `shape` is in the folder, and there is room for it: none makes way for another and comes back."""
+        room = len(self._idle) < _SHAPES_KEPT_OF_ANY
+        return room and self._compiled is not None and (self._compiled / self.blob_name(shape)).exists()
 
     def _requests_for(self, shape: Shape) -> list[_Request]:
         key = self._key(shape)
         if key not in self._idle:
             compiled = self._imported(key) or self._compile(key)
             self._idle[key] = [compiled.create_infer_request() for _ in range(self._requests)]
-            if len(self._idle) > _SHAPES_KEPT:
+            if self._shapes == "fixed" and len(self._idle) > _SHAPES_KEPT:
                 self._idle.popitem(last=False)
         self._idle.move_to_end(key)
         return self._idle[key]

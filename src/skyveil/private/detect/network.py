@@ -53,7 +53,8 @@ class Network:
             preprocess: what it wants of a picture.
             outputs: indices of the outputs to compute, in the order they are answered; None for all.
             shapes: "fixed" compiles for each input shape (0.15 to 0.3 s each, the fastest looks): video.
-                "any" compiles once; a new shape then costs 5 to 90 ms, and each look up to a quarter more: pictures.
+                "any" takes shapes that were compiled ahead as they are, and compiles once for all others; a new one of
+                those then costs 5 to 90 ms, and each look a fifth more, of small pictures a third: pictures.
             precision: "auto" computes in bf16 where the CPU can, else in f32.
             threads: native threads for all looks together.
             requests: looks that may be under way at once.

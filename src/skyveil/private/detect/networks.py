@@ -67,7 +67,15 @@ class Use:
 
 
 FACES: Final = Use(
-    CENTERFACE, Preprocess("rgb"), (0, 1, 2), ((384, 640), (320, 320), (320, 192), (192, 320), (192, 192))
+    CENTERFACE,
+    Preprocess("rgb"),
+    (0, 1, 2),
+    (
+        *((384, 640), (320, 320), (320, 192), (192, 320), (192, 192)),
+        # A picture of up to 416 px and 16:9, 3:2 or 4:3, lying or upright, as `still_watch` shows it: finely, coarsely.
+        *((384, 576), (448, 576), (576, 384), (576, 448)),
+        *((192, 256), (256, 192), (256, 256)),
+    ),
 )
 """Heat map (B, 1, H/4, W/4), log size (B, 2, ...) as height, width, offset (B, 2, ...) as y, x."""
 
