@@ -211,7 +211,7 @@ class OpenVinoEngine:
         return f"{self._entry.name}-{digest[:16]}.blob"
 
     def _key(self, shape: Shape) -> Shape:
-        """The shape that `shape` is served by: where any may come only those that were compiled ahead have their own."""
+        """What `shape` is served by: where any may come, only those that were compiled ahead have their own network."""
         if self._shapes == "fixed":
             return shape
         if shape not in self._served:
