@@ -1,6 +1,7 @@
 """A running site whose places are drawn in a real browser: by mouse, by keyboard, on a phone, and told in words."""
 
 import json
+import math
 import re
 import signal
 import socket
@@ -13,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from examples.rtsp_server import Camera, load, serving
 from skyveil.app.config import load as load_config
 from skyveil.app.config.models import Camera as ConfigCamera
 from skyveil.app.config.models import Thresholds
 from skyveil.app.server import accounts_of, database_of
-from skyveil.measure.calibration_text import calibration_text
+from skyveil.measure.calibration_text import calibration_from, calibration_text
 from skyveil.measure.points import points_of
 from skyveil.public.store.roles import Role
 from tests.app.live_stand_in import HUNG
@@ -223,3 +226,107 @@ def test_an_unfinished_place_can_not_be_saved_and_undo_takes_everything_back(tmp
         page.locator("#save:not([disabled])").click()
         page.wait_for_function("() => document.getElementById('version').textContent.includes('admin')")
         assert "control room" in page.locator("#places p.soft").inner_text()
+
+
+def at_floor(page: "Page", points_m: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Where floor points are in the window."""
+    box = page.locator("#shapes").bounding_box()
+    assert box is not None
+    shares = (HUNG.given.pixels_of(points_of(points_m)) / SIZE_WH).tolist()
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in shares]
+
+
+def test_a_camera_is_calibrated_in_four_ways_and_measured_with_the_last_from_then_on(tmp_path: Path) -> None:
+    with running(tmp_path, calibrated=False) as site, browsing(site, Role.ADMIN) as page:
+        looking(page, f"{site.address}/cameras/hall/calibrate")
+        before = camera_processes(site.process.pid)
+        shown = "() => document.querySelectorAll('#shapes .grid').length > 10"
+        height = "() => [...document.querySelectorAll('#facts dd')].map(d => d.textContent).find(t => / m$/.test(t))"
+        assert page.locator("#version").inner_text() == "Not calibrated"
+        # The camera's height and tilt; a tilt that is none is refused in words, and a right one shows grid and figures.
+        page.check("input[value=camera]")
+        view = 2 * math.degrees(math.atan(SIZE_WH[0] / 2 / HUNG.focal_px))
+        for key, value in (("height", 6), ("tilt", 120), ("view", round(view, 2))):
+            page.fill(f"#field-{key}", str(value))
+            page.keyboard.press("Tab")
+        page.locator("#refused", has_text="tilt").wait_for()
+        assert page.locator("#save").is_disabled()
+        page.fill("#field-tilt", "35")
+        page.keyboard.press("Tab")
+        page.wait_for_function(shown)
+        assert page.locator("#shapes .figure").count() > 4
+        page.screenshot(path=str(tmp_path / "camera.png"), full_page=True)
+        # A rectangle on the floor: the same camera.
+        page.check("input[value=rectangle]")
+        page.click("#add")
+        for place in at_floor(page, [(-2, 6), (2, 6), (2, 10), (-2, 10)]):
+            page.mouse.click(*place)
+        for key in ("width", "depth"):
+            page.fill(f"#field-{key}", "4")
+            page.keyboard.press("Tab")
+        page.wait_for_function(shown)
+        assert float(str(page.evaluate(height)).split()[0]) == pytest.approx(6, rel=0.05)
+        # Points whose metres are typed: six tell their own error.
+        page.check("input[value=points]")
+        page.click("#add")
+        known = [(-2, 6), (2, 6), (2, 10), (-2, 10), (0, 7), (1, 9)]
+        for place in at_floor(page, [(float(x), float(y)) for x, y in known]):
+            page.mouse.click(*place)
+        for index, (x, y) in enumerate(known):
+            page.fill(f"#x-{index}", str(x))
+            page.fill(f"#y-{index}", str(y))
+        page.keyboard.press("Tab")
+        page.wait_for_function("() => / px/.test(document.getElementById('facts').textContent)")
+        assert "nothing to compare" not in page.locator("#facts").inner_text()
+        assert page.evaluate(shown)
+        page.screenshot(path=str(tmp_path / "points.png"), full_page=True)
+        page.locator("#save:not([disabled])").click()
+        page.wait_for_function("() => document.getElementById('version').textContent.includes('admin')")
+        file = site.named("hall").calibration
+        assert file is not None and calibration_from(file.read_text()).camera_m[2] == pytest.approx(6, rel=0.05)
+        # The same points on a plan of 20 m, which stays in the browser.
+        Image.new("RGB", (800, 400), "white").save(tmp_path / "plan.png")
+        page.click("#clear")
+        page.click("#add")
+        for place in at_floor(page, [(-2, 6), (2, 6), (2, 10), (-2, 10)]):
+            page.mouse.click(*place)
+        page.set_input_files("#plan-file", str(tmp_path / "plan.png"))
+        page.fill("#plan-length", "20")
+        scale, corners = [(0.0, 0.5), (0.999, 0.5)], [(0.4, 0.9), (0.6, 0.9), (0.6, 0.5), (0.4, 0.5)]
+        for button, points in (("#plan-scale", scale), ("#plan-points", corners)):
+            page.click(button)
+            page.locator("#plan-shapes").scroll_into_view_if_needed()
+            box = page.locator("#plan-shapes").bounding_box()
+            assert box is not None
+            for across, down in points:
+                page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        page.wait_for_function("() => Math.abs(document.querySelector('#y-2')?.value - 4) < 0.2")
+        page.wait_for_function(shown)
+        # People as rulers want twelve of them.
+        page.check("input[value=people]")
+        page.fill("#field-view", "73")
+        page.click("#add")
+        feet = [(x, y) for y in (5.0, 7.0, 9.0, 11.0) for x in (-1.5, 0.0, 1.5)]
+        heads = HUNG.shows(points_of(feet), np.full(len(feet), 1.68)) / SIZE_WH
+        box = page.locator("#shapes").bounding_box()
+        assert box is not None
+        for foot, (x, y) in zip(at_floor(page, feet), heads.tolist(), strict=True):
+            page.mouse.click(*foot)
+            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_function(shown)
+        assert "12" in page.locator("#people-count").inner_text()
+        page.screenshot(path=str(tmp_path / "people.png"), full_page=True)
+        # On a phone, in other words, in the dark; what is in use is shown.
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 390, "height": 800})
+        for language in ("zh-Hant", "zh-Hans", "en"):
+            looking(page, f"{site.address}/cameras/hall/calibrate?lang={language}")
+            page.wait_for_function(shown)
+            assert fits(page)
+        page.screenshot(path=str(tmp_path / "phone.png"), full_page=True)
+        # From now on a zone has a size here.
+        looking(page, f"{site.address}/cameras/hall/places")
+        assert not page.locator("#uncalibrated").is_visible()
+        page.goto(f"{site.address}/audit")
+        page.locator("td", has_text="calibration.change").first.wait_for()
+        assert camera_processes(site.process.pid) == before

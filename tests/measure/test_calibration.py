@@ -128,6 +128,14 @@ def test_points_on_a_plan_tell_their_own_error(flipped: bool) -> None:
     assert (calibration.fit.rms_m or 0) < calibration.fit.left_out_m < 0.3
 
 
+def test_points_of_which_each_is_needed_have_no_error_of_what_was_left_out() -> None:
+    # Four of the six lie in one line: without one of the two others, so does all but one.
+    points_m = points_of([[-2, 6], [2, 6], [2, 10], [-2, 10], [0, 8], [1, 7]])
+    found = from_points(HUNG[2].given.pixels_of(points_m), points_m, size_wh=SIZE_WH)
+    assert found.fit.left_out_m is None
+    assert found.camera_m[2] == pytest.approx(6, rel=1e-3)
+
+
 def test_a_wrong_point_shows_in_the_error_of_what_was_left_out() -> None:
     places = crowd(0.15, (-5, 4), (5, 14), np.random.default_rng(2))
     pixels = clicked(HUNG[2], places, noise_px=1)

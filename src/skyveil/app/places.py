@@ -98,6 +98,13 @@ def judged(config: Config, camera: Camera, places: Sequence[DrawnPlace]) -> tupl
         calibration = calibration_of(camera)
     except (MeasureRefused, SettingsRefused) as error:
         return tuple(_refused(one, "other", str(error)) for one in places)
+    return judged_on(config, camera, places, calibration)
+
+
+def judged_on(
+    config: Config, camera: Camera, places: Sequence[DrawnPlace], calibration: Calibration | None
+) -> tuple[Judged, ...]:
+    """The same under a calibration."""
     told = [_on_floor(one, calibration) for one in places]
     for index, words in _problems(config, camera, places):
         if not told[index].refused:

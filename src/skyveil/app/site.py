@@ -19,6 +19,7 @@ from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.crowd import LiveCrowd
 from skyveil.app.models import ensure_for
 from skyveil.app.places import drawing_of, drawn, judged, named
+from skyveil.app.recalibrate import calibrated, calibration_view, fitted
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.supervisor import COMMAND, Supervisor
@@ -27,6 +28,7 @@ from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.settings import RedactSettings
+from skyveil.measure.given import Given
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.event import AlarmEvent
 from skyveil.public.alarm.notice import AlarmNotice
@@ -36,7 +38,7 @@ from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import AuditLog
 from skyveil.public.types import RedactedPacket
-from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
 from skyveil.public.wire import Epoch, Message
 
@@ -180,6 +182,21 @@ class LiveSite:
             drawn(self._path, camera, places, version=version)
             self._apply(load(self._path))
             return self.drawing(camera)
+
+    def calibration(self, camera: CameraId) -> CalibrationView:
+        """How a camera is calibrated."""
+        return calibration_view(self.config, self._camera(camera))
+
+    def fitted(self, camera: CameraId, given: Given) -> Fitted:
+        """What the calibration from this would be; nothing is changed."""
+        return fitted(self.config, self._camera(camera), given)
+
+    def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
+        """Calibrate a camera anew, and measure with that from now on."""
+        with self._lock:
+            calibrated(self._path, camera, given, version=version)
+            self._apply(load(self._path))
+            return self.calibration(camera)
 
     def _camera(self, camera: CameraId) -> Camera:
         return named(self.config, camera)

@@ -148,7 +148,12 @@ def _left_out_m(points_px: Points, points_m: Points) -> float | None:
     if len(points_px) < 6:
         return None
     keep = ~np.eye(len(points_px), dtype=bool)
-    missed = [mapped(_solved(points_px[one], points_m[one]), points_px[~one])[0] - points_m[~one][0] for one in keep]
+    try:
+        missed = [
+            mapped(_solved(points_px[one], points_m[one]), points_px[~one])[0] - points_m[~one][0] for one in keep
+        ]
+    except MeasureRefused:  # the others lie in one line: without this point there is no plane
+        return None
     return _rms(np.array(missed))
 
 

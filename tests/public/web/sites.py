@@ -10,6 +10,7 @@ from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.release_maps import release_maps
+from skyveil.measure.given import Given, solved
 from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure
@@ -21,7 +22,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
-from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
 from tests.public.store.made import COUNT, EXACT, numbers, place
 
@@ -38,6 +39,7 @@ class StillSite:
         self.views = [view(name) for name in names]
         self.set: dict[str, tuple[NamedMask, ...]] = {}
         self.drawn: dict[str, tuple[DrawnPlace, ...]] = {}
+        self.calibrated: dict[str, Given] = {}
         self.public = False
         self.wrong: list[str] = []
 
@@ -75,6 +77,20 @@ class StillSite:
     def draw(self, camera: CameraId, places: Sequence[DrawnPlace], *, version: str) -> Drawing:
         self.drawn[camera] = tuple(places)
         return self.drawing(camera)
+
+    def calibration(self, camera: CameraId) -> CalibrationView:
+        given = self.calibrated.get(camera)
+        return CalibrationView("", None) if given is None else CalibrationView("1", self.fitted(camera, given))
+
+    def fitted(self, camera: CameraId, given: Given) -> Fitted:
+        found, judged = solved(given), self.judged(camera, self.drawn.get(camera, ()))
+        return Fitted(
+            found.size_wh, 4, 0.5, None, None, 0.05, found.camera_m[2], 0.1, (), None, ((0.1, 0.9, 0.1, 0.5),), judged
+        )
+
+    def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
+        self.calibrated[camera] = given
+        return self.calibration(camera)
 
     def reload(self) -> str:
         if self.wrong:

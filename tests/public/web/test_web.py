@@ -20,6 +20,7 @@ from skyveil.public.store.roles import Role, Scope
 from skyveil.public.web import (
     admin,
     alarms,
+    calibration,
     cameras,
     density,
     drawing,
@@ -31,6 +32,7 @@ from skyveil.public.web import (
     vouching,
 )
 from skyveil.public.web.app import CSP, create_app
+from skyveil.public.web.drawn import DrawnPlace
 from skyveil.public.web.state import Console
 from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 
@@ -78,7 +80,10 @@ def running(tmp_path: Path) -> Iterator[Running]:
 MASKS = {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]]}]}
 SPAN = {"from_s": 1.0, "to_s": 2.0, "reason": "accident"}
 ZONE = {"id": "hall", "name": "Hall", "line": False, "points": [[0, 0], [1, 0], [1, 1]]}
+HUNG = {"size": [1920, 1080], "camera": {"height": 4.2, "tilt": 30, "view": 70}}
 BODIES: dict[str, object] = {
+    "PUT /api/v1/cameras/{camera}/calibration": {"version": "", "given": HUNG},
+    "POST /api/v1/cameras/{camera}/calibration/fitted": HUNG,
     "PUT /api/v1/cameras/{camera}/drawing": {"version": "0", "places": []},
     "POST /api/v1/cameras/{camera}/drawing/judged": {"places": [ZONE]},
     "PUT /api/v1/cameras/{camera}/masks": MASKS,
@@ -111,6 +116,10 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /cameras/{camera}": EVERYBODY,
     "GET /cameras/{camera}/recordings": frozenset({C, P, A}),
     "GET /cameras/{camera}/replay": EVERYBODY,
+    "GET /cameras/{camera}/calibrate": frozenset({P, A}),
+    "GET /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
+    "PUT /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
+    "POST /api/v1/cameras/{camera}/calibration/fitted": frozenset({P, A}),
     "GET /cameras/{camera}/places": frozenset({P, A}),
     "GET /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
     "PUT /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
@@ -179,7 +188,20 @@ OPEN = TO_ALL | {
 
 
 def routes(app: FastAPI) -> set[str]:
-    ours = (pages, vouching, cameras, drawing, recordings, numbers, density, alarms, staff, admin, open_data)
+    ours = (
+        pages,
+        vouching,
+        calibration,
+        cameras,
+        drawing,
+        recordings,
+        numbers,
+        density,
+        alarms,
+        staff,
+        admin,
+        open_data,
+    )
     routers = (app.router, *(one.router for one in ours))
     found = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return {f"{method} {route.path}" for route in found for method in route.methods or ()}
@@ -393,6 +415,50 @@ def test_what_the_public_would_newly_be_told_of_is_for_the_privacy_officer_to_sa
     assert admin.put(DRAWING, json={"version": "1", "places": [moved]}).status_code == 403
 
 
+CALIBRATION = "/api/v1/cameras/door/calibration"
+
+
+def test_a_camera_is_calibrated_and_audited_and_an_old_version_is_refused(running: Running) -> None:
+    client = running.client("privacy-officer")
+    assert client.get(CALIBRATION).json()["fitted"] is None
+    assert client.post(CALIBRATION + "/fitted", json=HUNG).json()["fitted"]["height_m"] == 4.2
+    assert not running.site.calibrated
+    saved = client.put(CALIBRATION, json={"version": "", "given": HUNG}).json()
+    assert (saved["version"], saved["by"]) == ("1", "privacy-officer")
+    entry = running.console.audit.entries()[0]
+    assert (entry.action, entry.object, entry.details["from"]) == ("calibration.change", "door", "camera")
+    again = client.put(CALIBRATION, json={"version": "", "given": HUNG})
+    assert again.status_code == 409 and "load the page again" in again.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"camera": None}, {"camera": {"height": 1.0, "tilt": 30, "view": 70}}, {"size": [1, 1]}, {"more": 1},
+        {"camera": {"height": 4, "tilt": 99, "view": 70}}, {"camera": {"height": 4, "tilt": 30, "view": 1}},
+        {"points": [[0, 0, 0, 0]] * 4}, {"camera": None, "points": [[0, 0, 0, 0]] * 4},
+        {"camera": None, "points": [[0, 0, 0, 0]] * 2000},
+        {"camera": None, "rectangle": {"corners": [[0, 0]] * 4, "width": 0, "depth": 1}},
+    ],
+)  # fmt: skip
+def test_what_a_camera_can_not_be_calibrated_from_is_refused_in_words(
+    running: Running, wrong: dict[str, object]
+) -> None:
+    client = running.client("admin")
+    looked = client.post(CALIBRATION + "/fitted", json={**HUNG, **wrong}).json()
+    assert looked.get("refused") or looked["detail"]
+    answer = client.put(CALIBRATION, json={"version": "", "given": {**HUNG, **wrong}})
+    assert answer.status_code == 422 and answer.json()["detail"]
+    assert not running.site.calibrated
+
+
+def test_a_calibration_with_which_a_place_can_not_be_measured_is_refused(running: Running) -> None:
+    client = running.client("admin")
+    running.site.drawn["door"] = (DrawnPlace("hall", "refused", line=False, points=((0, 0), (1, 0), (1, 1))),)
+    answer = client.put(CALIBRATION, json={"version": "", "given": HUNG})
+    assert answer.status_code == 422 and "draw it anew" in answer.json()["detail"]
+
+
 def test_a_token_does_what_its_scope_says(running: Running) -> None:
     accounts = running.console.accounts
     metrics = {"authorization": "Bearer " + accounts.new_token("admin", "p", Scope.METRICS, days=1)}
@@ -602,6 +668,13 @@ def test_the_control_room_is_told_where_it_was_full_by_hour_and_by_day(running: 
 
 NUMBER_FIELDS = {
     "PlaceOut": {"id", "name", "line", "staff", "public", "points", "use", "thresholds", "pressure_from"},
+    "CalibrationOut": {"version", "by", "at_s", "fitted", "places"},
+    "Fitted": {
+        "size", "points", "rms_px", "rms_m", "left_out_m", "area_sigma", "height_m", "limit_m_per_px", "grid",
+        "horizon", "figures", "judged",
+    },
+    "FitOut": {"refused", "fitted"},
+    "GridPart": {"points", "fine"},
     "DrawingOut": {"version", "by", "at_s", "calibrated", "places", "judged", "defaults"},
     "DrawnPlace": {"id", "name", "line", "points", "use", "way", "thresholds"},
     "DrawnThresholds": {"yellow", "orange", "red", "critical", "rise_s", "fall_s"},

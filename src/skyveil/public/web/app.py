@@ -17,6 +17,7 @@ from skyveil.public.store.roles import Permission
 from skyveil.public.web import (
     admin,
     alarms,
+    calibration,
     cameras,
     density,
     drawing,
@@ -73,6 +74,7 @@ Asgi: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 _API: Final = (
     cameras.router,
     drawing.router,
+    calibration.router,
     recordings.router,
     numbers.router,
     density.router,

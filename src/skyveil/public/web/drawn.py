@@ -82,3 +82,46 @@ class Drawing:
     places: tuple[DrawnPlace, ...]
     judged: tuple[Judged, ...]
     defaults: Mapping[str, DrawnThresholds]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GridPart:
+    """A part of a line on the floor. fine: heads are placed well enough there."""
+
+    points: tuple[tuple[float, float], ...]
+    fine: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a calibration says of itself, and what shows whether it is right; places in shares of the picture.
+
+    points: on how many it rests. rms_px, rms_m, left_out_m: root mean square errors; null with nothing to compare.
+    area_sigma: standard error of areas, as a share. height_m: of the camera. limit_m_per_px: where the grid is not
+    fine, a head moves by more than this a pixel, and numbers end. grid: lines a metre apart, five in wide views.
+    figures: foot and head of people of 1.7 m. judged: what the places of the camera would be.
+    """
+
+    size: tuple[int, int]
+    points: int
+    rms_px: float | None
+    rms_m: float | None
+    left_out_m: float | None
+    area_sigma: float
+    height_m: float
+    limit_m_per_px: float
+    grid: tuple[GridPart, ...]
+    horizon: tuple[tuple[float, float], tuple[float, float]] | None
+    figures: tuple[tuple[float, float, float, float], ...]
+    judged: tuple[Judged, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CalibrationView:
+    """How a camera is calibrated. version: empty without a calibration; fitted: null where none can be read."""
+
+    version: str
+    fitted: Fitted | None

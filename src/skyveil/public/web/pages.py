@@ -270,6 +270,9 @@ def _camera_page(name: str, *needs: Permission) -> Callable[[str, Request, Conso
 router.get("/cameras/{camera}", response_class=HTMLResponse, name="page-camera")(
     _camera_page("camera", Permission.VIEW)
 )
+router.get("/cameras/{camera}/calibrate", response_class=HTMLResponse, name="page-calibrate")(
+    _camera_page("calibrate", Permission.DRAW)
+)
 router.get("/cameras/{camera}/places", response_class=HTMLResponse, name="page-places")(
     _camera_page("places", Permission.DRAW)
 )

@@ -10,6 +10,7 @@ from typing import Protocol, final
 
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.given import Given
 from skyveil.measure.level import LevelState
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, NumberSeries
@@ -19,7 +20,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
-from skyveil.public.web.drawn import Drawing, DrawnPlace, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
 
 
 @final
@@ -99,6 +100,22 @@ class Site(Protocol):
         """Write other places to the configuration and count there from now on.
 
         Raises SettingsRefused, and changes nothing, when `version` is not the newest any more or one is refused.
+        """
+        ...
+
+    def calibration(self, camera: CameraId) -> CalibrationView:
+        """How a camera is calibrated."""
+        ...
+
+    def fitted(self, camera: CameraId, given: Given) -> Fitted:
+        """What the calibration from this would be; nothing is changed. Raises SettingsRefused or MeasureRefused."""
+        ...
+
+    def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
+        """Calibrate a camera anew, and measure with that from now on.
+
+        Raises SettingsRefused or MeasureRefused, and changes nothing, when `version` is not the newest any more, the
+        calibration is none, or a place could not be measured with it.
         """
         ...
 

@@ -35,8 +35,8 @@ export function layOver(stage, video, layers, then) {
 }
 
 /**
- * Items over a picture. An item has a label and parts, each `{ points, closed, most, arrow }` with points in shares; the chosen item
- * shows its corners. `moved` is called while points move, `changed` when they did, `ended` when a part is complete.
+ * Items over a picture. An item has a label and parts, each `{ points, closed, most, arrow, bare, numbered }` with points in shares:
+ * the points of a bare part are not joined, and have numbers. The chosen item shows its corners. `moved` is called while points move, `changed` when they did, `ended` when a part is complete.
  */
 export class Shapes {
   items = [];
@@ -75,12 +75,14 @@ export class Shapes {
 
   draw() {
     const focused = this.#cornerOf(document.activeElement);
-    const shapes = this.items.flatMap((item, index) => item.parts.map((part) => this.#outline(item, part, index)));
+    const shapes = this.items.flatMap((item, index) => item.parts.filter((part) => !part.bare).map((part) => this.#outline(item, part, index)));
     const labels = this.items.filter((item) => item.label && item.parts[0].points.length).map((item) => this.#label(item));
     const marks = this.marks.map((mark) => svgOf("polyline", { points: this.#text(mark.points), class: mark.className }));
     const parts = this.items[this.chosen]?.parts ?? [];
     const corners = parts.flatMap((part, number) => part.points.map((point, corner) => this.#corner(point, number, corner)));
-    this.#svg.replaceChildren(...shapes, ...labels, ...marks, ...corners);
+    const numbers = parts.filter((part) => part.bare || part.numbered).flatMap((part) => part.points.map(([x, y], index) =>
+      svgOf("text", { x: x * this.#size[0] + 10, y: y * this.#size[1] - 8, class: "label" }, String(index + 1))));
+    this.#svg.replaceChildren(...shapes, ...labels, ...marks, ...corners, ...numbers);
     this.#svg.classList.toggle("editing", this.chosen !== null);
     if (focused) this.#svg.querySelector(`[data-part="${focused.part}"][data-corner="${focused.corner}"]`)?.focus();
   }
@@ -128,7 +130,8 @@ export class Shapes {
       this.#end();
       return;
     }
-    if (hit) this.#drag(hit, event);
+    // While a part is drawn, a corner of another one may lie where the next click belongs.
+    if (hit && (this.drawing === null || this.drawing === hit.part)) this.#drag(hit, event);
     else if (this.drawing !== null) this.#add(parts[this.drawing], this.#placeOf(event));
     else this.#split(parts, event);
   }
