@@ -25,9 +25,9 @@ class Looking:
         if begun:
             self(plain())
 
-    def __call__(self, luma: Luma, *, explained: list[Box] | None = None) -> list[Area]:
+    def __call__(self, luma: Luma, *, explained: list[Box] | None = None, seconds: float = 0.0) -> list[Area]:
         small = self._motion.small(frame_of(luma))
-        return self.attention.areas(small, explained=boxes(explained), seconds=0.0)
+        return self.attention.areas(small, explained=boxes(explained), seconds=seconds)
 
 
 def boxes(some: list[Box] | None) -> BoxesXyxy:
@@ -140,6 +140,30 @@ def test_a_slow_drift_of_light_is_seen_though_no_step_of_it_is() -> None:
     looking = Looking()
     drifted = [bool(looking(painted([SPOT], level=100 + step))) for step in range(60)]
     assert sum(drifted) >= 3
+
+
+def test_light_that_creeps_gets_a_look_after_ten_seconds_and_none_before() -> None:
+    """Half a level a look, three looks a second, until ten levels have changed; then it stays."""
+    looking = Looking()
+    times = [step / 3 for step in range(60)]
+    looked = [s for s in times if looking(painted([SPOT], level=100 + min(10, int(s * 1.5))), seconds=s)]
+    assert len(looked) == 1
+    unlike_since_s = (CHANGE_LEVELS + 1) / 1.5
+    assert 0 <= looked[0] - unlike_since_s - 10 < 1
+
+
+def test_a_weak_step_is_looked_at_by_the_third_look_whatever_crept_before() -> None:
+    looking = Looking()
+    for look in range(12):
+        assert looking(painted([SPOT], level=100 + look // 3), seconds=look / 3) == []
+    stepped = painted([SPOT], level=103 + CHANGE_LEVELS + 2)
+    assert [bool(looking(stepped, seconds=4 + look / 3)) for look in range(4)] == [False, False, True, False]
+
+
+def test_what_creeps_too_far_for_light_is_looked_at_at_once() -> None:
+    looking = Looking()
+    looked = [step for step in range(30) if looking(painted([SPOT], level=100 + step), seconds=step / 2)]
+    assert looked[0] <= 15
 
 
 def test_what_moves_at_the_edge_is_looked_at_up_to_the_edge() -> None:

@@ -15,6 +15,11 @@ _STRONG_LEVELS: Final = 14
 this one, nearly all are a codec's flicker and shadows (measured: docs/design/engine.md), so they wait."""
 _WEAK_LOOKS: Final = 3
 """A smaller change that is still there at the third look is no flicker, and is looked at, too."""
+_CREEP_LEVELS_S: Final = 2.0
+"""A weak change that came more slowly, in levels a second, is light: clouds, an exposure that follows. A face of 12 px
+that differs by 40 levels from what is behind it comes faster, unless it needs ten seconds to come in."""
+_CREPT_S: Final = 10.0
+"""What crept is looked at after so many seconds all the same."""
 _LEAST_SQUARES: Final = 2
 """Fewer connected squares show nothing that a network could find: a face of 12 px touches two at least."""
 _AROUND_SQUARE: Final = np.ones((3, 3), np.uint8)
@@ -43,7 +48,10 @@ class Attention:
         self._motion = motion
         self._width, self._height = width, height
         self._reference: Small | None = None
+        self._follows: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self._weak_looks: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
+        self._unlike_s: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+        self._last_s = 0.0
 
     def reset(self) -> None:
         """Forget the reference: the next look is at everything."""
@@ -56,21 +64,34 @@ class Attention:
         """
         if self._reference is None or (self._every_s is not None and seconds - self._everything_s >= self._every_s):
             self._reference = small.copy()
-            self._everything_s = seconds
+            self._everything_s = self._last_s = seconds
+            self._follows = small.astype(np.float32)
             self._weak_looks = np.zeros(small.shape, np.uint8)
+            self._unlike_s = np.zeros(small.shape, np.float32)
             return [(0, 0, self._width, self._height)]
         difference = cv2.absdiff(small, self._reference)
-        weak = difference > CHANGE_LEVELS
-        self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
-        body = self._inside(grown(explained, _AROUND), weak.shape)
-        waiting = ((difference > _STRONG_LEVELS) | (self._weak_looks >= _WEAK_LOOKS)) & ~body
+        body = self._inside(grown(explained, _AROUND), small.shape)
+        waiting = ((difference > _STRONG_LEVELS) | self._weak(small, difference, seconds)) & ~body
         around = np.asarray(cv2.dilate(_without_specks(waiting).astype(np.uint8), _AROUND_SQUARE), np.uint8)
         seen = body | (around > 0)
         self._reference[seen] = small[seen]
+        self._follows[seen] = small[seen]
         self._weak_looks[seen] = 0
+        self._unlike_s[seen] = 0
         if around.mean() > _WHOLE_SHARE:
             return [(0, 0, self._width, self._height)]
         return self._rectangles(around)
+
+    def _weak(self, small: Small, difference: Small, seconds: float) -> Changed:
+        """The squares that changed a little and stayed so, other than by creeping; after `_CREPT_S` those, too."""
+        passed_s, self._last_s = seconds - self._last_s, seconds
+        away = small - self._follows
+        weak = np.abs(away) > CHANGE_LEVELS
+        self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
+        creep = _CREEP_LEVELS_S * passed_s
+        self._follows += np.where(weak, 0, np.clip(away, -creep, creep))
+        self._unlike_s = np.where(difference > CHANGE_LEVELS, self._unlike_s + np.float32(passed_s), 0)
+        return np.asarray((self._weak_looks >= _WEAK_LOOKS) | (self._unlike_s >= _CREPT_S), np.bool_)
 
     def passing(self, small: Small, before: Small, after: Small, *, explained: BoxesXyxy | None = None) -> list[Area]:
         """The parts of a frame between two looks that show what neither look shows and nothing explains.
