@@ -99,10 +99,12 @@ class Attention:
         small, before, after: the frame, the look before it and the look after it.
         """
         unlike = np.minimum(cv2.absdiff(small, before), cv2.absdiff(small, after)) > _STRONG_LEVELS
+        if not unlike.any():
+            return []
         waiting = unlike & (cv2.absdiff(before, after) <= CHANGE_LEVELS)
         if explained is not None:
             waiting &= ~self._inside(explained, waiting.shape)
-        large = cv2.morphologyEx(_without_specks(waiting).astype(np.uint8), cv2.MORPH_OPEN, _BLOCK)
+        large = cv2.morphologyEx(waiting.astype(np.uint8), cv2.MORPH_OPEN, _BLOCK)
         if not large.any():
             return []
         return self._rectangles(np.asarray(cv2.dilate(large, _AROUND_SQUARE), np.uint8))
