@@ -100,6 +100,11 @@ class Nets:
             return Scored(boxes_of.astype(np.float32), np.full(len(boxes_of), 0.9, np.float32))
         return self._look()
 
+    def persons_passing(
+        self, parts: Sequence[tuple[RawFrame, Area]], *, scale: float, threshold: float
+    ) -> list[Scored]:
+        return [self.persons(raw, area, scale=scale, threshold=threshold) for raw, area in parts]
+
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         return self._look()
 

@@ -57,6 +57,11 @@ class Faulty:
         self._fail()
         return self._finder.persons(raw, area, scale=scale, threshold=threshold)
 
+    def persons_passing(
+        self, parts: Sequence[tuple[RawFrame, Area]], *, scale: float, threshold: float
+    ) -> list[Scored]:
+        return [self.persons(raw, area, scale=scale, threshold=threshold) for raw, area in parts]
+
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         self._fail()
         return self._finder.plates(raw, area, scale=scale, threshold=threshold)

@@ -114,6 +114,11 @@ class ScriptedFinder:
         self.persons_asked.append(index)
         return scored(self.standing(index), self.score).above(threshold)
 
+    def persons_passing(
+        self, parts: Sequence[tuple[RawFrame, Area]], *, scale: float, threshold: float
+    ) -> list[Scored]:
+        return [self.persons(raw, area, scale=scale, threshold=threshold) for raw, area in parts]
+
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         index = self._note(raw)
         self.plates_asked.setdefault(index, []).append(area)

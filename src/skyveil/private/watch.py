@@ -220,6 +220,7 @@ class VideoWatch:
         if self._pace.live or not self._looks:
             return
         last, before = self._looks[-1].index, self._looks[-1].small
+        passed: list[tuple[RawFrame, list[Area]]] = []
         for waiting in self._ring:
             raw = waiting.raw
             if raw.id.index <= last or waiting.small is after or raw.damaged:
@@ -229,14 +230,27 @@ class VideoWatch:
                 (known,) = self._tracks.placed(raw.id.index, raw.id.index)
                 areas = self._attention.passing(waiting.small, before, after, explained=known.xyxy)
             if areas:
-                # Each frame: what turns between two of them is where no path between its places leads.
-                self._passing.update(self._glimpsed(raw, areas), frame=raw.id.index)
+                passed.append((raw, areas))
+        # Each frame: what turns between two of them is where no path between its places leads.
+        persons = self._persons_passing(passed)
+        for raw, areas in passed:
+            self._passing.update(self._glimpsed(raw, areas, persons.get(raw.id.index)), frame=raw.id.index)
 
-    def _glimpsed(self, raw: RawFrame, areas: list[Area]) -> Detections:
+    def _persons_passing(self, passed: list[tuple[RawFrame, list[Area]]]) -> dict[int, Detections]:
+        """Persons in the parts of these frames, by the frame's index; nothing where they are no target."""
+        if not self._settings.targets & {Kind.HEAD, Kind.PERSON}:
+            return {}
+        scale = self._pace.person_long_px / max(self._width, self._height)
+        parts = [(raw, area) for raw, areas in passed for area in areas]
+        found = self._finder.persons_passing(parts, scale=scale, threshold=self._pace.person_least)
+        seen: dict[int, list[Detections]] = {raw.id.index: [] for raw, _ in passed}
+        for (raw, _), boxes in zip(parts, found, strict=True):
+            seen[raw.id.index].append(found_in(raw, boxes, Kind.PERSON))
+        return {raw.id.index: joined(raw.id, seen[raw.id.index]) for raw, _ in passed}
+
+    def _glimpsed(self, raw: RawFrame, areas: list[Area], persons: Detections | None) -> Detections:
         targets = self._settings.targets
-        found: list[Detections] = []
-        if targets & {Kind.HEAD, Kind.PERSON}:
-            found.append(self._persons(raw))
+        found = [] if persons is None else [persons]
         if targets & {Kind.FACE, Kind.HEAD}:
             seen = self._finder.faces_in(raw, areas, self._pyramid(), threshold=self._pace.face_least)
             found.append(found_in(raw, seen, Kind.FACE))

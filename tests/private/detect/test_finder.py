@@ -126,6 +126,29 @@ def test_persons_come_from_one_look_and_vehicles_are_left_out(width: int, height
     assert all(side % 32 == 0 for side in blobs.person.shown_wh[0])
 
 
+def test_persons_in_parts_of_several_frames_share_one_look_and_each_part_has_its_own_answer() -> None:
+    places: list[Box] = [(100, 100, 140, 200), (300, 60, 340, 160), (500, 220, 540, 330)]
+    areas: list[Area] = [(96, 96, 144, 204), (296, 56, 344, 164), (496, 216, 544, 334)]
+    blobs = Blobs()
+    frames = [showing(640, 480, place) for place in places]
+    nobody = (showing(640, 480), areas[0])
+    found = blobs.finder.persons_passing([*zip(frames, areas, strict=True), nobody], scale=416 / 640, threshold=0.1)
+    for answer, place in zip(found[:3], places, strict=True):
+        assert agrees(answer, place, least_iou=0.6)
+    assert len(found[3].score) == 0
+    assert blobs.person.shown_wh == [(416, 320)]
+
+
+def test_a_part_as_large_as_the_picture_gets_a_look_of_its_own_size() -> None:
+    person: Box = (40, 30, 104, 270)
+    blobs = Blobs()
+    (found,) = blobs.finder.persons_passing(
+        [(showing(640, 480, person), (0, 0, 640, 480))], scale=416 / 640, threshold=0.1
+    )
+    assert agrees(found, person)
+    assert blobs.finder.persons_passing([], scale=1.0, threshold=0.1) == []
+
+
 def test_plates_are_found_where_they_are() -> None:
     plate: Box = (300, 200, 380, 224)
     found = Blobs().finder.plates(showing(640, 480, plate), (200, 100, 500, 300), scale=1.0, threshold=0.3)

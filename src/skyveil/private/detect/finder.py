@@ -14,7 +14,7 @@ from skyveil.private.detect.boxes import Scored, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
-from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Canvas, Piece, enlarged, fits
+from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Canvas, Piece, enlarged, fits, shelved
 from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, AnySize, Area, FewSizes, Level, Sizes, Window
 from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
@@ -25,6 +25,8 @@ STILL_PERSON_SIZES_WH: Final = (
     (1280, 1280),
 )
 """What pictures are shown at to find persons: compiling for each picture's own shape took half of a folder's time."""
+_AROUND: Final = 1.0
+"""Share of its sides around a part that moved, that is shown to find persons: most reach further."""
 VIDEO_SIZES_WH: Final = (SMALL_WH, WIDE_WH, HIGH_WH, (320, 320), (640, 384))
 """What parts of a video are shown at."""
 
@@ -102,6 +104,36 @@ class Finder:
             found.append(_in_picture(boxes, window, scale))
         return suppressed(together(found), iou=yolox.OVERLAP)
 
+    def persons_passing(
+        self, parts: Sequence[tuple[RawFrame, Area]], *, scale: float, threshold: float
+    ) -> list[Scored]:
+        """Persons in parts of several frames of one size, in picture pixels, an answer for each part.
+
+        Parts share canvases of the size that a whole frame is shown at; what does not fit on one gets its frame whole.
+        """
+        if not parts:
+            return []
+        raw = parts[0][0]
+        whole = (0, 0, raw.width, raw.height)
+        size_wh = next(iter(self._person_sizes.windows(whole, scale))).size_wh
+        shown_as = [_around(area, whole) for _, area in parts]
+        sides = [(max(1, round((a[2] - a[0]) * scale)), max(1, round((a[3] - a[1]) * scale))) for a in shown_as]
+        fitting = [index for index, (w, h) in enumerate(sides) if w <= size_wh[0] and h <= size_wh[1]]
+        found: dict[int, Scored] = {}
+        for places in shelved([sides[index] for index in fitting], size_wh):
+            pieces = [(fitting[at], Piece(shown_as[fitting[at]], x, y, *sides[fitting[at]])) for at, x, y in places]
+            canvas = blank(size_wh)
+            for index, piece in pieces:
+                view = rgb_view(parts[index][0], piece.area, (piece.width, piece.height))
+                canvas[piece.top : piece.top + piece.height, piece.left : piece.left + piece.width] = view
+            answer = self._network(PERSONS).infer(canvas)
+            boxes = yolox.decode(answer, input_hw=(size_wh[1], size_wh[0]), threshold=threshold)
+            found |= {index: _on_piece(boxes, piece) for index, piece in pieces}
+        for index in range(len(parts)):
+            if index not in found:
+                found[index] = self.persons(parts[index][0], whole, scale=scale, threshold=threshold)
+        return [found[index] for index in range(len(parts))]
+
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         """What may be a number plate in one part of a frame: text of a plate's shape, in picture pixels."""
         found = []
@@ -132,11 +164,25 @@ def _of_piece(boxes: Scored, piece: Piece, picture_wh: tuple[int, int]) -> Score
     x, y = (boxes.xyxy[:, 0] + boxes.xyxy[:, 2]) / 2 - piece.left, (boxes.xyxy[:, 1] + boxes.xyxy[:, 3]) / 2 - piece.top
     left, top = (EDGE_PX if start > 0 else 0 for start in piece.area[:2])
     right, bottom = (EDGE_PX if end < side else 0 for end, side in zip(piece.area[2:], picture_wh, strict=True))
-    inside_x = (x >= left) & (x < piece.width - right)
-    here = boxes.only(inside_x & (y >= top) & (y < piece.height - bottom))
+    well_inside = (x >= left) & (x < piece.width - right) & (y >= top) & (y < piece.height - bottom)
+    return _on_piece(boxes.only(well_inside), piece)
+
+
+def _on_piece(boxes: Scored, piece: Piece) -> Scored:
+    """The boxes whose centre lies in this piece of a canvas, in picture pixels."""
+    x, y = (boxes.xyxy[:, 0] + boxes.xyxy[:, 2]) / 2 - piece.left, (boxes.xyxy[:, 1] + boxes.xyxy[:, 3]) / 2 - piece.top
+    here = boxes.only((x >= 0) & (x < piece.width) & (y >= 0) & (y < piece.height))
     x1, y1, x2, y2 = piece.area
     factor = (x2 - x1) / piece.width, (y2 - y1) / piece.height
     return here.moved(scale_xy=factor, offset_xy=(x1 - piece.left * factor[0], y1 - piece.top * factor[1]))
+
+
+def _around(area: Area, whole: Area) -> Area:
+    """A part with what surrounds it, once its own sides on every side, as far as the picture goes; even corners."""
+    x1, y1, x2, y2 = area
+    wide, high = round(_AROUND * (x2 - x1)), round(_AROUND * (y2 - y1))
+    left, top = max(0, x1 - wide) // 2 * 2, max(0, y1 - high) // 2 * 2
+    return left, top, min(whole[2], x2 + wide), min(whole[3], y2 + high)
 
 
 def _answered(boxes: Scored, level: Level) -> Scored:

@@ -28,6 +28,12 @@ class Finds(Protocol):
         """Persons in one part of a frame."""
         ...
 
+    def persons_passing(
+        self, parts: Sequence[tuple[RawFrame, Area]], *, scale: float, threshold: float
+    ) -> list[Scored]:
+        """Persons in parts of several frames, an answer for each."""
+        ...
+
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
         """Number plates in one part of a frame."""
         ...

@@ -1,5 +1,6 @@
 """Several small parts of a frame on one canvas, so that one look of the network serves them all. Private side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
@@ -81,20 +82,33 @@ def _smallest(canvas: Canvas, scale: float) -> Canvas:
 
 
 def _on_shelves(areas: list[Area], scale: float, size_wh: SizeWh) -> list[Canvas]:
-    """Canvases of one size; shelves, highest part first."""
-    sized = [(_length(a[0], a[2], scale), _length(a[1], a[3], scale), a) for a in areas]
-    canvases: list[list[Piece]] = []
+    """Canvases of one size with these parts."""
+    ordered = sorted(areas)
+    sides = [(_length(a[0], a[2], scale), _length(a[1], a[3], scale)) for a in ordered]
+    return [
+        Canvas(size_wh, tuple(Piece(ordered[index], left, top, *sides[index]) for index, left, top in canvas))
+        for canvas in shelved(sides, size_wh)
+    ]
+
+
+def shelved(sides: Sequence[SizeWh], size_wh: SizeWh) -> list[list[tuple[int, int, int]]]:
+    """Canvases of one size for parts with these sides, each of which fits on one: index, left and top of each part.
+
+    Shelves, highest part first; of equal height the one that was named first.
+    """
+    canvases: list[list[tuple[int, int, int]]] = []
     left = top = shelf = 0
-    for width, height, area in sorted(sized, key=lambda part: (-part[1], part[2])):
+    for index in sorted(range(len(sides)), key=lambda one: -sides[one][1]):
+        width, height = sides[index]
         if not canvases or left + width > size_wh[0]:
             left, top = 0, top + shelf
             shelf = height + _GAP_PX
         if not canvases or top + height > size_wh[1]:
             canvases.append([])
             left, top, shelf = 0, 0, height + _GAP_PX
-        canvases[-1].append(Piece(area, left, top, width, height))
+        canvases[-1].append((index, left, top))
         left += width + _GAP_PX
-    return [Canvas(size_wh, tuple(pieces)) for pieces in canvases]
+    return canvases
 
 
 def _fits(area: Area, scale: float, size_wh: SizeWh) -> bool:
