@@ -69,7 +69,7 @@ class Attention:
             self._weak_looks = np.zeros(small.shape, np.uint8)
             self._unlike_s = np.zeros(small.shape, np.float32)
             return [(0, 0, self._width, self._height)]
-        difference = cv2.absdiff(small, self._reference)
+        difference = np.asarray(cv2.absdiff(small, self._reference), np.uint8)
         body = self._inside(grown(explained, _AROUND), small.shape)
         waiting = ((difference > _STRONG_LEVELS) | self._weak(small, difference, seconds)) & ~body
         around = np.asarray(cv2.dilate(_without_specks(waiting).astype(np.uint8), _AROUND_SQUARE), np.uint8)
