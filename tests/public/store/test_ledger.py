@@ -67,6 +67,9 @@ def test_other_terms_begin_with_another_day(database: Database) -> None:
     assert ledger.noise(charge(), lambda: 1) == 1
     assert ledger.noise(charge(T + 60, epsilon=Fraction(1, 4)), never) is None
     assert ledger.noise(charge(T + 60, sensitivity=2), never) is None
+    # Noise that was drawn before is not told with another scale either.
+    assert ledger.noise(charge(epsilon=Fraction(1, 4)), never) is None
+    assert ledger.noise(charge(), never) == 1
     assert ledger.noise(charge(T + 86400, epsilon=Fraction(1, 4)), lambda: 3) == 3
 
 

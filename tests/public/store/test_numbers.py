@@ -1,5 +1,6 @@
 """Numbers in both databases: written once, kept as long as said, and never for another audience."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -148,3 +149,19 @@ def test_only_what_the_gate_released_is_stored(database: Database) -> None:
     store = NumberStore(database.engine)
     with pytest.raises(BoundaryViolated):
         store.put([place(HALL, {COUNT: 5})])  # type: ignore[list-item]
+
+
+def test_no_byte_of_an_exact_number_stays_in_sqlite_after_its_time(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "a.sqlite")
+    store = NumberStore(engine)
+    canary = 48151.62342
+    for minute in range(200):
+        store.put(numbers(EXACT, place(HALL, {COUNT: canary}, start_s=T + 60 * minute)))
+
+    def found() -> int:
+        return sum(path.read_bytes().count(struct.pack(">d", canary)) for path in tmp_path.glob("a.sqlite*"))
+
+    assert found() >= 200
+    store.sweep(T + 200 * 60 + 86400)
+    assert found() == 0
+    engine.dispose()

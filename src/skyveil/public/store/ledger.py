@@ -53,10 +53,13 @@ class Ledger:
         with self._lock, self._engine.begin() as connection:
             _alone(connection)
             found = connection.execute(select(noise.c.noise).where(*is_cell(noise, charge))).first()
-            if found is not None:
-                return None if found.noise is None else int(found.noise)
+            if found is not None and found.noise is None:
+                return None
+            # Also for noise that was drawn before: on other terms it has another scale than would be told.
             if not self._charged(connection, charge):
                 return None
+            if found is not None:
+                return int(found.noise)
             drawn = draw()
             cell = {"camera": charge.camera, "place": charge.place, "measure": charge.measure}
             connection.execute(
