@@ -146,6 +146,7 @@ def test_a_zone_without_an_inside_ends_the_numbers_and_nothing_else() -> None:
         (EVERYWHERE, "{}", "camera one: the calibration can not be read"),
         (EVERYWHERE, "steep", ""),
         (EVERYWHERE, "level", "camera one: hall: the zone reaches the horizon"),
+        (((0.45, 0.5), (0.5, 0.5), (0.5, 0.55), (0.45, 0.55)), "steep", "are the place of one person"),
     ],
 )
 def test_a_check_says_which_camera_would_measure_nothing(
