@@ -4,14 +4,20 @@ import dataclasses
 import json
 import threading
 import time
+from datetime import time as clock
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from skyveil.app import crowd
 from skyveil.app.config import Config, Secrets, load, told
+from skyveil.app.config.models import Quiet
 from skyveil.app.crowd import LiveCrowd, grounds_of
+from skyveil.app.server import audit_of, database_of
+from skyveil.app.site import LiveSite
+from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.release import ControlRoom, release
@@ -21,8 +27,12 @@ from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.measure.measures import CameraMeasures, Measure, PlaceMeasures
 from skyveil.measure.points import points_of
 from skyveil.measure.quantity import Unit, measured
+from skyveil.public.alarm.desk import Desk
+from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.budget import NoBudget
+from skyveil.public.live.hub import Hub
 from skyveil.public.store import open_database
+from skyveil.public.store.numbers import NumberStore, Retention
 from tests.measure.cameras import SIZE_WH, Hung
 
 HUNG = Hung(6, 35, 1300)
@@ -136,3 +146,34 @@ def test_people_who_are_told_stand_in_the_configuration(tmp_path: Path) -> None:
     config = load(tmp_path / "skyveil.yaml")
     (one,) = told(config, Secrets(tmp_path / "secrets.yaml", {"CHIEF": "json://127.0.0.1"})).people
     assert (one.name, one.from_step, str(one.address)) == ("Chief", 1, "***")
+
+
+def test_a_site_refuses_a_broken_calibration_at_its_start_and_keeps_the_old_one_at_a_reload(tmp_path: Path) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    path, engine = tmp_path / "skyveil.yaml", database_of(config)
+    audit = audit_of(config, engine)
+    site = LiveSite(path, Hub(), audit, engine)
+    before = site.config
+    (tmp_path / "hall.json").write_text("{}")
+    for begins in (site.reload, lambda: LiveSite(path, Hub(), audit, engine)):
+        with pytest.raises(SettingsRefused, match=r"^camera hall: the calibration can not be read: make it again"):
+            begins()
+    assert site.config is before
+    engine.dispose()
+
+
+def test_retention_quiet_hours_and_escalation_change_with_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr(NumberStore, "keep", lambda _, retention: taken.append(retention))
+    monkeypatch.setattr(Desk, "adjust", lambda _, **told: taken.append(told))
+    config = configured(tmp_path)
+    engine = database_of(config)
+    live = LiveCrowd(config, engine, health=dict, tell=lambda event: None)
+    quiet = dataclasses.replace(config.alarms, escalate_s=7.0, quiet=Quiet("22:00", "06:00"))
+    numbers = dataclasses.replace(config.numbers, staff_days=2, public_days=3)
+    live.configure(dataclasses.replace(config, alarms=quiet, numbers=numbers))
+    hours = QuietHours(clock(22), clock(6), ZoneInfo(config.server.timezone))
+    assert taken[-2:] == [Retention(2 * 86400, 3 * 86400), {"escalate_s": 7.0, "quiet": hours}]
+    engine.dispose()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from examples.rtsp_server import Camera, load, serving
-from skyveil.app.observing import Observing, checked_floor
+from skyveil.app.floor import checked_floor
+from skyveil.app.observing import Observing
 from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
@@ -153,7 +154,11 @@ def test_a_check_says_which_camera_would_measure_nothing(
     corners: tuple[tuple[float, float], ...], calibration: str, says: str
 ) -> None:
     text = {"steep": calibration_text(Hung(6, 60, 1300).given), "level": calibration_text(Hung(6, 5, 1300).given)}
-    checked = [camera(*corners, calibration=text.get(calibration, calibration)), camera(*corners)]
+    bare = camera_id("bare")
+    checked = {
+        camera_id("one"): camera(*corners, calibration=text.get(calibration, calibration)),
+        bare: camera(*corners),
+    }
     with pytest.raises(SettingsRefused, match=says) if says else nullcontext():
         checked_floor(checked)
 

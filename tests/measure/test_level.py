@@ -62,7 +62,14 @@ def run(densities: Sequence[float | None], thresholds: Thresholds = MOVING) -> l
 def test_density_gives_the_level_of_its_kind_of_zone(kind: ZoneKind, per_m2: float, level: Level) -> None:
     judged = level_of(crowd(per_m2), DEFAULTS[kind])
     assert judged.level is level
-    assert f"{per_m2:.1f} per m2" in judged.reasons[0].words
+    said = "0.99" if per_m2 < 1 else f"{per_m2:.1f}"
+    assert f"{said} per m2" in judged.reasons[0].words
+
+
+def test_a_threshold_far_below_one_is_not_told_as_nothing() -> None:
+    low = Thresholds(0.04, 0.08, 0.5, 1.0)
+    assert level_of(crowd(0.05), low).reasons[0].words == "density 0.05 per m2, yellow from 0.04"
+    assert level_of(crowd(0.0), low).reasons[0].words == "density 0.0 per m2, yellow from 0.04"
 
 
 @settings(deadline=None)

@@ -21,6 +21,7 @@ from skyveil.measure.quantity import Quantity
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.desk import Desk, outages_of
 from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.store.alarm_log import AlarmLog
 
 START_S: Final = 60.0
@@ -85,6 +86,11 @@ class Alarms:
         self.lost = 0
         """Events that never came into the log, because too many waited for the database."""
         desk.restore(alarm_log.open())
+
+    def adjust(self, *, escalate_s: float, quiet: QuietHours | None) -> None:
+        """Escalate and keep quiet in this way from now on; open alarms stay."""
+        with self._lock:
+            self._desk.adjust(escalate_s=escalate_s, quiet=quiet)
 
     def configure(self, watches: Mapping[CameraId, Watch]) -> None:
         """Watch these zones from now on; the level of a zone that stays is kept."""

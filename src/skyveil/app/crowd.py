@@ -64,15 +64,13 @@ class LiveCrowd:
         tell: Callable[[AlarmEvent], None],
     ) -> None:
         """health: of every camera. tell: sends messages of an alarm, without waiting."""
-        kept = config.numbers
-        self._store = NumberStore(engine, Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
+        self._store = NumberStore(engine)
         self._ledger = Ledger(engine, self._store)
         self._log = AlarmLog(engine)
         self._hour_maps = HourMaps(HourMapStore(engine))
         folder = config.server.data / "numbers"
         self._numbers = Numbers(self._store, self._ledger, Spool(folder), Drawings(folder / "drawings.json"))
-        desk = Desk(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
-        self._alarms = Alarms(desk, self._log, self._numbers.newest, tell)
+        self._alarms = Alarms(Desk(), self._log, self._numbers.newest, tell)
         self._health = health
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -83,8 +81,10 @@ class LiveCrowd:
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Count, tell and watch as another configuration says. Retention and quiet hours change with a restart."""
+        """Count, tell, watch, keep and be quiet as another configuration says."""
         self._config = config
+        kept = config.numbers
+        self._store.keep(Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
         self._places = {
             camera_id(one.id): frozenset(
                 [PlaceId(zone.id) for zone in one.zones] + [PlaceId(line.id) for line in one.lines]
@@ -118,6 +118,7 @@ class LiveCrowd:
                 if one.enabled and one.zones and one.calibration is not None
             }
         )
+        self._alarms.adjust(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
 
     def start(self) -> None:
         """Store and judge from now on, once a second."""

@@ -5,17 +5,14 @@ the control room. Nothing in here changes what is covered: an observer that fail
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
 from skyveil.core.camera import CameraSpec
-from skyveil.core.errors import MeasureRefused, SettingsRefused
+from skyveil.core.errors import MeasureRefused
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
-from skyveil.measure.calibration_text import calibration_from
-from skyveil.measure.places import LEAST_AREA_M2
-from skyveil.measure.points import points_of, polygon_area
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.public.aggregate import Aggregate
@@ -77,34 +74,6 @@ def _told(observer: "Observer", *, start_s: float, end_s: float, at_s: float) ->
     grids = observer.grids()
     maps = () if grids is None else release_maps(grids, at_s=end_s)
     return [*release(measures, ControlRoom(), NoBudget()), *maps]
-
-
-def checked_floor(specs: Iterable[CameraSpec]) -> None:
-    """Raise SettingsRefused, one line for each camera whose calibration is none or whose places it does not see.
-
-    A camera that runs counts without it, and so would hide that nothing is measured.
-    """
-    from skyveil.private.observe.observer import Observer
-
-    problems = []
-    for spec in specs:
-        if spec.crowd is None or spec.crowd.calibration is None:
-            continue
-        try:
-            calibration = calibration_from(spec.crowd.calibration)
-            Observer(spec.crowd, size_wh=calibration.size_wh, camera=spec.id)
-        except MeasureRefused as error:
-            problems.append(f"camera {spec.id}: {error}")
-            continue
-        for zone in spec.crowd.zones:
-            area_m2 = polygon_area(calibration.floor_of(points_of(zone.corners) * calibration.size_wh))
-            if area_m2 < LEAST_AREA_M2:
-                problems.append(
-                    f"camera {spec.id}: {zone.id}: {area_m2:.1f} m2 are the place of one person: "
-                    f"draw {LEAST_AREA_M2:g} m2 or more"
-                )
-    if problems:
-        raise SettingsRefused("\n".join(problems))
 
 
 def _observer(spec: CameraSpec, shape: Shape) -> "Observer | None":

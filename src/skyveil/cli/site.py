@@ -47,7 +47,6 @@ def check(
     Exit 1 when there is one.
     """
     from skyveil.app.config import Secrets, load, schema, sent_on, specs, told
-    from skyveil.app.observing import checked_floor
 
     if as_schema:
         sys.stdout.write(schema())
@@ -58,7 +57,6 @@ def check(
         found = specs(loaded, secrets)
         told(loaded, secrets)
         sent_on(loaded, secrets)
-        checked_floor(found.values())
     except SettingsRefused as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

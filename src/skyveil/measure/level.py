@@ -165,9 +165,14 @@ def _of_density(measure: Measure, value: float, level: Level, thresholds: Thresh
     name = "hot spot" if measure is Measure.LOCAL_DENSITY_MAX else "density"
     if level is Level.GREEN:
         limit = thresholds.yellow
-        return Reason(measure, value, limit, f"{name} {value:.1f} per m2, {Level.YELLOW} from {limit:.1f}")
+        return Reason(measure, value, limit, f"{name} {_said(value)} per m2, {Level.YELLOW} from {_said(limit)}")
     limit = thresholds.densities[level.rank - 1]
-    return Reason(measure, value, limit, f"{name} {value:.1f} per m2, {level} from {limit:.1f}")
+    return Reason(measure, value, limit, f"{name} {_said(value)} per m2, {level} from {_said(limit)}")
+
+
+def _said(per_m2: float) -> str:
+    """A density: one digit behind the point, and two that count below one, so that no threshold is told as 0.0."""
+    return f"{per_m2:.1f}" if per_m2 >= 1 or per_m2 == 0 else f"{per_m2:.2g}"
 
 
 def _not_known(known: list[tuple[Measure, Quantity]]) -> Reason:

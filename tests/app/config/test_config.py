@@ -33,7 +33,10 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import Secret
+from skyveil.measure.calibration_text import calibration_text
+from tests.measure.cameras import Hung
 
+CALIBRATION = calibration_text(Hung(6, 60, 1300).given)
 CROWD = """\
     calibration: door.calibration.json
     zones:
@@ -143,7 +146,7 @@ def with_crowd(text: str = CROWD) -> str:
 
 
 def test_zones_and_lines_reach_the_camera_with_the_text_of_its_calibration(tmp_path: Path) -> None:
-    (tmp_path / "door.calibration.json").write_text("{}")
+    (tmp_path / "door.calibration.json").write_text(CALIBRATION)
     config = load(written(tmp_path, with_crowd()))
     found = specs(config, Secrets(config.server.secrets))
     crowd = found[camera_id("door")].crowd
@@ -152,12 +155,12 @@ def test_zones_and_lines_reach_the_camera_with_the_text_of_its_calibration(tmp_p
     assert (porch.use, porch.way, porch.corners[2]) == ("queue", ((0, 0.6), (1, 0.6)), (1, 1))
     assert (hall.use, hall.way) == ("walkway", None)
     assert crowd.lines[0].end == (0.7, 0.8)
-    assert crowd.calibration == "{}"
+    assert crowd.calibration == CALIBRATION
     assert found[camera_id("stairs")].crowd is None
 
 
 def test_a_crowd_crosses_the_control_socket_unchanged(tmp_path: Path) -> None:
-    (tmp_path / "door.calibration.json").write_text("{}")
+    (tmp_path / "door.calibration.json").write_text(CALIBRATION)
     config = load(written(tmp_path, with_crowd()))
     for spec in specs(config, Secrets(config.server.secrets)).values():
         assert spec_from(spec_json(spec)) == spec
@@ -182,6 +185,16 @@ def test_a_wrong_zone_or_line_is_refused(tmp_path: Path, old: str, new: str, say
     assert old in CROWD
     with pytest.raises(SettingsRefused, match=re.escape(says)):
         load(written(tmp_path, with_crowd(CROWD.replace(old, new))))
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("text", ["{}", "no json", CALIBRATION.replace("skyveil-calibration-1", "other")])
+def test_a_calibration_that_is_none_is_refused_with_and_without_places(tmp_path: Path, text: str, places: bool) -> None:
+    (tmp_path / "door.calibration.json").write_text(text)
+    crowd = CROWD if places else CROWD.partition("    zones:")[0]
+    config = load(written(tmp_path, with_crowd(crowd)))
+    with pytest.raises(SettingsRefused, match=r"^camera door: .*`skyveil calibrate`$"):
+        specs(config, Secrets(config.server.secrets))
 
 
 def test_a_calibration_that_is_not_there_is_refused(tmp_path: Path) -> None:

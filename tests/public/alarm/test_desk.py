@@ -139,6 +139,20 @@ def test_quiet_hours_hold_back_orange_but_never_red() -> None:
     assert said(other.update([unknown], [], at_s=MIDNIGHT)) == [("raised", "unknown", True)]
 
 
+def test_other_quiet_hours_and_times_hold_from_now_on() -> None:
+    one = desk()
+    one.adjust(escalate_s=10, quiet=QuietHours(time(0), time(23, 59), ZoneInfo("UTC")))
+    (event,) = one.update([alarm(Level.ORANGE)], [], at_s=T)
+    assert not event.told
+    one.adjust(escalate_s=10, quiet=None)
+    (event,) = one.update([alarm(Level.ORANGE)], [], at_s=T + 1)
+    assert (event.happened, event.told) == (Happened.TOLD, True)
+    assert one.update([alarm(Level.RED)], [], at_s=T + 2)[0].happened is Happened.ROSE
+    assert [each.happened for at_s in (3, 14) for each in one.update([alarm(Level.RED)], [], at_s=T + at_s)] == [
+        Happened.ESCALATED
+    ]
+
+
 def test_what_is_still_there_when_quiet_hours_end_is_told_then() -> None:
     one, orange = desk(NIGHT), [alarm(Level.ORANGE)]
     one.update(orange, [], at_s=MIDNIGHT)

@@ -127,6 +127,16 @@ def test_exact_numbers_are_gone_after_a_day_and_others_when_it_was_said(database
     assert store.told_to_staff(CAMERA, HALL, 0, T + DAY) == [] and store.exact(60, 0, T + DAY) == []
 
 
+def test_another_retention_holds_from_the_next_sweep_on(database: Database) -> None:
+    store = NumberStore(database.engine)
+    store.put(numbers(STAFF, place(HALL, {COUNT: 50})))
+    store.sweep(T + 3 * DAY)
+    assert store.told_to_staff(CAMERA, HALL, T, T + DAY)
+    store.keep(Retention(staff_s=2 * DAY))
+    store.sweep(T + 3 * DAY)
+    assert not store.told_to_staff(CAMERA, HALL, T, T + DAY)
+
+
 def test_postgresql_keeps_each_day_in_a_partition_and_drops_it_whole(database: Database) -> None:
     if database.engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no partitions")

@@ -694,7 +694,7 @@ NUMBER_FIELDS = {
         "id", "camera", "place", "name", "level", "rank", "since_s", "raised_s", "reasons", "step", "acknowledged_by",
         "acknowledged_s", "drill",
     },
-    "AlarmEventOut": {"id", "at_s", "alarm", "event", "camera", "place", "level", "words", "actor", "drill"},
+    "AlarmEventOut": {"id", "at_s", "alarm", "event", "camera", "place", "name", "level", "words", "actor", "drill"},
     "OpenPlace": {"camera", "place", "name", "line"},
     "OpenData": {"about", "epsilon_per_visit_and_day", "places"},
     "Cost": {"place", "measure", "period_s", "mechanism", "sensitivity", "epsilon"},

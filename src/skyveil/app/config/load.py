@@ -17,6 +17,7 @@ from skyveil.app.config import models
 from skyveil.app.config.checks import Where, checked_outputs, checked_secret
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
+from skyveil.app.floor import checked_floor, checked_text
 from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId, camera_id
@@ -327,8 +328,9 @@ class Secrets:
 
 
 def specs(config: Config, secrets: Secrets) -> dict[CameraId, CameraSpec]:
-    """The cameras that run; raises SettingsRefused for a password that is not there."""
-    return {camera_id(camera.id): _spec(config, camera, secrets) for camera in config.cameras if camera.enabled}
+    """The cameras that run; SettingsRefused for a password that is not there or a calibration that does not fit."""
+    made = {camera_id(camera.id): _spec(config, camera, secrets) for camera in config.cameras if camera.enabled}
+    return checked_floor(made)
 
 
 def settings_of(config: Config, camera: Camera) -> RedactSettings:
@@ -352,14 +354,16 @@ def records(config: Config, camera: Camera) -> bool:
 
 def _crowd(camera: Camera) -> CrowdSpec | None:
     """What is measured of the crowd before a camera; raises SettingsRefused when its calibration can not be read."""
-    if not camera.zones and not camera.lines:
-        return None
     calibration = None
     if camera.calibration is not None:
         try:
             calibration = camera.calibration.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
+    if not camera.zones and not camera.lines:
+        if calibration is not None:
+            checked_text(camera.id, calibration)
+        return None
     return CrowdSpec(
         tuple(_zone(one) for one in camera.zones),
         tuple(LineSpec(PlaceId(line.id), *line.points) for line in camera.lines),

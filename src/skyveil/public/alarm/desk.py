@@ -61,6 +61,10 @@ class Desk:
         self._new_id = new_id
         self._open: dict[tuple[str, str], _Open] = {}
 
+    def adjust(self, *, escalate_s: float, quiet: QuietHours | None) -> None:
+        """Escalate and keep quiet as another configuration says, from now on."""
+        self._escalate_s, self._quiet = escalate_s, quiet
+
     def restore(self, alarms: Iterable[Occasion]) -> None:
         """Take on what was open when the server ended; nobody is told of it again."""
         for one in alarms:

@@ -95,6 +95,10 @@ class NumberStore:
         self._retention = retention or Retention()
         self._partitions: set[str] = set()
 
+    def keep(self, retention: Retention) -> None:
+        """Keep numbers for another time from the next sweep on."""
+        self._retention = retention
+
     def put(self, aggregates: Iterable[Aggregate]) -> None:
         """Store what the gate released, in one transaction; what is stored already stays as it is.
 

@@ -43,7 +43,7 @@ class AlarmOut:
 @final
 @dataclass(frozen=True, slots=True)
 class AlarmEventOut:
-    """Something that happened to an alarm."""
+    """Something that happened to an alarm. name: of the place, camera or group, for people, as it was then."""
 
     id: int
     at_s: float
@@ -51,6 +51,7 @@ class AlarmEventOut:
     event: str
     camera: str
     place: str
+    name: str
     level: str
     words: str
     actor: str
@@ -172,7 +173,8 @@ def _event(one: LoggedEvent) -> AlarmEventOut:
         camera=one.camera,
         place=one.place,
         level=one.level,
-        words="; ".join(one.words),
+        name=one.words[0] if one.words else one.place,
+        words="; ".join(one.words[1:]),
         actor=one.actor,
         drill=one.drill,
     )

@@ -93,7 +93,7 @@ async function showOpen() {
 async function showLog() {
   const log = await get("alarms/log", { from: Math.floor(Date.now() / 1000 - 86400) });
   byId("log").tBodies[0].replaceChildren(...log.map((one) => make("tr", {},
-    make("td", {}, dateTime(one.at_s)), make("td", {}, `${one.camera} ${one.place}`), make("td", {}, levelChip(one.level)),
+    make("td", {}, dateTime(one.at_s)), make("td", {}, one.name), make("td", {}, levelChip(one.level)),
     make("td", {}, (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`)), make("td", {}, one.actor), make("td", {}, one.words),
     make("td", {}, one.place ? make("a", { href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : null))));
 }

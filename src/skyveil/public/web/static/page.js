@@ -36,6 +36,11 @@ const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle:
 export const dateTime = (seconds) => (seconds === null || seconds === undefined ? "" : clock.format(seconds * 1000));
 export const timeOfDay = (seconds) => hour.format(seconds * 1000);
 
+/** Unix seconds as an input of local date and time takes them. */
+export const localTime = (seconds) => new Date((seconds - new Date(seconds * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 19);
+/** Unix seconds of what an input of local date and time holds. */
+export const secondsOf = (text) => new Date(text).getTime() / 1000;
+
 /** A duration in seconds in the reader's words. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";

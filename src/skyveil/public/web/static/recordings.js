@@ -1,5 +1,5 @@
 // Recordings of one camera: a day as a strip, playing from a moment on, exports and holds.
-import { byId, context, dateTime, make, notify, t, timeOfDay } from "./page.js";
+import { byId, context, dateTime, localTime, make, notify, secondsOf, t, timeOfDay } from "./page.js";
 import { attempt, get, send } from "./api.js";
 import { Playback, recordedFrom } from "./playback.js";
 
@@ -12,11 +12,7 @@ const video = byId("video");
 let day = null; // { start_s, segments, gaps, holds }
 let session = null;
 
-const startOf = (name) => new Date(`${name}T00:00:00`).getTime() / 1000;
-const local = (seconds) => {
-  const time = new Date(seconds * 1000);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-};
+const startOf = (name) => secondsOf(`${name}T00:00:00`);
 
 async function loadDay(name) {
   const start_s = startOf(name);
@@ -77,10 +73,10 @@ function playFrom(seconds) {
   }
   session?.close();
   session = new Playback(video, day.segments, seconds, showNow);
-  byId("time").value = local(session.from_s).slice(11);
+  byId("time").value = localTime(session.from_s).slice(11);
   for (const form of [byId("export"), byId("hold")]) {
-    form.elements.from.value = local(session.from_s);
-    form.elements.to.value = local(session.from_s + 60);
+    form.elements.from.value = localTime(session.from_s);
+    form.elements.to.value = localTime(session.from_s + 60);
   }
   showNow(session.from_s);
 }
@@ -102,7 +98,7 @@ byId("play").addEventListener("click", () => {
 });
 byId("day").addEventListener("change", (event) => attempt(() => loadDay(event.target.value)));
 
-const span = (form) => ({ from_s: new Date(form.elements.from.value).getTime() / 1000, to_s: new Date(form.elements.to.value).getTime() / 1000 });
+const span = (form) => ({ from_s: secondsOf(form.elements.from.value), to_s: secondsOf(form.elements.to.value) });
 
 byId("export").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -152,7 +148,7 @@ await attempt(async () => {
   byId("slate").firstChild.textContent = t("rec.nothing");
   // A link may ask for a time, in unix seconds: play from there, or say that nothing is there.
   const at = Number(new URLSearchParams(location.search).get("at"));
-  const wanted = at ? local(at).slice(0, 10) : days.at(-1);
+  const wanted = at ? localTime(at).slice(0, 10) : days.at(-1);
   if (days.includes(wanted)) {
     byId("day").value = wanted;
     await loadDay(wanted);

@@ -1,16 +1,13 @@
 // The report of a shift: how full places were, who took on which alarm. Printed as it stands.
-import { byId, context, dateTime, duration, make, t } from "./page.js";
+import { byId, context, dateTime, duration, localTime, make, secondsOf, t } from "./page.js";
 import { ApiError, attempt, get } from "./api.js";
 import { levelChip, levelOfDensity, replayOf } from "./levels.js";
 
 const SHIFT_S = 8 * 3600;
 
-/** Local date and time as an input takes it. */
-const asInput = (seconds) => new Date((seconds - new Date(seconds * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 16);
-
 const now = Math.ceil(Date.now() / 60000) * 60;
-byId("from").value = asInput(now - SHIFT_S);
-byId("to").value = asInput(now);
+byId("from").value = localTime(now - SHIFT_S).slice(0, 16);
+byId("to").value = localTime(now).slice(0, 16);
 
 const MINUTE_S = 60;
 
@@ -65,13 +62,13 @@ async function lineRow(line, span) {
 const fill = (table, rows) => byId(table).tBodies[0].replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", {}, cell)))));
 
 async function showReport() {
-  const span = { from: Math.floor(new Date(byId("from").value) / 1000), to: Math.floor(new Date(byId("to").value) / 1000) };
+  const span = { from: Math.floor(secondsOf(byId("from").value)), to: Math.floor(secondsOf(byId("to").value)) };
   const [places, events] = await Promise.all([findPlaces(), get("alarms/log", { from: span.from, limit: 1000 })]);
   const log = events.filter((one) => one.at_s < span.to).reverse();
   byId("about").textContent = t("report.about", { from: dateTime(span.from), to: dateTime(span.to), name: context.user.name, made: dateTime(Date.now() / 1000) });
   fill("zones", await Promise.all(places.filter((place) => !place.line).map((zone) => zoneRow(zone, span))));
   fill("lines", await Promise.all(places.filter((place) => place.line).map((line) => lineRow(line, span))));
-  fill("log", log.map((one) => [dateTime(one.at_s), `${one.camera} ${one.place}`, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, one.words,
+  fill("log", log.map((one) => [dateTime(one.at_s), one.name, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, one.words,
     one.place ? make("a", { className: "on-screen", href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : ""]));
 }
 
