@@ -1,5 +1,8 @@
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,11 +114,20 @@ def test_a_part_that_somebody_replaced_gets_no_name_and_stays(tmp_path: Path) ->
     assert names(tmp_path) == ["a.bin.part"]
 
 
-def test_a_part_that_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "a.bin.part").write_bytes(b"half")
+def test_a_run_that_is_killed_leaves_a_part_that_the_next_run_over_the_same_target_removes(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from skyveil.public.record.output import OutputFile\n"
+        "with OutputFile(Path(sys.argv[1]), overwrite=False) as output:\n"
+        "    output.write(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.bin")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert names(tmp_path) == ["a.bin.part"]
     with OutputFile(tmp_path / "a.bin", overwrite=False) as output:
         output.write(b"whole")
         output.commit()
+    assert names(tmp_path) == ["a.bin"]
     assert (tmp_path / "a.bin").read_bytes() == b"whole"
 
 
