@@ -11,7 +11,7 @@ from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
 from skyveil.measure.level import STANDING, Level
-from skyveil.measure.measures import Measure
+from skyveil.measure.measures import CameraMeasures, Measure
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened
@@ -96,6 +96,22 @@ def test_a_switch_that_fails_is_one_alarm_and_so_is_a_camera_that_says_nothing(s
     assert site.said() == [("cleared", "UNKNOWN: Switch")]
     site.run(20, {A: 0.5, B: 0.5})  # C lives, but its numbers do not come
     assert site.said() == [("raised", "UNKNOWN: Main hall")]
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"), [(Cause.MOVED, "the camera was moved"), (Cause.TURNING, "the camera turns")]
+)
+def test_a_camera_that_was_moved_is_unknown_and_says_why(site: Site, cause: Cause, words: str) -> None:
+    site.run(70, CALM)
+    for _ in range(3):
+        site.now_s += 1
+        one = place(HALL, {COUNT: 25, Measure.DENSITY: 0.5}, start_s=site.now_s - 1, period_s=1)
+        site.newest[A] = list(numbers(EXACT, *CameraMeasures(A, (one,)).unknown().places, camera=A))
+        site.alarms.tick({A: CameraHealth(A, CameraState.LIVE, cause, site.now_s)})
+    state = site.alarms.levels(A)[HALL]
+    assert (state.level, state.rank) == (Level.UNKNOWN, 2)
+    assert state.reasons[0].words.startswith(words)
+    assert ("raised", "UNKNOWN: Main hall") in site.said()
 
 
 def test_a_clock_that_is_set_back_delays_no_alarm_and_no_escalation(site: Site) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from examples.rtsp_server import Camera, load, serving
 from skyveil.app.floor import checked_floor
-from skyveil.app.observing import Observing
+from skyveil.app.observing import Observing, ViewWatch
 from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
+from skyveil.core.health import Cause
 from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl
@@ -22,6 +23,7 @@ from skyveil.measure.points import points_of
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.private.observe.observer import Observer
+from skyveil.private.observe.view_check import ViewCheck
 from skyveil.public.aggregate import Aggregate, Told
 from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
@@ -29,7 +31,10 @@ from skyveil.public.types import RedactedPacket
 from tests.app.test_supervisor import Seen, spec, supervising
 from tests.measure.cameras import SIZE_WH, Hung
 from tests.private.capture.live.test_rtsp_source import made
+from tests.private.made import frame_of
 from tests.private.observe.test_observer import boxes
+from tests.private.observe.test_view_check import no_regions
+from tests.private.observe.test_view_check import view as room
 
 HALL, STEP = PlaceId("hall"), PlaceId("step")
 LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
@@ -55,6 +60,40 @@ def numbers(observing: Observing, *, wall_s: float, at_s: float) -> list[Aggrega
 def count_of(told: list[Aggregate]) -> float | None:
     (hall,) = (one for one in told if one.place == HALL)
     return hall.figures[Measure.COUNT].quantity.value
+
+
+def moved_camera(*, seconds: int) -> ViewWatch:
+    """The view of a camera that learned a room, and then sees it 40 px beside."""
+    view = ViewWatch(camera(*EVERYWHERE), Shape(768, 576, Fraction(1), full_range=False, color=(1, 1, 1)))
+    for index in range(60 + seconds):
+        seen = room(shift_px=(0 if index < 60 else 40, 0))
+        view.see(frame_of(seen, index, ms=1000 * index), no_regions(index))
+    return view
+
+
+def test_nothing_is_counted_by_a_camera_that_was_moved() -> None:
+    view = moved_camera(seconds=12)
+    assert (view.trusted, view.cause, view.shift_px) == (False, Cause.MOVED, pytest.approx(40, abs=1))
+    observing = Observing(camera(*EVERYWHERE), SHAPE, view)
+    assert numbers(observing, wall_s=1000.2, at_s=0.0) == []
+    observing.see(people(10), at_s=0.1)
+    told = numbers(observing, wall_s=1001.1, at_s=0.9)
+    assert {figure.told for one in told for figure in one.figures.values()} == {Told.UNKNOWN}
+
+
+def test_a_view_check_that_fails_costs_neither_pictures_nor_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(ViewCheck, "see", fails)
+    view = moved_camera(seconds=1)
+    assert (view.trusted, view.cause, view.shift_px) == (True, Cause.OK, None)
+
+
+def test_a_camera_that_measures_nothing_has_no_view_to_check() -> None:
+    view = ViewWatch(CameraSpec(camera_id("one"), SafeUrl("rtsp://h/a")), SHAPE)
+    view.see(frame_of(room()), no_regions(0))
+    assert (view.trusted, view.cause, view.shift_px) == (True, Cause.OK, None)
 
 
 def test_each_second_that_ends_is_told_once_and_only_to_the_control_room() -> None:

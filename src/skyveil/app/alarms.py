@@ -8,11 +8,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, final
 
-from skyveil.core.health import SENTENCES, CameraHealth, CameraState
+from skyveil.core.health import SENTENCES, CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.release import release_alarm
 from skyveil.measure.level import Level, LevelState, Reason, Thresholds, begin, step
@@ -108,7 +108,9 @@ class Alarms:
                 found = {one.place: one for one in self._newest(camera)}
                 for zone, watched in watch.zones.items():
                     measures = _aged(zone, found.get(zone), at_s)
-                    state = self._stepped(camera, zone, measures, watched.thresholds, at_s)
+                    state = self._stepped(
+                        camera, zone, measures, watched.thresholds, at_s, _untrusted(health.get(camera))
+                    )
                     if state is None:
                         awaited.append((camera, zone))
                     else:
@@ -123,11 +125,19 @@ class Alarms:
         self._happened(events)
 
     def _stepped(
-        self, camera: CameraId, zone: PlaceId, measures: PlaceMeasures, thresholds: Thresholds, at_s: float
+        self,
+        camera: CameraId,
+        zone: PlaceId,
+        measures: PlaceMeasures,
+        thresholds: Thresholds,
+        at_s: float,
+        why: str | None,
     ) -> LevelState | None:
         """The level of a zone after this moment; None while numbers are still awaited after a start."""
         began_s, state = self._states[camera, zone]
         state = step(state, measures.values, thresholds, at_s=at_s)
+        if state.level is Level.UNKNOWN and why is not None:
+            state = replace(state, reasons=(Reason(Measure.DENSITY, None, None, why),))
         self._states[camera, zone] = (began_s, state)
         return None if state.level is Level.UNKNOWN and at_s - began_s < START_S else state
 
@@ -194,6 +204,11 @@ class Alarms:
             event = self._desk.drill(name, alarm, actor, at_s=at_s)
         self._happened([event])
         return event.alarm
+
+
+def _untrusted(health: CameraHealth | None) -> str | None:
+    """Why the numbers of a camera whose pictures come are unknown, where it is that it was moved."""
+    return SENTENCES[health.cause] if health is not None and health.cause in (Cause.MOVED, Cause.TURNING) else None
 
 
 def _aged(zone: PlaceId, newest: Aggregate | None, at_s: float) -> PlaceMeasures:

@@ -156,7 +156,7 @@ class CameraProcess:
         if self._covered_s and now_s - self._covered_s > COVERED_S:
             self._say(CameraState.COVERED, self._live.trouble or Cause.DETECTOR_LATE)
         elif now_s - self._left_s <= STALE_S:
-            self._say(CameraState.LIVE, Cause.OK)
+            self._say(CameraState.LIVE, self._live.beside)
         elif self._state in (CameraState.LIVE, CameraState.COVERED):
             self._say(CameraState.STALE, Cause.FROZEN)
 
@@ -184,6 +184,7 @@ class CameraProcess:
                 rss_bytes=_rss_bytes(),
                 descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 (names only)
                 clock_offset_s=self._live.clock_offset_s,
+                shift_px=self._live.shift_px,
             )
         )
 

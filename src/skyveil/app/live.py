@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, final
 
-from skyveil.app.observing import Observing
+from skyveil.app.observing import Observing, ViewWatch
 from skyveil.app.pipeline import Door
 from skyveil.core.camera import CameraSpec, CrowdSpec
 from skyveil.core.errors import BoundaryViolated
@@ -63,14 +63,16 @@ class _Chain:
             ),
         )
         self.door = Door(make_fill(settings.fill), self.encoder, tally, settings)
+        self.view = ViewWatch(spec, shape)
         self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
         self._masks = settings.masks
         self._spec = spec
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget everything that was seen and measured; frames that waited never leave."""
-        self.observing = Observing(self._spec, self.shape)
+        """Forget everything that was seen and measured, but not where the camera pointed; frames that waited never
+        leave."""
+        self.observing = Observing(self._spec, self.shape, self.view)
         self.watch = VideoWatch(
             self._finder,
             replace(self.door.settings, masks=self._masks),
@@ -124,6 +126,16 @@ class Live:
         """The camera's clock minus ours, where it tells its own."""
         return self._given.clock_offset_s
 
+    @property
+    def beside(self) -> Cause:
+        """What is to be said of a camera whose pictures come and are covered as they should."""
+        return Cause.OK if self._chain is None else self._chain.view.cause
+
+    @property
+    def shift_px(self) -> float | None:
+        """How far the camera's places moved in its picture, where that is known."""
+        return None if self._chain is None else self._chain.view.shift_px
+
     def mask(self, masks: tuple[Mask, ...]) -> None:
         """Cover these polygons (shares of the picture) from the next frame on."""
         self._spec = replace(self._spec, settings=replace(self._spec.settings, masks=masks))
@@ -152,7 +164,9 @@ class Live:
     def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
         """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""
         try:
-            yield from chain.watch.see(raw)
+            for decided in chain.watch.see(raw):
+                chain.view.see(*decided)
+                yield decided
         except BoundaryViolated:
             raise
         except Exception as error:

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Final, final
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import MeasureRefused
+from skyveil.core.geometry import no_boxes
+from skyveil.core.health import Cause
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
+from skyveil.private.frame import RawFrame
+from skyveil.private.regions import Regions
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.budget import NoBudget
 from skyveil.public.density_map import DensityMap
 
 if TYPE_CHECKING:
     from skyveil.private.observe.observer import Observer
+    from skyveil.private.observe.view_check import ViewCheck
 
 log: Final = logging.getLogger(__name__)
 LONGEST_S: Final = 2.0
@@ -28,17 +33,67 @@ LONGEST_S: Final = 2.0
 
 
 @final
+class ViewWatch:
+    """Whether a camera that measures stands where it was calibrated. One thread owns it; it outlives connections."""
+
+    def __init__(self, spec: CameraSpec, shape: Shape) -> None:
+        self._check = _view_check(spec, shape)
+        self.people = no_boxes()
+        """The boxes of the newest look, xyxy pixels: bodies hide what stands behind them."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether numbers in metres hold."""
+        return self._check is None or self._check.trusted
+
+    @property
+    def cause(self) -> Cause:
+        """What is to be said of the view."""
+        return Cause.OK if self._check is None else self._check.cause
+
+    @property
+    def shift_px(self) -> float | None:
+        """How far the places moved in the picture, pixels; None while that is not known."""
+        return None if self._check is None else self._check.shift_px
+
+    def see(self, raw: RawFrame, regions: Regions) -> None:
+        """Take a frame that is decided, before the gate takes it. A check that fails costs itself, and no picture."""
+        if self._check is None:
+            return
+        try:
+            self._check.see(raw, regions, self.people)
+        except Exception as error:
+            log.warning("whether the camera is moved is not checked any more: %s", type(error).__name__)
+            self._check = None
+
+
+def _view_check(spec: CameraSpec, shape: Shape) -> "ViewCheck | None":
+    """The check of a camera with zones or lines."""
+    if spec.crowd is None:
+        return None
+    from skyveil.private.observe.view_check import ViewCheck
+
+    return ViewCheck.of(spec.crowd, size_wh=(shape.width, shape.height))
+
+
+@final
 class Observing:
     """Observes pictures of one shape. One thread owns it; a new scene or shape gets a new one."""
 
-    def __init__(self, spec: CameraSpec, shape: Shape) -> None:
+    def __init__(self, spec: CameraSpec, shape: Shape, view: ViewWatch | None = None) -> None:
+        """view: whether the camera still stands where it was calibrated; while it does not, nothing is counted."""
         self._observer = _observer(spec, shape)
+        self._view = view
         self._told_s: float | None = None
 
     def see(self, found: Detections, *, at_s: float) -> None:
         """Take what was found in the frame at `at_s`, seconds of media time."""
         if self._observer is None:
             return
+        if self._view is not None:
+            self._view.people = found.xyxy
+            if not self._view.trusted:
+                return
         try:
             self._observer.see(found, at_s=at_s)
         except Exception as error:
@@ -57,7 +112,8 @@ class Observing:
         start_s = self._told_s if now_s - self._told_s <= LONGEST_S else now_s - 1
         self._told_s = now_s
         try:
-            told = _told(self._observer, start_s=start_s, end_s=now_s, at_s=at_s)
+            trusted = self._view is None or self._view.trusted
+            told = _told(self._observer, start_s=start_s, end_s=now_s, at_s=at_s, trusted=trusted)
         except Exception as error:
             self._give_up(error)
         else:
@@ -69,8 +125,12 @@ class Observing:
         self._observer = None
 
 
-def _told(observer: "Observer", *, start_s: float, end_s: float, at_s: float) -> list[Aggregate | DensityMap]:
+def _told(
+    observer: "Observer", *, start_s: float, end_s: float, at_s: float, trusted: bool
+) -> list[Aggregate | DensityMap]:
     measures = observer.measures(start_s=start_s, end_s=end_s, at_s=at_s)
+    if not trusted:
+        return list(release(measures.unknown(), ControlRoom(), NoBudget()))
     grids = observer.grids()
     maps = () if grids is None else release_maps(grids, at_s=end_s)
     return [*release(measures, ControlRoom(), NoBudget()), *maps]

@@ -49,6 +49,8 @@ class Cause(StrEnum):
     FILE_MISSING = "file-missing"
     ELSEWHERE = "elsewhere"
     UNSUPPORTED_STREAM = "unsupported-stream"
+    MOVED = "moved"
+    TURNING = "turning"
 
 
 SENTENCES: Final = {
@@ -71,6 +73,8 @@ SENTENCES: Final = {
     Cause.CERTIFICATE: "the camera's certificate is not valid: renew it, or name its authority with ca_file",
     Cause.FILE_MISSING: "the file is missing or can not be read",
     Cause.ELSEWHERE: "the camera points to another host, which is not followed: write that address as the source",
+    Cause.MOVED: "the camera was moved, so its numbers are unknown: turn it back, or calibrate it anew",
+    Cause.TURNING: "the camera turns, so its numbers are unknown until it stands where it was calibrated",
     Cause.UNSUPPORTED_STREAM: "this kind of stream is not read: offer RTSP, MJPEG, HLS without encryption, TS or MP4",
 }
 """Each cause as one sentence in English; the console has its own words for every language."""
@@ -84,7 +88,8 @@ class CameraHealth:
     since_s: unix time since which state and cause hold; fps: pictures that left per second; age_s: seconds since the
     newest picture left, None before the first; frames: pictures that left; dropped: pictures not looked at because a
     newer one was there; whole: pictures covered wholly; restarts: of the camera's process; rss_bytes, descriptors: of
-    that process; clock_offset_s: the camera's clock minus ours, where the camera tells its own.
+    that process; clock_offset_s: the camera's clock minus ours, where the camera tells its own; shift_px: by how many
+    pixels its zones and lines lie beside where they were when it was calibrated, None while that is not known.
     """
 
     camera: CameraId
@@ -100,6 +105,7 @@ class CameraHealth:
     rss_bytes: int = 0
     descriptors: int = 0
     clock_offset_s: float | None = None
+    shift_px: float | None = None
 
 
 class CameraUnavailable(SkyveilError):

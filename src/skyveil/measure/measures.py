@@ -11,7 +11,7 @@ from typing import Final, final
 
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.ids import CameraId, PlaceId
-from skyveil.measure.quantity import Quantity, Unit
+from skyveil.measure.quantity import Quantity, Unit, unknown
 
 
 @final
@@ -114,3 +114,14 @@ class CameraMeasures:
 
     camera: CameraId
     places: tuple[PlaceMeasures, ...]
+
+    def unknown(self) -> "CameraMeasures":
+        """The same places and spans, and nothing known of them: what is told while no value can be trusted."""
+        nothing = [{one: unknown(one.unit) for one in place.values} for place in self.places]
+        return CameraMeasures(
+            self.camera,
+            tuple(
+                PlaceMeasures(place.place, place.start_s, place.end_s, values)
+                for place, values in zip(self.places, nothing, strict=True)
+            ),
+        )

@@ -165,6 +165,7 @@ class Pulse:
     rss_bytes: int
     descriptors: int
     clock_offset_s: float | None
+    shift_px: float | None = None
 
 
 @final
