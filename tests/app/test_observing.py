@@ -73,7 +73,8 @@ def moved_camera(*, seconds: int) -> ViewWatch:
 
 def test_nothing_is_counted_by_a_camera_that_was_moved() -> None:
     view = moved_camera(seconds=12)
-    assert (view.trusted, view.cause, view.shift_px) == (False, Cause.MOVED, pytest.approx(40, abs=1))
+    assert (view.trusted, view.cause) == (False, Cause.MOVED)
+    assert view.shift_px == pytest.approx(40, abs=1)
     observing = Observing(camera(*EVERYWHERE), SHAPE, view)
     assert numbers(observing, wall_s=1000.2, at_s=0.0) == []
     observing.see(people(10), at_s=0.1)
