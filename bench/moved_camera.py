@@ -2,7 +2,7 @@
 
 `python -m bench.moved_camera FOLDER`, with the folder of SKYVEIL_EVAL_DATA. PETS09 (vtest, in a loop) and a generated
 station, both at 768x576, are checked every five seconds of made time, with light that changes, noise of night, rain,
-and the pulses of a codec; nobody is covered, so that people hide and imitate landmarks as in a crowd that no detector
+and the pulses of a codec; nobody is covered, so that people hide and imitate marks as in a crowd that no detector
 finds. Then each view is shifted, turned and zoomed.
 """
 

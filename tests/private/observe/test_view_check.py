@@ -13,7 +13,7 @@ from skyveil.core.geometry import no_boxes
 from skyveil.core.health import Cause
 from skyveil.core.ids import PlaceId
 from skyveil.private.looked import Looked, Why
-from skyveil.private.observe.landmarks import band_of, landmarks_of, seen_in
+from skyveil.private.observe.marks import band_of, marks_of, seen_in
 from skyveil.private.observe.view_check import View, ViewCheck, in_sight
 from skyveil.private.regions import Regions, whole_frame
 from tests.private.made import Luma, frame_of
@@ -185,8 +185,8 @@ def test_a_frame_without_evidence_or_a_damaged_one_says_nothing(still: Luma) -> 
     assert check.view is View.LEARNING
 
 
-def test_what_is_covered_leaves_no_trace_in_the_landmarks(still: Luma) -> None:
-    """Two runs that differ inside of regions only know the same landmarks, bit for bit."""
+def test_what_is_covered_leaves_no_trace_in_the_marks(still: Luma) -> None:
+    """Two runs that differ inside of regions only know the same marks, bit for bit."""
     boxes = np.array([[100, 80, 380, 560]], np.int32)
     found = []
     for seed in (1, 2):
@@ -213,16 +213,16 @@ def test_masks_and_boxes_hide_their_samples() -> None:
     assert sight[0:3].all()
 
 
-def test_a_plain_picture_has_no_landmarks_and_a_small_one_neither() -> None:
+def test_a_plain_picture_has_no_marks_and_a_small_one_neither() -> None:
     for shape in ((288, 384), (20, 384)):
         luma = np.full(shape, 100, np.uint8)
-        assert len(landmarks_of(band_of(luma), np.ones(shape, np.bool_))) == 0
+        assert len(marks_of(band_of(luma), np.ones(shape, np.bool_))) == 0
 
 
-def test_landmarks_that_nobody_sees_say_nothing(still: Luma) -> None:
+def test_marks_that_nobody_sees_say_nothing(still: Luma) -> None:
     luma = np.asarray(cv2.resize(still, (384, 288), interpolation=cv2.INTER_AREA), np.uint8)
     band, everything = band_of(luma), np.ones(luma.shape, np.bool_)
-    known = landmarks_of(band, everything)
+    known = marks_of(band, everything)
     assert seen_in(band, everything, known, reach=8).agree > 40
     seen = seen_in(band, ~everything, known, reach=8)
     assert (seen.motion, seen.in_sight) == (None, 0)

@@ -1,6 +1,6 @@
 """Whether a camera still sees what it saw when it was calibrated. Private side, in memory only.
 
-Once in a few seconds landmarks of the view are looked for in what nobody covers. Those of the first view stay as they
+Once in a few seconds marks of the view are looked for in what nobody covers. Those of the first view stay as they
 are, so that a camera that sags slowly is noticed; those of the newest view follow light and season, and say where the
 camera points while the first are not found, as at night.
 """
@@ -21,7 +21,7 @@ from skyveil.measure.points import points_of
 from skyveil.measure.shifted import Motion, Steadiness
 from skyveil.private.detect.view import shrunk_luma
 from skyveil.private.frame import RawFrame
-from skyveil.private.observe.landmarks import Band, Landmarks, Seen, Sight, band_of, landmarks_of, put, seen_in
+from skyveil.private.observe.marks import Band, Marks, Seen, Sight, band_of, marks_of, put, seen_in
 from skyveil.private.regions import Regions
 
 EVERY_S: Final = 5.0
@@ -33,14 +33,14 @@ _LONG: Final = 320
 """The longer side of the small pictures has so many samples, or up to twice as many."""
 _NEAR: Final = 8
 _FAR: Final = 40
-"""Samples within which a landmark is looked for, and again when too few are found."""
+"""Samples within which a mark is looked for, and again when too few are found."""
 _SURE: Final = 0.5
 """Standard error in samples at the worst corner up to which a motion counts: a pixel of a picture of 768x576."""
 _FAMILIAR: Final = 24
-"""Landmarks that a view must have to be known again."""
+"""Marks that a view must have to be known again."""
 _SAME_SHARE: Final = 0.5
 _SAME_STEP: Final = 1.0
-"""A view stands still when half of its landmarks are found where they were a check before, within a sample."""
+"""A view stands still when half of its marks are found where they were a check before, within a sample."""
 _MOVED_AFTER: Final = 3
 """Checks in a row that must say so: a lorry passes, a mast sways."""
 _OTHER_AFTER_S: Final = 30.0
@@ -53,7 +53,7 @@ _LESSON_S: Final = 4.0
 _LEAST_LESSONS: Final = 3
 _RATE: Final = 1 / 32
 _RENEW: Final = 12
-"""The newest view is the mean of about 32 checks, and its landmarks are chosen anew every 12."""
+"""The newest view is the mean of about 32 checks, and its marks are chosen anew every 12."""
 _SOFT: Final = 0.5
 _STRONG: Final = 2.0
 """A glance is another when its correlation with the one before is less, and both have so much contrast, in levels:
@@ -91,12 +91,12 @@ class ViewCheck:
         self.view = View.LEARNING
         self.shift_px: float | None = None
         """How far the places moved in the picture; None while that is not known."""
-        self.first: Landmarks | None = None
-        self._newest: Landmarks | None = None
+        self.first: Marks | None = None
+        self._newest: Marks | None = None
         self._scene: _Scene | None = None
         self._checked_s: float | None = None
         self._says, self._since_s, self._times = _Says.NOTHING, 0.0, 0
-        self._stood: Landmarks | None = None
+        self._stood: Marks | None = None
         self._glance: tuple[float, NDArray[np.float32]] | None = None
         self._stirred = 0
         self._turned_s = 0.0
@@ -144,7 +144,7 @@ class ViewCheck:
     def glance(self, tiny: NDArray[np.uint8], *, at_s: float) -> None:
         """Take means of squares of 16 px, (rows, columns).
 
-        A picture that becomes another is checked at once, and is turning where its landmarks are not in their places:
+        A picture that becomes another is checked at once, and is turning where its marks are not in their places:
         before a plain floor people alone make another picture of it.
         """
         now = tiny.astype(np.float32) - cv2.GaussianBlur(tiny.astype(np.float32), (0, 0), 3.0)
@@ -192,7 +192,7 @@ class ViewCheck:
             self._scene = _Scene(luma.shape)
         self._scene.take(luma.astype(np.float32), sight)
         if self._scene.lessons >= _LESSONS:
-            found = self._scene.landmarks()
+            found = self._scene.marks()
             seen = seen_in(band_of(luma), sight, found, reach=_NEAR)
             if len(found) >= _FAMILIAR and _still(seen, luma.shape):
                 self.first, self.view, self.shift_px = found, View.IN_PLACE, 0.0
@@ -215,7 +215,7 @@ class ViewCheck:
             seen = seen_in(band, sight, self._stood, reach=_NEAR)
             if seen.agree >= max(_FAMILIAR, _SAME_SHARE * seen.in_sight) and _still(seen, band.shape):
                 return True
-        self._stood = landmarks_of(band, sight)
+        self._stood = marks_of(band, sight)
         return False
 
     def _hear(self, says: _Says, at_s: float) -> None:
@@ -245,7 +245,7 @@ class ViewCheck:
             self._scene = _Scene(luma.shape)
         self._scene.take(*_put_back(luma, sight, motion))
         if self._scene.lessons % _RENEW == 0:
-            found = self._scene.landmarks()
+            found = self._scene.marks()
             self._newest = found if len(found) >= _FAMILIAR else self._newest
 
     def _in_pixels(self, motion: Motion) -> Motion:
@@ -286,9 +286,9 @@ class _Scene:
         share = np.maximum(1 / np.maximum(self._times, 1), np.float32(_RATE))
         self._mean += np.where(sight, share * (luma - self._mean), np.float32(0))
 
-    def landmarks(self) -> Landmarks:
-        """The landmarks of what was seen often enough."""
-        return landmarks_of(band_of(self._mean), self._times >= _LEAST_LESSONS)
+    def marks(self) -> Marks:
+        """The marks of what was seen often enough."""
+        return marks_of(band_of(self._mean), self._times >= _LEAST_LESSONS)
 
 
 def _put_back(luma: NDArray[np.uint8], sight: Sight, motion: Motion) -> tuple[NDArray[np.float32], Sight]:
@@ -299,7 +299,7 @@ def _put_back(luma: NDArray[np.uint8], sight: Sight, motion: Motion) -> tuple[ND
 
 
 def _still(seen: Seen, shape: tuple[int, ...]) -> bool:
-    """Whether landmarks are where they were."""
+    """Whether marks are where they were."""
     middle = np.array([[shape[1] / 2, shape[0] / 2]])
     return seen.motion is not None and bool(np.linalg.norm(put(seen.motion, middle) - middle) <= _SAME_STEP)
 

@@ -1,6 +1,6 @@
 """Small parts of a scene by which its view is known again. Private side: pictures in, places and shifts out.
 
-A landmark is a square of 16 x 16 samples of the small picture around a corner, one bit a sample: whether the sample is
+A mark is a square of 16 x 16 samples of the small picture around a corner, one bit a sample: whether the sample is
 lighter than its surroundings (the sign of a difference of Gaussians). Light and contrast change samples, hardly ever
 that sign. A square is looked for near its place by the polarity coincidence of its bits and the picture.
 """
@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 from skyveil.measure.points import Points
 
 SIDE: Final = 16
-"""Samples of a landmark's side."""
+"""Samples of a mark's side."""
 MOST: Final = 96
-"""Landmarks of a view: 3 KB of bits."""
+"""Marks of a view: 3 KB of bits."""
 _MIDDLE: Final = (SIDE - 1) / 2
 FEWEST: Final = 8
-"""Landmarks that must agree on one motion. One is found by chance within a sample of where another would have it in 1
+"""Marks that must agree on one motion. One is found by chance within a sample of where another would have it in 1
 of 50 tries, so that eight of 96 do not agree by chance."""
 _APART: Final = 10
 _FINE, _COARSE = 1.0, 4.0
 """Standard deviations of the two Gaussians, in samples: noise of one sample and slopes of light are both left out."""
 _CONTRAST: Final = 3.0
-"""Least standard deviation of a landmark, in levels. Codec and sensor leave 1 in a mean of some pictures."""
+"""Least standard deviation of a mark, in levels. Codec and sensor leave 1 in a mean of some pictures."""
 _ALIKE: Final = 0.45
 """Least correlation of bits and picture for a find; the same square in other light has 0.6 to 0.8, others under 0.4."""
 _IN_SIGHT: Final = 0.7
-"""Share of a landmark that must be in sight."""
+"""Share of a mark that must be in sight."""
 _AGREE: Final = 0.75
-"""Samples by which a landmark may lie beside the motion of the others."""
+"""Samples by which a mark may lie beside the motion of the others."""
 
 Band: TypeAlias = NDArray[np.float32]
 """The picture less its surroundings, (rows, columns), levels."""
@@ -44,8 +44,8 @@ Motion: TypeAlias = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Landmarks:
-    """The landmarks of a view.
+class Marks:
+    """The marks of a view.
 
     corners: (N, 2) int64, x and y of the upper left sample. bits: (N, 16, 16) uint8, 0 or 1.
     """
@@ -61,9 +61,9 @@ class Landmarks:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What became of landmarks in a picture.
+    """What became of marks in a picture.
 
-    motion: where points of the reference are now; None when too few landmarks agree on one. agree: how many do.
+    motion: where points of the reference are now; None when too few marks agree on one. agree: how many do.
     in_sight: how many were not hidden. sigma: standard error of a place moved by `motion`, at the worst corner.
     """
 
@@ -79,11 +79,11 @@ def band_of(luma: NDArray[np.uint8] | NDArray[np.float32]) -> Band:
     return np.asarray(cv2.GaussianBlur(samples, (0, 0), _FINE) - cv2.GaussianBlur(samples, (0, 0), _COARSE), np.float32)
 
 
-def landmarks_of(band: Band, sight: Sight) -> Landmarks:
-    """The landmarks of a picture that lie wholly in sight, the most distinct first; none without structure."""
+def marks_of(band: Band, sight: Sight) -> Marks:
+    """The marks of a picture that lie wholly in sight, the most distinct first; none without structure."""
     rows, columns = band.shape
     if min(rows, columns) < 2 * SIDE:
-        return Landmarks(np.zeros((0, 2), np.int64), np.zeros((0, SIDE, SIDE), np.uint8))
+        return Marks(np.zeros((0, 2), np.int64), np.zeros((0, SIDE, SIDE), np.uint8))
     open_px = cv2.erode(
         sight.astype(np.uint8), np.ones((SIDE + 1, SIDE + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
@@ -96,15 +96,15 @@ def landmarks_of(band: Band, sight: Sight) -> Landmarks:
     squares = [band[y : y + SIDE, x : x + SIDE] for x, y in corners.tolist()]
     keep = np.array([float(square.std()) >= _CONTRAST for square in squares], np.bool_)
     bits = np.array([square > 0 for square in squares], np.uint8).reshape(-1, SIDE, SIDE)
-    return Landmarks(corners[keep], bits[keep])
+    return Marks(corners[keep], bits[keep])
 
 
-def seen_in(band: Band, sight: Sight, landmarks: Landmarks, *, reach: int) -> Seen:
-    """Look for landmarks within `reach` samples of their places; samples out of sight count for nothing."""
+def seen_in(band: Band, sight: Sight, marks: Marks, *, reach: int) -> Seen:
+    """Look for marks within `reach` samples of their places; samples out of sight count for nothing."""
     hidden = cv2.integral((~sight).astype(np.uint8))
     at, there = [], []
     in_sight = 0
-    for (x, y), bits in zip(landmarks.corners.tolist(), landmarks.bits, strict=True):
+    for (x, y), bits in zip(marks.corners.tolist(), marks.bits, strict=True):
         covered = hidden[y + SIDE, x + SIDE] - hidden[y, x + SIDE] - hidden[y + SIDE, x] + hidden[y, x]
         if covered > (1 - _IN_SIGHT) * SIDE * SIDE:
             continue
@@ -117,7 +117,7 @@ def seen_in(band: Band, sight: Sight, landmarks: Landmarks, *, reach: int) -> Se
 
 
 def _step(band: Band, bits: NDArray[np.uint8], x: int, y: int, reach: int) -> tuple[float, float] | None:
-    """Where a landmark went, in parts of a sample; None when it is not found, or at the edge of what was searched."""
+    """Where a mark went, in parts of a sample; None when it is not found, or at the edge of what was searched."""
     rows, columns = band.shape
     left, top = max(0, x - reach), max(0, y - reach)
     part = band[top : min(rows, y + SIDE + reach), left : min(columns, x + SIDE + reach)]
@@ -138,7 +138,7 @@ def _peak(three: list[float]) -> float:
 
 
 def _agreed(at: Points, there: Points, shape: tuple[int, ...], in_sight: int) -> Seen:
-    """The turn, zoom and shift that most landmarks share (RANSAC: Fischler and Bolles, 1981), fitted to those."""
+    """The turn, zoom and shift that most marks share (RANSAC: Fischler and Bolles, 1981), fitted to those."""
     if len(at) < FEWEST:
         return Seen(None, 0, in_sight, np.inf)
     _, inliers = cv2.estimateAffinePartial2D(
