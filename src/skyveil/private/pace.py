@@ -18,6 +18,8 @@ _USUAL_PX: Final = 1440 * 1080
 _SMALL_PX: Final = 768
 """Videos whose longer side is shorter are enlarged to it before faces are looked for."""
 _MOST_PERSON_PX: Final = 1280
+_GAP_LOOKS: Final = 3
+"""So many looks may miss a track before it ends, however few pictures a second there are."""
 
 
 @final
@@ -55,6 +57,20 @@ def live_pace(pace: Pace, *, hindsight: int, most: int | None = None) -> Pace:
     return replace(
         pace, look_every=every, look_every_busy=min(every, pace.look_every_busy), hindsight=hindsight, live=True
     )
+
+
+def slower(pace: Pace, fps: float) -> Pace:
+    """The plan of a live camera whose pictures are found to come at less than 25 a second.
+
+    What is counted in frames of 40 ms lasts as long in seconds: a track that nobody finds again ends after a second,
+    but not before it was missed at three looks, and a frame covers no neighbour's places where these are more than
+    80 ms away. How long a track covers before and after it was seen stays: with fewer frames twice as much leaked
+    (docs/reference/live.md).
+    """
+    rate = min(fps, USUAL_FPS)
+    usual = pace.holding
+    gap = min(usual.gap, max(round(rate * usual.gap / USUAL_FPS), _GAP_LOOKS * pace.look_every))
+    return replace(pace, holding=replace(usual, gap=gap, around=round(usual.around * rate / USUAL_FPS)))
 
 
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:

@@ -27,7 +27,7 @@ from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
-from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for
+from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for, slower
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.tracks import Tracks
@@ -38,6 +38,8 @@ Decided = tuple[RawFrame, Regions]
 
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
+_RATE_FRAMES: Final = 25
+"""From so many pictures a live camera's rate is taken: it says none, or one that it does not keep."""
 
 
 class Watch(Protocol):
@@ -113,7 +115,9 @@ class VideoWatch:
         self._settings = settings
         self._width, self._height = width, height
         pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
-        self._pace: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
+        self._plan: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
+        self._pace = self._plan
+        self._times_s: deque[float] = deque(maxlen=_RATE_FRAMES + 1)
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
         again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
@@ -132,6 +136,7 @@ class VideoWatch:
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
         """Take a frame; gives the frames that are now decided, in order."""
+        self._keep_pace(raw.time.seconds)
         sight = self._motion.sight(raw)
         waiting = _Waiting(raw, sight, self._motion.squares(sight))
         if self._ring and self._motion.is_cut(self._ring[-1].small, waiting.small):
@@ -145,6 +150,17 @@ class VideoWatch:
                 return
         # Not from the last look: damaged frames are never looked at, and must not pile up.
         yield from self._decided(raw.id.index - self._pace.hindsight)
+
+    def _keep_pace(self, seconds: float) -> None:
+        """Every 25 pictures of a live camera, believe tracks for as long as its rate asks for."""
+        self._times_s.append(seconds)
+        if not self._pace.live or len(self._times_s) <= _RATE_FRAMES:
+            return
+        lasted_s = seconds - self._times_s[0]
+        self._times_s.clear()
+        if lasted_s > 0:
+            self._pace = slower(self._plan, _RATE_FRAMES / lasted_s)
+            self._tracks.believe(self._pace.holding)
 
     def mask(self, masks: tuple[Mask, ...]) -> None:
         """Cover these polygons from now on, also in frames that wait."""

@@ -132,6 +132,10 @@ class Tracks:
         self._ended: list[_Track] = []
         self._updated = -1
 
+    def believe(self, holding: Holding) -> None:
+        """Believe tracks for other numbers of frames from now on."""
+        self._holding = holding
+
     def update(self, found: Detections, *, frame: int, doubtful: Detections | None = None) -> None:
         """Take the boxes found in `frame`, which is later than the frames before.
 
