@@ -1,11 +1,13 @@
 """The pace: a plan for every video that keeps its promises about age and memory, whatever its numbers."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skyveil.core.settings import Mode
-from skyveil.private.pace import Pace, pace_for
+from skyveil.private.pace import Pace, live_pace, pace_for, slower
 from tests.private.made import steady
 
 HD = (1920, 1080)
@@ -73,3 +75,20 @@ def test_strict_never_looks_less_than_balanced(size: tuple[int, int], fps: float
     assert strict.face_least <= balanced.face_least
     assert strict.holding.before >= balanced.holding.before
     assert strict.holding.before_weak >= balanced.holding.before_weak
+
+
+@steady
+@given(st.floats(0.1, 60), st.integers(0, 6))
+def test_a_slow_camera_ends_a_lost_track_after_a_second_or_three_looks(fps: float, hindsight: int) -> None:
+    plan = live_pace(pace(), hindsight=hindsight)
+    gap = slower(plan, fps).holding.gap
+    assert gap <= plan.holding.gap
+    assert gap >= min(plan.holding.gap, 3 * plan.look_every)
+    assert gap / fps >= min(plan.holding.gap / fps, 1 - 0.5 / fps)
+
+
+def test_a_slow_camera_keeps_all_other_numbers() -> None:
+    plan = live_pace(pace(), hindsight=2)
+    slow = slower(plan, 10.0)
+    assert slow.holding.gap == 10
+    assert replace(slow, holding=replace(slow.holding, gap=plan.holding.gap)) == plan

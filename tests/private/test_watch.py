@@ -594,3 +594,23 @@ def test_two_watches_share_nothing() -> None:
         assert not any(regions.boxes.size for _, regions in other.see(empty))
     together += [regions for _, regions in one.end()]
     assert [regions.boxes.tolist() for regions in together] == alone
+
+
+# A live camera says no rate, or one that it does not keep.
+
+
+def gaps_of_live(fps: float) -> list[int]:
+    """For how many frames a live watch believes a lost track, after each of 60 pictures."""
+    watch = VideoWatch(ScriptedFinder(walker), FACES_ONLY, width=WIDTH, height=HEIGHT, fps=None, hindsight=2)
+    found = []
+    for raw in scene(60, walker, ms=[round(1000 * n / fps) for n in range(60)]):
+        list(watch.see(raw))
+        found.append(watch._tracks._holding.gap)
+    return found
+
+
+def test_a_live_camera_is_believed_by_the_rate_that_its_pictures_come_at() -> None:
+    found = gaps_of_live(10.0)
+    assert found[0] == 25
+    assert found[-1] == 10
+    assert gaps_of_live(25.0)[-1] == 25

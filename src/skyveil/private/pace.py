@@ -62,15 +62,13 @@ def live_pace(pace: Pace, *, hindsight: int, most: int | None = None) -> Pace:
 def slower(pace: Pace, fps: float) -> Pace:
     """The plan of a live camera whose pictures are found to come at less than 25 a second.
 
-    What is counted in frames of 40 ms lasts as long in seconds: a track that nobody finds again ends after a second,
-    but not before it was missed at three looks, and a frame covers no neighbour's places where these are more than
-    80 ms away. How long a track covers before and after it was seen stays: with fewer frames twice as much leaked
+    A track that nobody finds again ends after as many seconds, but not before it was missed at three looks. The other
+    numbers stay: with fewer frames before and after a find, or around each, more faces that move leaked
     (docs/reference/live.md).
     """
-    rate = min(fps, USUAL_FPS)
-    usual = pace.holding
-    gap = min(usual.gap, max(round(rate * usual.gap / USUAL_FPS), _GAP_LOOKS * pace.look_every))
-    return replace(pace, holding=replace(usual, gap=gap, around=round(usual.around * rate / USUAL_FPS)))
+    usual = pace.holding.gap
+    gap = min(usual, max(round(usual * fps / USUAL_FPS), _GAP_LOOKS * pace.look_every))
+    return replace(pace, holding=replace(pace.holding, gap=gap))
 
 
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:

@@ -476,7 +476,7 @@ def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running
     text = client.get("/metrics").text
     names = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line and not line.startswith("#")}
     assert names == {
-        "skyveil_viewers", *(f"skyveil_camera_{one}" for one in
+        "skyveil_viewers", "skyveil_lost", *(f"skyveil_camera_{one}" for one in
         ("up", "fps", "frames", "dropped", "whole", "restarts", "rss_bytes", "descriptors", "age_seconds")),
     }  # fmt: skip
     assert set(client.get("/api/v1/health").json()["cameras"][0]) == {
