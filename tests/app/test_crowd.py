@@ -4,6 +4,7 @@ import dataclasses
 import json
 import threading
 import time
+from collections.abc import Mapping
 from datetime import time as clock
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,9 +18,11 @@ from skyveil.app.config.models import Quiet
 from skyveil.app.crowd import LiveCrowd, grounds_of
 from skyveil.app.server import audit_of, database_of
 from skyveil.app.site import LiveSite
+from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.core.settings import Mask
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.calibration_text import calibration_text
@@ -33,6 +36,7 @@ from skyveil.public.budget import NoBudget
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore, Retention
+from skyveil.public.web.site import NamedMask
 from tests.measure.cameras import SIZE_WH, Hung
 
 HUNG = Hung(6, 35, 1300)
@@ -159,6 +163,30 @@ def test_a_site_refuses_a_broken_calibration_at_its_start_and_keeps_the_old_one_
         with pytest.raises(SettingsRefused, match=r"^camera hall: the calibration can not be read: make it again"):
             begins()
     assert site.config is before
+    engine.dispose()
+
+
+class Applied:
+    """What a supervisor is told to run."""
+
+    def __init__(self) -> None:
+        self.masks: list[tuple[Mask, ...]] = []
+
+    def apply(self, specs: Mapping[CameraId, CameraSpec]) -> None:
+        self.masks.append(specs[camera_id("hall")].settings.masks)
+
+
+def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    engine = database_of(config)
+    site = LiveSite(tmp_path / "skyveil.yaml", Hub(), audit_of(config, engine), engine)
+    applied = Applied()
+    monkeypatch.setattr(site, "_supervisor", applied)
+    (tmp_path / "hall.json").write_text("{}")
+    corner = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
+    with pytest.raises(SettingsRefused, match="the calibration can not be read"):
+        site.set_masks(camera_id("hall"), (NamedMask("door", corner),))
+    assert applied.masks == [(Mask(corner),)]
     engine.dispose()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, final
@@ -27,7 +27,7 @@ from skyveil.app.telling import Telling
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
-from skyveil.core.settings import RedactSettings
+from skyveil.core.settings import Mask, RedactSettings
 from skyveil.measure.given import Given
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.event import AlarmEvent
@@ -163,9 +163,15 @@ class LiveSite:
         )
 
     def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
-        """Write other masks to the configuration and cover them at once."""
+        """Write other masks to the configuration and cover them at once, whatever else is wrong with it."""
         with self._lock:
             set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
+            if camera in self._specs:
+                spec = self._specs[camera]
+                covered = replace(spec.settings, masks=tuple(Mask(mask.points) for mask in masks))
+                self._specs = {**self._specs, camera: replace(spec, settings=covered)}
+                if self._supervisor is not None:
+                    self._supervisor.apply(self._specs)
             self._apply(load(self._path))
 
     def drawing(self, camera: CameraId) -> Drawing:
