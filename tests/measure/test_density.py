@@ -7,7 +7,7 @@ import pytest
 
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.ids import PlaceId
-from skyveil.measure.density import LocalDensity, VoronoiDensity, classic_density, level_of_service
+from skyveil.measure.density import LocalDensity, VoronoiDensity, classic_density
 from skyveil.measure.places import Line, Raster, Zone
 from skyveil.measure.points import Points, points_of
 from tests.measure import oracle
@@ -161,19 +161,3 @@ def test_forward_is_to_the_left_of_a_line() -> None:
     assert (away.tolist(), along.tolist()) == ([2.0, -1.0], [1.0, 3.0])
     with pytest.raises(MeasureRefused):
         Line(PlaceId("point"), (1.0, 1.0), (1.0, 1.05))
-
-
-@pytest.mark.parametrize(
-    ("density", "kind", "level"),
-    [
-        (0.0, "walkway", "A"),
-        (0.5, "walkway", "C"),  # 2 m2 a person
-        (2.5, "walkway", "F"),
-        (1.0, "queue", "B"),
-        (3.0, "queue", "D"),
-        (1.0, "stairs", "C"),
-        (3.0, "stairs", "F"),
-    ],
-)
-def test_levels_of_service_are_fruin_s(density: float, kind: str, level: str) -> None:
-    assert level_of_service(density, kind) == level

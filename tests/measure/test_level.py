@@ -17,6 +17,7 @@ from skyveil.measure.level import (
     ZoneKind,
     begin,
     level_of,
+    level_of_service,
     step,
 )
 from skyveil.measure.measures import Measure
@@ -164,3 +165,19 @@ def test_red_was_dense_for_five_seconds_whatever_happens(densities: list[float |
 def test_thresholds_that_do_not_rise_are_refused(densities: tuple[float, float, float, float]) -> None:
     with pytest.raises(MeasureRefused):
         Thresholds(*densities)
+
+
+@pytest.mark.parametrize(
+    ("density", "kind", "level"),
+    [
+        (0.0, "walkway", "A"),
+        (0.5, "walkway", "C"),  # 2 m2 a person
+        (2.5, "walkway", "F"),
+        (1.0, "queue", "B"),
+        (3.0, "queue", "D"),
+        (1.0, "stairs", "C"),
+        (3.0, "stairs", "F"),
+    ],
+)
+def test_levels_of_service_are_fruin_s(density: float, kind: str, level: str) -> None:
+    assert level_of_service(density, ZoneKind(kind)) == level

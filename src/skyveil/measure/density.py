@@ -136,18 +136,3 @@ def _product(along_y: NDArray[np.float64], along_x: NDArray[np.float64]) -> NDAr
     By einsum, which does not use BLAS: its threads wait for each other, and on a busy machine 4 ms became 117 ms.
     """
     return np.asarray(np.einsum("rn,cn->rc", along_y, along_x), np.float64)
-
-
-# Fruin (1971): space per person, m2, from which on a level holds; walkways, queues and stairs.
-_SPACE_M2: Final = {
-    "walkway": (3.24, 2.32, 1.39, 0.93, 0.46),
-    "queue": (1.21, 0.93, 0.65, 0.28, 0.19),
-    "standing": (1.21, 0.93, 0.65, 0.28, 0.19),
-    "stairs": (1.85, 1.39, 0.93, 0.65, 0.37),
-}
-
-
-def level_of_service(density: float, kind: str) -> str:
-    """Fruin's level of service, A to F, of a density on a `ZoneKind`; a measure of comfort, not of danger."""
-    space_m2 = 1 / density if density > 0 else np.inf
-    return next((name for name, least in zip("ABCDE", _SPACE_M2[kind], strict=True) if space_m2 > least), "F")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 from types import MappingProxyType
 from typing import Final, final
 
@@ -281,3 +282,18 @@ def _told(level: Level, judged: Judged) -> tuple[Reason, ...]:
     way = "rises" if judged.level.rank > level.rank else "falls"
     waits = Reason(Measure.DENSITY, None, None, f"{way} to {judged.level} when this holds")
     return (*judged.reasons, waits)
+
+
+_SPACE_M2: Final = {
+    ZoneKind.WALKWAY: (3.24, 2.32, 1.39, 0.93, 0.46),
+    ZoneKind.QUEUE: (1.21, 0.93, 0.65, 0.28, 0.19),
+    ZoneKind.STANDING: (1.21, 0.93, 0.65, 0.28, 0.19),
+    ZoneKind.STAIRS: (1.85, 1.39, 0.93, 0.65, 0.37),
+}
+"""Space per person, m2, above which a level of service holds, A to E (Fruin 1971)."""
+
+
+def level_of_service(density: float, kind: ZoneKind) -> str:
+    """Fruin's level of service, A to F, of a density in persons per m2; a measure of comfort, not of danger."""
+    space_m2 = 1 / density if density > 0 else inf
+    return next((name for name, least in zip("ABCDE", _SPACE_M2[kind], strict=True) if space_m2 > least), "F")

@@ -171,7 +171,10 @@ class StillCrowd:
         if camera not in ("door", "stairs"):
             return []
         desk = PlaceView(PlaceId("desk"), "Desk", line=False, staff=False, public=False)
-        return [PlaceView(HALL, "Hall", line=False, staff=True, public=self.public and camera == "door"), desk]
+        return [
+            PlaceView(HALL, "Hall", line=False, staff=True, public=self.public and camera == "door", use="stairs"),
+            desk,
+        ]
 
     def levels(self, camera: CameraId) -> Mapping[PlaceId, LevelState]:
         reason = Reason(COUNT, 41.0, 40.0, "density 5.2 per m2")
@@ -191,7 +194,7 @@ class StillCrowd:
         return made
 
     def newest(self, camera: CameraId) -> Sequence[Aggregate]:
-        return numbers(EXACT, place(HALL, {COUNT: 41}), camera=camera)
+        return numbers(EXACT, place(HALL, {COUNT: 41, Measure.VORONOI_DENSITY: 1.2}), camera=camera)
 
     def chart(
         self,

@@ -644,6 +644,7 @@ def test_the_control_room_is_told_the_level_with_its_reasons_and_where_it_is_ful
     client = running.client("operator")
     (now,) = client.get("/api/v1/cameras/door/numbers").json()
     assert (now["level"], now["since_s"], now["reasons"]) == ("red", 5.0, ["density 5.2 per m2"])
+    assert now["service"] == "D"  # 1.2 per m2 on stairs
     (full,) = client.get("/api/v1/cameras/door/density").json()
     assert full["per_m2"] == [0.0, 3.0, None, 5.0]
     assert (full["columns"], full["side_m"], full["low_m"]) == (2, 0.5, [0.0, 1.0])
@@ -687,7 +688,7 @@ NUMBER_FIELDS = {
         "over_share", "floor_to_picture",
     },
     "FigureOut": {"measure", "unit", "told", "value", "sigma", "quality"},
-    "NowOut": {"place", "level", "since_s", "reasons", "start_s", "end_s", "age_s", "figures"},
+    "NowOut": {"place", "service", "level", "since_s", "reasons", "start_s", "end_s", "age_s", "figures"},
     "Series": {"measure", "unit", "start_s", "value", "sigma", "told", "quality"},
     "Chart": {"camera", "place", "audience", "period_s", "series"},
     "AlarmOut": {

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias, final
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
 
 from skyveil.core.ids import PlaceId
-from skyveil.measure.level import LevelState
+from skyveil.measure.level import LevelState, ZoneKind, level_of_service
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, NumberSeries, released
 from skyveil.public.audience import Audience
@@ -62,9 +62,14 @@ class FigureOut:
 @final
 @dataclass(frozen=True, slots=True)
 class NowOut:
-    """The newest numbers of a place. level, since_s, reasons: of a zone that is watched, else null and empty."""
+    """The newest numbers of a place. level, since_s, reasons: of a zone that is watched, else null and empty.
+
+    service: Fruin's level of service, A to F, of a zone whose density is measured, else null; where the density is
+    `at-least`, this or a worse one.
+    """
 
     place: str
+    service: str | None
     level: str | None
     since_s: float | None
     reasons: list[str]
@@ -156,8 +161,9 @@ def places(access: CanRead, console: ConsoleDep) -> list[PlaceOut]:
 def now(access: CanReadExact, console: ConsoleDep) -> list[NowOut]:
     """The newest exact numbers of every place, for the control room."""
     levels = console.crowd.levels(access.id)
+    uses = {one.id: one.use for one in console.crowd.places(access.id)}
     newest = [released(one, Audience.CONTROL_ROOM) for one in console.crowd.newest(access.id)]
-    return [_now(one, levels.get(one.place)) for one in newest]
+    return [_now(one, levels.get(one.place), uses.get(one.place, "")) for one in newest]
 
 
 @router.get("/places/{place}/numbers")
@@ -219,7 +225,15 @@ def as_csv(numbers: Sequence[NumberSeries]) -> Response:
     return Response(csv_of(table), media_type="text/csv; charset=utf-8")
 
 
-def _now(one: Aggregate, state: LevelState | None) -> NowOut:
+def _service(one: Aggregate, use: str) -> str | None:
+    """The level of service of a zone; None of a line, and where no density is measured."""
+    density = one.figures.get(Measure.VORONOI_DENSITY, one.figures.get(Measure.DENSITY))
+    if not use or density is None or density.quantity.value is None:
+        return None
+    return level_of_service(density.quantity.value, ZoneKind(use))
+
+
+def _now(one: Aggregate, state: LevelState | None, use: str) -> NowOut:
     figures = [
         FigureOut(
             measure,
@@ -233,6 +247,7 @@ def _now(one: Aggregate, state: LevelState | None) -> NowOut:
     ]
     return NowOut(
         one.place,
+        _service(one, use),
         None if state is None else state.level,
         None if state is None else state.since_s,
         [] if state is None else [reason.words for reason in state.reasons],

@@ -56,6 +56,7 @@ async function readNewest() {
       place.at = told?.end_s ?? null;
       place.level = told?.level ?? null;
       place.reasons = told?.reasons ?? [];
+      place.service = told?.service ?? null;
     }
   }));
 }
@@ -73,9 +74,11 @@ async function readLastMinute(place) {
 function placeRow(place) {
   const measures = Object.entries(place.figures).map(([measure, figure]) => [t(`measure.${measure}`), figureText(measure, figure), figure.quality]);
   const facts = measures.flatMap(([name, text, quality]) => [make("dt", {}, name), make("dd", { dataset: { quality } }, text)]);
+  const worse = (place.figures.voronoi_density ?? place.figures.density)?.quality === "at-least" && place.service !== "F";
   const pick = make("button", { type: "button", className: "quiet", "aria-pressed": String(keyOf(place) === chosen), onclick: () => choose(keyOf(place)) }, place.name);
   return make("li", { dataset: { level: place.level ?? "unknown" } },
-    make("div", { className: "place-head" }, pick, place.level ? levelChip(place.level) : null),
+    make("div", { className: "place-head" }, pick, place.level ? levelChip(place.level) : null,
+      place.service ? make("span", { className: "soft" }, t(worse ? "crowd.service-or-worse" : "crowd.service", { letter: place.service })) : null),
     ...(place.reasons ?? []).map((reason) => make("p", { className: "soft" }, reason)),
     make("dl", { className: "facts" }, ...facts));
 }
