@@ -34,6 +34,7 @@ from skyveil.public.web import (
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
 from skyveil.public.web.state import Console
+from skyveil.public.web.throttle import Allowance
 from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
 
 GOOD = "plenty of goats"
@@ -578,6 +579,29 @@ def test_open_data_is_not_there_unless_it_is_asked_for_and_then_needs_no_login(r
     assert about["epsilon_per_visit_and_day"] == 2 and "not for each person" in about["about"]
     assert client.get("/open/v1/cameras/door/ledger").json()[0]["epsilon"] == "1/3"
     assert {audience.value for audience, _ in running.crowd.asked} == {"public"}
+
+
+def test_who_asks_for_open_data_too_often_or_for_too_much_is_told_to_wait_or_to_ask_for_less(running: Running) -> None:
+    running.crowd.public = True
+    client = running.client()
+    numbers = "/open/v1/cameras/door/places/hall/numbers"
+    assert client.get(numbers, params={"from": 0, "to": 10_001 * 60, "measure": "count"}).status_code == 422
+    answers = [client.get("/open/v1") for _ in range(200)]
+    assert {one.status_code for one in answers[:50]} == {200}
+    refused = next(one for one in answers if one.status_code == 429)
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+def test_an_allowance_is_saved_up_for_a_minute_and_no_longer() -> None:
+    now = [0.0]
+    allowance = Allowance(2, lambda: now[0])
+    assert [allowance.wait_s("a"), allowance.wait_s("a"), allowance.wait_s("b")] == [0.0, 0.0, 0.0]
+    assert allowance.wait_s("a") == pytest.approx(30)
+    now[0] = 30.0
+    assert allowance.wait_s("a") == 0
+    assert allowance.wait_s("a") == pytest.approx(30)
+    now[0] = 3600.0
+    assert [allowance.wait_s("a") > 0 for _ in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

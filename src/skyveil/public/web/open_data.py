@@ -7,16 +7,17 @@ for these routes.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Annotated, Final, final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.aggregate import NumberSeries
 from skyveil.public.audience import Audience
 from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, series_of
-from skyveil.public.web.state import Console, ConsoleDep
+from skyveil.public.web.state import Console, ConsoleDep, address_of
 
 ABOUT: Final = (
     "Counts with random noise, in whole numbers (discrete Laplace). `sigma` is the standard deviation of the noise; "
@@ -28,14 +29,31 @@ ABOUT: Final = (
 )
 
 
-def opened(console: ConsoleDep) -> Console:
-    """A dependency: the console, if its numbers are open to everybody; else there is nothing here."""
+MOST: Final = 10_000
+"""Numbers of one answer to somebody who did not log in: a week of minutes of one measure."""
+
+
+def opened(request: Request, console: ConsoleDep) -> Console:
+    """A dependency: the console, if its numbers are open to everybody and this address does not ask too often."""
     if not console.crowd.open_data():
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no open data here")
+    wait_s = console.open_data.wait_s(address_of(request))
+    if wait_s:
+        raise HTTPException(
+            status.HTTP_429_TOO_MANY_REQUESTS, "asked too often: wait", {"Retry-After": str(ceil(wait_s))}
+        )
     return console
 
 
+def modest(wanted: AskedDep) -> Asked:
+    """A dependency: the numbers asked for, if they are not too many for somebody who did not log in."""
+    if (wanted.to_s - wanted.from_s) // wanted.period_s * len(wanted.measures) > MOST:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"at most {MOST} numbers at once: ask for less time")
+    return wanted
+
+
 Opened = Annotated[Console, Depends(opened)]
+Modest = Annotated[Asked, Depends(modest)]
 router: Final = APIRouter(prefix="/open/v1", tags=["open data"])
 
 
@@ -86,7 +104,7 @@ def what_there_is(console: Opened) -> OpenData:
 
 
 @router.get("/cameras/{camera}/places/{place}/numbers")
-def public_chart(camera: str, console: Opened, wanted: AskedDep) -> Chart:
+def public_chart(camera: str, console: Opened, wanted: Modest) -> Chart:
     """Numbers of a place, with noise."""
     name = _camera(console, camera, wanted)
     found = _found(console, name, wanted)
@@ -94,7 +112,7 @@ def public_chart(camera: str, console: Opened, wanted: AskedDep) -> Chart:
 
 
 @router.get("/cameras/{camera}/places/{place}/numbers.csv", response_class=Response)
-def public_csv(camera: str, console: Opened, wanted: AskedDep) -> Response:
+def public_csv(camera: str, console: Opened, wanted: Modest) -> Response:
     """The same as a table."""
     return as_csv(_found(console, _camera(console, camera, wanted), wanted))
 

@@ -22,7 +22,7 @@ from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, Principal
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.site import CameraView, Crowd, Recordings, Site
-from skyveil.public.web.throttle import Throttle
+from skyveil.public.web.throttle import Allowance, Throttle
 
 if TYPE_CHECKING:
     from skyveil.public.web.vouching import Voucher
@@ -33,6 +33,7 @@ SESSION: Final = "skyveil_session"
 FORM: Final = "skyveil_form"
 CSRF_HEADER: Final = "x-csrf-token"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_A_MINUTE: Final = 60
 
 
 @final
@@ -53,6 +54,8 @@ class Console:
     voucher: "Voucher | None" = None
     """Who vouches for people beside their passwords."""
     throttle: Throttle = field(default_factory=Throttle)
+    open_data: Allowance = field(default_factory=lambda: Allowance(OPEN_A_MINUTE))
+    """How often an address may ask for open data."""
     form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 

@@ -1,4 +1,4 @@
-"""Slows down who guesses passwords, at no cost to us. Public side."""
+"""Slows down who guesses passwords or asks too often, at no cost to us. Public side."""
 
 import threading
 import time
@@ -45,3 +45,26 @@ class Throttle:
         """Forget the failures of a key."""
         with self._lock:
             self._failures.pop(key, None)
+
+
+@final
+class Allowance:
+    """Lets each key (an address) ask so many times a minute; what it leaves is saved up for a minute. Any thread."""
+
+    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._most = float(per_minute)
+        self._now = now
+        self._lock = threading.Lock()
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, key: str) -> float:
+        """Take one and give 0; where none is left, how long until one is."""
+        with self._lock:
+            now_s = self._now()
+            left, at_s = self._left.pop(key, (self._most, now_s))
+            left = min(self._most, left + (now_s - at_s) * self._most / 60)
+            taken = left >= 1
+            self._left[key] = (left - 1 if taken else left, now_s)
+            while len(self._left) > _MOST:
+                self._left.popitem(last=False)
+            return 0.0 if taken else (1 - left) * 60 / self._most
