@@ -98,6 +98,7 @@ def test_no_column_can_hold_who_was_seen(engine: Engine) -> None:
             "alarm",
             "at_s",
             "camera",
+            "cameras",
             "drill",
             "event",
             "id",

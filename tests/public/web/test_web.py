@@ -644,7 +644,7 @@ def test_an_outage_names_granted_cameras_only_and_is_taken_on_by_who_is_granted_
     (one,) = client.get("/api/v1/alarms").json()
     assert one["reasons"] == ["2 cameras without numbers: door and 1 more", "the connection was lost"]
     (logged,) = client.get("/api/v1/alarms/log").json()
-    assert logged["words"] == "Group; 2 cameras without numbers: door and 1 more; the connection was lost"
+    assert logged["words"] == "2 cameras without numbers: door and 1 more; the connection was lost"
     assert "stairs" not in client.get("/api/v1/alarms/alarm-3/cap.xml").text
     refused = client.post("/api/v1/alarms/alarm-3/acknowledge")
     assert refused.status_code == 403 and "stairs" not in refused.text
