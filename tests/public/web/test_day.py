@@ -50,7 +50,9 @@ class Filled(StillCrowd):
     def places(self, camera: CameraId) -> Sequence[PlaceView]:
         points = ((0.2, 0.3), (0.8, 0.3), (0.9, 0.9), (0.1, 0.9))
         return [
-            PlaceView(HALL, "Hall", line=False, staff=True, public=False, points=points, use="hall", thresholds=LIMITS)
+            PlaceView(
+                HALL, "Hall", line=False, staff=True, public=False, points=points, use="walkway", thresholds=LIMITS
+            )
         ]
 
     def maps(self, camera: CameraId) -> Sequence[DensityMap]:

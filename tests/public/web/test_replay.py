@@ -41,7 +41,7 @@ class Alarmed(StillCrowd):
     def places(self, camera: CameraId) -> Sequence[PlaceView]:
         return [
             PlaceView(
-                HALL, "Hall", line=False, staff=True, public=False, use="hall", thresholds=LIMITS, pressure_from=3.0
+                HALL, "Hall", line=False, staff=True, public=False, use="walkway", thresholds=LIMITS, pressure_from=3.0
             ),
             PlaceView(GATE, "Gate", line=True, staff=True, public=False),
         ]

@@ -130,9 +130,14 @@ def asked(
     measures = tuple(measure or (Measure.COUNT, Measure.CROSSED_FORWARD, Measure.CROSSED_BACKWARD))
     if since_s > until_s:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"`from` ({since_s}) is later than `to` ({until_s})")
-    if until_s - since_s > MOST // len(measures) * PERIODS[period]:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"at most {MOST} numbers at once: ask for less time")
-    return Asked(PlaceId(place), measures, PERIODS[period], since_s, until_s)
+    return at_most(MOST, Asked(PlaceId(place), measures, PERIODS[period], since_s, until_s))
+
+
+def at_most(most: int, wanted: Asked) -> Asked:
+    """What is asked for, if it is no more numbers than this; else the answer says so."""
+    if wanted.to_s - wanted.from_s > most // len(wanted.measures) * wanted.period_s:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"at most {most} numbers at once: ask for less time")
+    return wanted
 
 
 AskedDep = Annotated[Asked, Depends(asked)]

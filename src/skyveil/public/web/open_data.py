@@ -16,7 +16,7 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.aggregate import NumberSeries
 from skyveil.public.audience import Audience
-from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, series_of
+from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, at_most, series_of
 from skyveil.public.web.state import Console, ConsoleDep, address_of
 
 ABOUT: Final = (
@@ -47,9 +47,7 @@ def opened(request: Request, console: ConsoleDep) -> Console:
 
 def modest(wanted: AskedDep) -> Asked:
     """A dependency: the numbers asked for, if they are not too many for somebody who did not log in."""
-    if (wanted.to_s - wanted.from_s) // wanted.period_s * len(wanted.measures) > MOST:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"at most {MOST} numbers at once: ask for less time")
-    return wanted
+    return at_most(MOST, wanted)
 
 
 Opened = Annotated[Console, Depends(opened)]
