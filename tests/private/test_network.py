@@ -368,7 +368,7 @@ def test_the_person_network_refuses_what_it_would_answer_wrongly() -> None:
     with pytest.raises(DetectorFailed, match="does not take 64x50"):
         network.infer(noise(50, 64))
     (cells,) = network.infer(noise(64, 64))
-    assert cells.shape == (1, 64 + 16 + 4, 85)
+    assert cells.shape == (1, 64 + 16 + 4, 6)
 
 
 @pytest.mark.models

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from skyveil.core.errors import DetectorFailed, ModelCorrupt
 from skyveil.core.manifest import ModelEntry
 from skyveil.core.settings import Precision
+from skyveil.private.detect.classes import keep_class
 from skyveil.private.detect.engine import (
     ANY_SHAPE,
     Computed,
@@ -35,6 +36,7 @@ from skyveil.private.detect.engine import (
     translated,
 )
 from skyveil.private.detect.focus import Graph, fold_focus
+from skyveil.private.detect.yolox import PERSON
 
 LONGEST_LOOK_S: Final = 120.0
 """A look at an 8K picture takes under 10 s on one core; one that takes this long hangs. Where one look at a time is
@@ -50,7 +52,7 @@ _PRIMITIVES_KEPT: Final = 300
 """Compiled steps kept for shapes seen before, when any shape may come. OpenVINO's default of 5000 grew to 616 MB
 after 100 shapes of CenterFace; 300 stays at 375 MB (most of it the largest picture) at the same speed."""
 
-_GRAPH_VERSION: Final = 2
+_GRAPH_VERSION: Final = 3
 """Raise it whenever `_with_preprocessing` changes what it adds to a network, so that no older compiled form is used."""
 
 _RAISED: Final = (RuntimeError, TypeError, ValueError)
@@ -348,6 +350,7 @@ def _with_preprocessing(
 ) -> _Model:
     """The model, taking u8 NHWC RGB and answering f32."""
     fold_focus(openvino, loaded)
+    keep_class(openvino, loaded, PERSON)
     kept = [loaded.output(index) for index in (range(len(loaded.outputs)) if outputs is None else outputs)]
     steps = openvino.preprocess.PrePostProcessor(openvino.Model(kept, loaded.get_parameters(), "kept"))
     taken = steps.input()

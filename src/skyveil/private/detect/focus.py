@@ -60,6 +60,9 @@ class Graph(Protocol):
     def get_ops(self) -> Sequence[Node]:
         """All nodes."""
 
+    def validate_nodes_and_infer_types(self) -> None:
+        """Work out anew what every node gives."""
+
 
 def fold_focus(openvino: ModuleType, graph: Graph) -> bool:
     """Replace a Focus and the convolution behind it by one convolution, in place; whether there was one."""

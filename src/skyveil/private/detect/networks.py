@@ -96,7 +96,8 @@ PERSONS: Final = Use(
         (416, 736),
     ),
 )
-"""(1, cells, 85): centre, log size, objectness, 80 classes, for strides 8, 16, 32. One picture at a time."""
+"""(1, cells, 85): centre, log size, objectness, 80 classes, for strides 8, 16, 32; of OpenVINO (1, cells, 6), see
+`classes`. One picture at a time."""
 
 TEXT: Final = Use(PPOCR_DETECTOR, Preprocess("bgr", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)), (0,))
 """Text probability (B, 1, H, W). Mean 0.5 and deviation 0.5 of the wheel's own config.yaml, on 0..255."""

@@ -25,7 +25,8 @@ _CLASSES_FROM: Final = 5
 def decode(outputs: Outputs, *, input_hw: tuple[int, int], threshold: float) -> Scored:
     """Boxes of persons, in pixels of the network's input.
 
-    outputs: one array (1, cells, 85). Raises nothing; an input that is no multiple of 32 was refused before.
+    outputs: one array (1, cells, 85), or (1, cells, 6) where no other class is computed. Raises nothing; an input that
+    is no multiple of 32 was refused before.
     """
     cells = outputs[0][0]
     score = cells[:, 4] * cells[:, _CLASSES_FROM + PERSON]
