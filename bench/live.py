@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--hindsight", type=int, default=2)
-    parser.add_argument("--preset", default="superfast")
+    parser.add_argument("--preset", default="ultrafast")
     parser.add_argument("--nice", type=int, default=0, help="nice value on a machine with other programs; needs root")
     parser.add_argument("--out", type=Path, default=Path("bench/out"))
     arguments = parser.parse_args()

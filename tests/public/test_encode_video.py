@@ -68,6 +68,12 @@ def test_two_runs_give_equal_bytes(codec: Codec) -> None:
     assert runs == [runs[0]] * 4
 
 
+def test_two_runs_of_a_live_stream_give_equal_bytes() -> None:
+    settings = EncodeSettings(preset="ultrafast", low_latency=True)
+    runs = [encoded(UNEVEN_MS, info(320, 192), settings) for _ in range(4)]
+    assert runs == [runs[0]] * 4
+
+
 @pytest.mark.parametrize("codec", EVERY)
 def test_a_key_frame_comes_at_least_every_ten_seconds_of_media_time(codec: Codec) -> None:
     # one frame a second although the header promises 25: only the clock can ask for the key frame

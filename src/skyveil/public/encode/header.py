@@ -35,7 +35,10 @@ class EncodeSettings:
     `threads` = 1 costs the least CPU (x264 `ultrafast`, 768x432, ms of CPU a frame: 0.87 with 1, 0.94 with 2, 0.93 with
     its own choice of 3) and makes the output the same on every machine: x264 plans a frame differently for each number.
     `key_every_s` is the longest media time between key frames: what a player must decode to seek, and what a new viewer
-    of a live camera waits for. `low_latency` gives every frame's packet at once.
+    of a live camera waits for. `low_latency` gives every frame's packet at once; with H.264 `crf` is then a constant
+    quantiser, so that a busy scene gets more bytes and not a worse picture. For each picture of a street at 1280x720
+    and 10 fps (23, x264 with AVX2): `ultrafast` 2.5 ms, 14 kB, 43.1 dB of luma; `superfast` 5.1 ms, 11 kB, 43.9 dB.
+    With a constant rate factor `ultrafast` took 3.3 ms, 18 kB, 44.6 dB.
     """
 
     codec: Codec = "h264"
