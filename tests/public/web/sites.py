@@ -26,6 +26,9 @@ from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitte
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
 from tests.public.store.made import COUNT, EXACT, numbers, place
 
+GOOD = "plenty of goats"
+"""The password of all accounts of these tests."""
+
 
 def view(name: str) -> CameraView:
     return CameraView(

@@ -13,29 +13,18 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from skyveil.public.live.hub import Hub
-from skyveil.public.store import Accounts, AuditLog, open_database
-from skyveil.public.store.roles import Role
-from skyveil.public.web.app import BODY_LIMIT, create_app
-from skyveil.public.web.state import Console
-from tests.public.web.sites import StillCrowd, StillRecordings, StillSite
-from tests.public.web.test_web import BODIES, GOOD, PARTS, Running
+from skyveil.public.web.app import BODY_LIMIT
+from tests.public.web.sites import StillSite
+from tests.public.web.test_web import BODIES, PARTS, Running, running_site
 
 EXAMPLES = 8
 """Of each kind for each operation."""
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("site")
-    engine = open_database(folder / "skyveil.sqlite")
-    accounts = Accounts(engine)
-    for role in (Role.ADMIN, Role.PRIVACY_OFFICER):
-        accounts.add(role.value.replace("_", "-"), GOOD, role)
-    site, crowd = StillSite("door"), StillCrowd()
-    console = Console(accounts, AuditLog(engine), Hub(), site, StillRecordings(folder), crowd, version="1")
-    yield Running(create_app(console), console, site, crowd)
-    engine.dispose()
+def running(accounts_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running_site(accounts_file, tmp_path_factory.mktemp("site"), StillSite("door")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +150,7 @@ def test_ten_thousand_guesses_fill_neither_the_memory_nor_the_audit_log(running:
     tracemalloc.start()
     try:
         statuses = set()
-        for number in range(300):
+        for number in range(100):
             form = {"name": f"name{number}", "password": "guess", "csrf": csrf[1]}
             statuses.add(client.post("/login", data=form).status_code)
             statuses.add(client.get(f"/login?token=guess{number}").status_code)

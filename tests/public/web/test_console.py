@@ -25,8 +25,7 @@ from skyveil.public.web.site import PlaceView
 from skyveil.public.web.state import Console
 from tests.public.archive.test_archive import START_S, Stream
 from tests.public.archive.test_archive import Site as Recorded
-from tests.public.web.sites import HALL, StillCrowd, StillSite
-from tests.public.web.test_web import GOOD
+from tests.public.web.sites import GOOD, HALL, StillCrowd, StillSite
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
