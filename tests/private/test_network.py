@@ -1,5 +1,8 @@
+import os
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +180,18 @@ def test_a_look_alone_is_answered_once(tmp_path: Path) -> None:
     look.wait()
     with pytest.raises(DetectorFailed, match="answered before"):
         look.wait()
+
+
+def test_a_look_is_bound_to_no_processor(tmp_path: Path) -> None:
+    """Else the looks of all processes share the first one."""
+    network, picture = opened(tmp_path), noise(400, 600)
+    looker = threading.Thread(target=lambda: [network.infer(picture) for _ in range(100)], name="looker")
+    allowed = os.sched_getaffinity(0)
+    looker.start()
+    while looker.is_alive():
+        with suppress(ProcessLookupError):
+            assert os.sched_getaffinity(looker.native_id or 0) == allowed
+    looker.join()
 
 
 def test_few_compiled_shapes_are_kept(tmp_path: Path) -> None:

@@ -165,6 +165,9 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": self._precision,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": requests,
+            # OpenVINO binds the looking thread to the machine's first core, and so do all processes: the workers of a
+            # folder, and the cameras of a site, shared that core while the others were idle.
+            "ENABLE_CPU_PINNING": "NO",
         }
         if shapes == "any":
             self._config["CPU_RUNTIME_CACHE_CAPACITY"] = _PRIMITIVES_KEPT
