@@ -181,3 +181,36 @@ def test_thresholds_that_do_not_rise_are_refused(densities: tuple[float, float, 
 )
 def test_levels_of_service_are_fruin_s(density: float, kind: str, level: str) -> None:
     assert level_of_service(density, ZoneKind(kind)) == level
+
+
+def estimated(per_m2: float, *, boxes: float = 1.0) -> dict[Measure, Quantity]:
+    """What a density network says of a zone in which boxes find fewer."""
+    return {
+        Measure.VORONOI_DENSITY: Quantity(boxes, None, Unit.PER_M2, Quality.AT_LEAST, 0.0),
+        Measure.DENSITY: Quantity(per_m2, 0.2 * per_m2, Unit.PER_M2, Quality.ESTIMATED, 1.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("per_m2", "level"), [(1.2, Level.ORANGE), (2.6, Level.ORANGE), (3.6, Level.RED), (5.5, Level.CRITICAL)]
+)
+def test_an_estimate_raises_a_level_and_never_puts_at_ease(per_m2: float, level: Level) -> None:
+    judged = level_of(estimated(per_m2), MOVING)
+    assert judged.level is level
+    assert any("by the density network" in one.words for one in judged.reasons)
+
+
+def test_an_estimate_lets_red_fall_back_to_orange_and_no_further() -> None:
+    state = begin(0.0)
+    levels = []
+    for second in range(200):
+        state = step(state, estimated(4.0 if second < 60 else 1.0), MOVING, at_s=float(second))
+        levels.append(state.level)
+    assert levels[59] is Level.RED
+    assert levels[-1] is Level.ORANGE
+    assert level_of(crowd(1.0, quality=Quality.AT_LEAST), MOVING, last=Level.RED).level is Level.RED
+
+
+def test_an_estimate_that_is_too_old_is_none() -> None:
+    values = estimated(5.5) | {Measure.DENSITY: Quantity(5.5, None, Unit.PER_M2, Quality.ESTIMATED, 16.0)}
+    assert level_of(values, MOVING).level is Level.ORANGE

@@ -330,6 +330,8 @@ def main(making: "LiveFactory | None" = None) -> int:
         readable = (*begin.readable, *begin.models.values())
         if spec.source.scheme == "file":
             readable = (*readable, Path(spec.source.path))
+        if spec.density is not None and spec.density.path is not None:
+            readable = (*readable, spec.density.path)
         process = _walled(wire, control, spec, begin, readable, locked, making or _product)
         if process is None:
             return 1
@@ -368,11 +370,12 @@ def _walled(
 def _product(models: Mapping[str, Path], spec: CameraSpec) -> "Live":
     """The product's own chain, imported behind the wall."""
     from skyveil.app.live import Live
+    from skyveil.core.manifest import COMPILED
     from skyveil.private.detect.finder import Finder
 
     finder = Finder(models, precision=spec.settings.precision, shapes="fixed")
     finder.prepare(spec.settings.targets)
-    return Live(spec, finder)
+    return Live(spec, finder, compiled=models.get(COMPILED))
 
 
 if __name__ == "__main__":

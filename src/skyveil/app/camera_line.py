@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from skyveil.app.task import Json, mask_from_json, mask_json, settings_from_json, task_settings_json
 from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, Shares, Transport, ZoneSpec, ZoneUse
+from skyveil.core.density import Channels, Density, DensityNetwork, Scaling
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.ids import PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
@@ -18,6 +19,8 @@ _USES: Final[dict[str, ZoneUse]] = {
     "queue": "queue",
     "standing": "standing",
 }
+_CHANNELS: Final[dict[str, Channels]] = {name: name for name in get_args(Channels)}
+_SCALINGS: Final[dict[str, Scaling]] = {name: name for name in get_args(Scaling)}
 
 
 def spec_json(spec: CameraSpec) -> dict[str, Json]:
@@ -37,6 +40,7 @@ def spec_json(spec: CameraSpec) -> dict[str, Json]:
         "ca_file": None if spec.ca_file is None else str(spec.ca_file),
         "verify_tls": spec.verify_tls,
         "crowd": crowd_json(spec.crowd),
+        "density": _density_json(spec.density),
     }
 
 
@@ -60,6 +64,7 @@ def spec_from(value: Json) -> CameraSpec:
         ca_file=None if ca_file is None else Path(str(ca_file)),
         verify_tls=value["verify_tls"] is True,
         crowd=crowd_from(value["crowd"]),
+        density=_density_from(value["density"]),
     )
 
 
@@ -95,6 +100,40 @@ def crowd_from(value: Json) -> CrowdSpec | None:
         tuple(_line_from(_table(one)) for one in _list(table["lines"])),
         None if calibration is None else str(calibration),
     )
+
+
+def _density_json(density: Density | None) -> Json:
+    if density is None:
+        return None
+    network = density.network
+    return {
+        "name": network.name,
+        "file": network.file,
+        "sha256": network.sha256,
+        "size_wh": list(network.size_wh),
+        "channels": network.channels,
+        "scaling": network.scaling,
+        "persons": network.persons,
+        "error": density.error,
+        "path": None if density.path is None else str(density.path),
+    }
+
+
+def _density_from(value: Json) -> Density | None:
+    if value is None:
+        return None
+    table = _table(value)
+    width, height = (int(_number(side)) for side in _list(table["size_wh"]))
+    network = DensityNetwork(
+        name=str(table["name"]),
+        file=str(table["file"]),
+        sha256=str(table["sha256"]),
+        size_wh=(width, height),
+        channels=_CHANNELS[str(table["channels"])],
+        scaling=_SCALINGS[str(table["scaling"])],
+        persons=_number(table["persons"]),
+    )
+    return Density(network, _number(table["error"]), None if table["path"] is None else Path(str(table["path"])))
 
 
 def _zone_from(table: dict[str, Json]) -> ZoneSpec:

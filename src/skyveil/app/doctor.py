@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
 from skyveil.app.config import Config, Secrets, load, sent_on, specs, told
+from skyveil.app.config.measured import network_of
 from skyveil.app.config.models import Retention
+from skyveil.app.density_networks import located
 from skyveil.app.models import State, verify
 from skyveil.app.sandbox import REQUIRED
 from skyveil.app.server import database_of, is_loopback
@@ -81,7 +83,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
     for look in (_wall, _swap, _models, _clock):
         found += look()
     if config is not None:
-        for look_at in (_disk, _keys, _port, _descriptors, _database, _extras, _restream):
+        for look_at in (_density, _disk, _keys, _port, _descriptors, _database, _extras, _restream):
             found += look_at(config)
     order: dict[Level, int] = {"error": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda one: order[one.level])
@@ -122,6 +124,18 @@ def _models() -> Iterator[Diagnosis]:
         yield Diagnosis("error", f"the weights {one.entry.name} are {one.state}", "run `skyveil models pull`")
     if not bad:
         yield Diagnosis("ok", "the weights are here and whole")
+
+
+def _density(config: Config) -> Iterator[Diagnosis]:
+    used = {one.density_network.network for one in config.cameras if one.enabled and one.density_network is not None}
+    for given in config.density_networks:
+        try:
+            located(network_of(given))
+        except SkyveilError as error:
+            level: Level = "error" if given.id in used else "warning"
+            yield Diagnosis(level, str(error), "until then people are counted by boxes alone")
+        else:
+            yield Diagnosis("ok", f"the density network {given.id} is here and whole")
 
 
 def _clock() -> Iterator[Diagnosis]:

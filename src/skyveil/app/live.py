@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
 
 from skyveil.app.observing import Observing, ViewWatch
 from skyveil.app.pipeline import Door
 from skyveil.core.camera import CameraSpec, CrowdSpec
+from skyveil.core.density import Density
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
 from skyveil.core.settings import Mask
@@ -27,6 +29,9 @@ from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.types import RedactedFrame
 from skyveil.public.wire import Message
+
+if TYPE_CHECKING:
+    from skyveil.app.density import HeadMaps
 
 log: Final = logging.getLogger(__name__)
 
@@ -67,12 +72,15 @@ class _Chain:
         self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
         self._masks = settings.masks
         self._spec = spec
+        self._heads = tally.heads
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget everything that was seen and measured, but not where the camera pointed; frames that waited never
         leave."""
-        self.observing = Observing(self._spec, self.shape, self.view)
+        if self._heads is not None:
+            self._heads.forget()
+        self.observing = Observing(self._spec, self.shape, self.view, self._heads)
         self.watch = VideoWatch(
             self._finder,
             replace(self.door.settings, masks=self._masks),
@@ -98,8 +106,10 @@ class _Chain:
 class Live:
     """Sees, covers and encodes the pictures of one camera. One thread owns it."""
 
-    def __init__(self, spec: CameraSpec, finder: Finds) -> None:
+    def __init__(self, spec: CameraSpec, finder: Finds, *, compiled: Path | None = None) -> None:
+        """compiled: the folder of networks that were compiled ahead."""
         self._spec = spec
+        self.heads = None if spec.density is None else _head_maps(spec.density, compiled)
         self._finder = finder
         self._given = Given(spec)
         self._chain: _Chain | None = None
@@ -129,7 +139,8 @@ class Live:
     @property
     def beside(self) -> Cause:
         """What is to be said of a camera whose pictures come and are covered as they should."""
-        return Cause.OK if self._chain is None else self._chain.view.cause
+        cause = Cause.OK if self._chain is None else self._chain.view.cause
+        return self.heads.cause if cause is Cause.OK and self.heads is not None else cause
 
     @property
     def shift_px(self) -> float | None:
@@ -166,6 +177,7 @@ class Live:
         try:
             for decided in chain.watch.see(raw):
                 chain.view.see(*decided)
+                chain.observing.picture(decided[0])
                 yield decided
         except BoundaryViolated:
             raise
@@ -188,6 +200,13 @@ class Live:
         """The frames that left since this was asked last."""
         left, self._left = self._left, []
         return left
+
+
+def _head_maps(given: Density, compiled: Path | None) -> "HeadMaps":
+    """The maps of a camera with a density network."""
+    from skyveil.app.density import HeadMaps  # what few cameras have
+
+    return HeadMaps(given, compiled=compiled)
 
 
 def _scaled(masks: tuple[Mask, ...], shape: Shape) -> tuple[Mask, ...]:

@@ -25,6 +25,8 @@ from skyveil.core.settings import RedactSettings
 from skyveil.public.record.output import OutputFile
 
 FOLDER_VARIABLE: Final = "SKYVEIL_MODELS"
+DENSITY_PREFIX: Final = "density-"
+"""How compiled networks of the operator's are named; `skyveil models density` looks after them."""
 
 _NEEDED: Final = {
     Kind.FACE: (CENTERFACE, YOLOX_NANO),  # persons say where a face need not be looked for
@@ -138,7 +140,6 @@ def compile_ahead() -> list[Path]:
     from skyveil.private.detect.networks import USES
 
     folder = compiled_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept: list[Path] = []
     for use in USES:
         path = locate(use.entry)
@@ -146,10 +147,19 @@ def compile_ahead() -> list[Path]:
             continue
         for name, content in use.compiled(path, present=folder):
             if content is not None:
-                with OutputFile(folder / name, overwrite=True) as output:
-                    output.write(content)
-                    output.commit()
+                write_compiled(name, content)
             kept.append(folder / name)
     for stale in set(folder.glob("*.blob")) - set(kept):
-        stale.unlink()
+        if not stale.name.startswith(DENSITY_PREFIX):
+            stale.unlink()
     return kept
+
+
+def write_compiled(name: str, content: bytes) -> Path:
+    """The file of a network that was compiled for this machine."""
+    folder = compiled_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with OutputFile(folder / name, overwrite=True) as output:
+        output.write(content)
+        output.commit()
+    return folder / name

@@ -15,6 +15,7 @@ from skyveil.core.geometry import no_boxes
 from skyveil.core.health import Cause
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
+from skyveil.measure.measures import CameraMeasures
 from skyveil.private.capture.live.given import Shape
 from skyveil.private.detections import Detections
 from skyveil.private.frame import RawFrame
@@ -24,6 +25,7 @@ from skyveil.public.budget import NoBudget
 from skyveil.public.density_map import DensityMap
 
 if TYPE_CHECKING:
+    from skyveil.app.density import HeadMaps
     from skyveil.private.observe.observer import Observer
     from skyveil.private.observe.view_check import ViewCheck
 
@@ -80,10 +82,16 @@ def _view_check(spec: CameraSpec, shape: Shape) -> "ViewCheck | None":
 class Observing:
     """Observes pictures of one shape. One thread owns it; a new scene or shape gets a new one."""
 
-    def __init__(self, spec: CameraSpec, shape: Shape, view: ViewWatch | None = None) -> None:
-        """view: whether the camera still stands where it was calibrated; while it does not, nothing is counted."""
+    def __init__(
+        self, spec: CameraSpec, shape: Shape, view: ViewWatch | None = None, heads: "HeadMaps | None" = None
+    ) -> None:
+        """view: whether the camera still stands where it was calibrated; while it does not, nothing is counted.
+
+        heads: maps of a density network, for crowds that boxes can not count.
+        """
         self._observer = _observer(spec, shape)
         self._view = view
+        self._heads = heads
         self._told_s: float | None = None
 
     def see(self, found: Detections, *, at_s: float) -> None:
@@ -99,6 +107,11 @@ class Observing:
         except Exception as error:
             self._give_up(error)
 
+    def picture(self, raw: RawFrame) -> None:
+        """Take a frame before the gate takes it, for the density network where there is one and it can be used."""
+        if self._heads is not None and self._observer is not None and self._observer.calibrated:
+            self._heads.offer(raw)
+
     def told(self, *, wall_s: float, at_s: float) -> Iterator[Aggregate | DensityMap]:
         """The numbers and maps of the second that ended, when one ended since this was asked last.
 
@@ -113,7 +126,9 @@ class Observing:
         self._told_s = now_s
         try:
             trusted = self._view is None or self._view.trusted
-            told = _told(self._observer, start_s=start_s, end_s=now_s, at_s=at_s, trusted=trusted)
+            heads = None if self._heads is None else self._heads.newest()
+            measures = self._observer.measures(start_s=start_s, end_s=now_s, at_s=at_s, heads=heads)
+            told = _told(self._observer, measures, end_s=now_s, trusted=trusted)
         except Exception as error:
             self._give_up(error)
         else:
@@ -126,9 +141,8 @@ class Observing:
 
 
 def _told(
-    observer: "Observer", *, start_s: float, end_s: float, at_s: float, trusted: bool
+    observer: "Observer", measures: CameraMeasures, *, end_s: float, trusted: bool
 ) -> list[Aggregate | DensityMap]:
-    measures = observer.measures(start_s=start_s, end_s=end_s, at_s=at_s)
     if not trusted:
         return list(release(measures.unknown(), ControlRoom(), NoBudget()))
     grids = observer.grids()

@@ -67,6 +67,27 @@ def verify_models(names: _Names = None) -> None:
         raise typer.Exit(1)
 
 
+@models_app.command("density")
+def try_density_networks(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration of the site.")
+    ] = Path("skyveil.yaml"),
+) -> None:
+    """Try the density networks of a configuration, and compile those that answer with one map for this machine.
+
+    Exit 1 when one can not be used.
+    """
+    from skyveil.app.config import load
+    from skyveil.app.density_networks import tried
+
+    with _one_line():
+        answers = list(tried(load(config)))
+    for one in answers:
+        typer.echo(f"{'wrong' if one.problem else 'ok':<8}  {one.name}  {one.problem or one.words}")
+    if any(one.problem for one in answers):
+        raise typer.Exit(1)
+
+
 def _starting(entry: ModelEntry, source: str) -> None:
     typer.echo(f"asking    {entry.name}  {source}")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
+from skyveil.core.density import Density
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.core.secret import SafeUrl, Secret
@@ -69,7 +70,7 @@ class CameraSpec:
     key_every_s: longest time between key frames, which is what a new viewer waits for at most.
     preset: the encoder's; with its constant quantiser `ultrafast` gives about as many bytes as `superfast` did with a
     rate factor, in a third of the CPU (`public.encode.header.EncodeSettings`).
-    crowd: None where nothing is measured.
+    crowd: None where nothing is measured. density: the operator's network for crowds that boxes can not count.
     """
 
     id: CameraId
@@ -86,6 +87,7 @@ class CameraSpec:
     ca_file: Path | None = None
     verify_tls: bool = True
     crowd: CrowdSpec | None = None
+    density: Density | None = None
 
     def __post_init__(self) -> None:
         """Raise SettingsRefused for a value outside what its field allows."""

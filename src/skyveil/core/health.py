@@ -51,6 +51,9 @@ class Cause(StrEnum):
     UNSUPPORTED_STREAM = "unsupported-stream"
     MOVED = "moved"
     TURNING = "turning"
+    DENSITY_MISSING = "density-missing"
+    DENSITY_WRONG = "density-wrong"
+    DENSITY_LATE = "density-late"
 
 
 SENTENCES: Final = {
@@ -75,6 +78,9 @@ SENTENCES: Final = {
     Cause.ELSEWHERE: "the camera points to another host, which is not followed: write that address as the source",
     Cause.MOVED: "the camera was moved, so its numbers are unknown: turn it back, or calibrate it anew",
     Cause.TURNING: "the camera turns, so its numbers are unknown until it stands where it was calibrated",
+    Cause.DENSITY_MISSING: "the density network is missing or another file: people are counted by boxes alone",
+    Cause.DENSITY_WRONG: "the density network gave no map of heads: people are counted by boxes alone",
+    Cause.DENSITY_LATE: "the density network is too slow: people are counted by boxes alone",
     Cause.UNSUPPORTED_STREAM: "this kind of stream is not read: offer RTSP, MJPEG, HLS without encryption, TS or MP4",
 }
 """Each cause as one sentence in English; the console has its own words for every language."""

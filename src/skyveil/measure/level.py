@@ -3,7 +3,8 @@
 Density leads. Crowd pressure, stop-and-go, collective oscillation and the trend towards the critical density only raise
 yellow to orange; red and critical are reached by density alone: on harmless walking in a laboratory the usual absolute
 limits of pressure and trend were passed in 80 to 85 % of all seconds. A value that is only "at least" gives at least
-orange, and never less than what was last measured.
+orange, and never less than what was last measured. One that a density network estimated gives at least orange as well:
+it may raise a level, and let a higher one fall back to orange, but never says that a crowd past counting is none.
 """
 
 from collections.abc import Mapping
@@ -139,7 +140,12 @@ def level_of(
     value = density.value or 0.0
     level = _by_density(value, thresholds, current)
     reasons = [_of_density(measure, value, level, thresholds)]
-    if any(quantity.quality is Quality.AT_LEAST for _, quantity in fresh):
+    qualities = {quantity.quality for _, quantity in fresh}
+    if Quality.ESTIMATED in qualities:
+        level = max(level, Level.ORANGE, key=lambda one: one.rank)
+        words = f"past what can be counted: about {value:.1f} per m2 by the density network, so at least {Level.ORANGE}"
+        reasons.append(Reason(measure, value, None, words))
+    elif Quality.AT_LEAST in qualities:
         floor = max(level, Level.ORANGE, last, key=lambda one: one.rank)
         words = f"past what can be counted: at least {value:.1f} per m2, so at least {Level.ORANGE}"
         level = Level.ORANGE if floor is Level.UNKNOWN else floor

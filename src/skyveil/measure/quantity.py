@@ -31,6 +31,8 @@ class Quality(StrEnum):
     GOOD = "good"
     DEGRADED = "degraded"
     """Measured, but with more error than usual: few frames, many misses, far from the camera."""
+    ESTIMATED = "estimated"
+    """Past what can be counted, and estimated by a density network: the true value may be more or less by its error."""
     AT_LEAST = "at-least"
     """Near or past what can be counted: the true value is this or more."""
     UNKNOWN = "unknown"
@@ -70,12 +72,13 @@ class Quantity:
         return self.value is not None
 
     def __str__(self) -> str:
-        """The value in words: `unknown`, `at least 12 persons`, `1.84 1/m2 (+-0.20)`."""
+        """The value in words: `unknown`, `at least 12 persons`, `about 60 persons (+-9)`, `1.84 1/m2 (+-0.20)`."""
         if self.value is None:
             return "unknown"
         words = f"{self.value:.3g} {self.unit}"
         if self.quality is Quality.AT_LEAST:
             return f"at least {words}"
+        words = f"about {words}" if self.quality is Quality.ESTIMATED else words
         return words if self.sigma is None else f"{words} (+-{self.sigma:.2g})"
 
 

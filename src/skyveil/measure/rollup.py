@@ -14,7 +14,7 @@ PEAKS: Final = frozenset({Measure.LOCAL_DENSITY_MAX, Measure.PRESSURE_RATIO, Mea
 """What matters at its worst: the largest counts. Of TIME_TO_CRITICAL the smallest does; others are means over time."""
 COVERED: Final = 0.9
 """Share of a span that must have been measured for its value to be as good as its parts were."""
-_WORSE: Final = (Quality.GOOD, Quality.DEGRADED, Quality.AT_LEAST)
+_WORSE: Final = (Quality.GOOD, Quality.DEGRADED, Quality.ESTIMATED, Quality.AT_LEAST)
 
 
 def rolled_up(parts: Sequence[PlaceMeasures], *, start_s: float, end_s: float) -> PlaceMeasures:

@@ -11,6 +11,8 @@ from skyveil.app.config.models import (
     Camera,
     Config,
     Defaults,
+    DensityNetwork,
+    DensityUse,
     Group,
     Line,
     Mask,
@@ -333,5 +335,7 @@ def test_every_key_is_in_the_reference() -> None:
         Zone,
         Line,
         Thresholds,
+        DensityNetwork,
+        DensityUse,
     )
     assert [f.name for model in models_of for f in fields(model) if f"| `{f.name}` |" not in page] == []

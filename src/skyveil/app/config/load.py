@@ -15,12 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from skyveil.app.config import models
 from skyveil.app.config.checks import Where, checked_outputs, checked_secret
+from skyveil.app.config.measured import checked_density, crowd_of, density_of
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
-from skyveil.app.floor import checked_floor, checked_text
-from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec, LineSpec, ZoneSpec
+from skyveil.app.floor import checked_floor
+from skyveil.core.camera import SCHEMES, CameraSpec
 from skyveil.core.errors import SettingsRefused
-from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.core.settings import Mask, RedactSettings, targets_from
@@ -64,6 +65,8 @@ _KEYS: Final = {
     "messages": [one.name for one in dataclasses.fields(models.MessageOutput)],
     "numbers": [one.name for one in dataclasses.fields(models.Numbers)],
     "alarms": [one.name for one in dataclasses.fields(models.Alarms)],
+    "density_networks": [one.name for one in dataclasses.fields(models.DensityNetwork)],
+    "density_network": [one.name for one in dataclasses.fields(models.DensityUse)],
     "quiet": [one.name for one in dataclasses.fields(models.Quiet)],
     "address": [one.name for one in dataclasses.fields(SecretRef)],
     "secret": [one.name for one in dataclasses.fields(SecretRef)],
@@ -178,6 +181,7 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
     for kind, ids in (
         ("sites", [one.id for one in config.sites]),
         ("groups", [one.id for one in config.groups]),
+        ("density_networks", [one.id for one in config.density_networks]),
         ("cameras", [one.id for one in config.cameras]),
     ):
         for index, name in enumerate(ids):
@@ -219,6 +223,7 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
             yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
     yield from checked_secret(camera.password, (*where, "password"))
     yield from _checked_places(camera, where)
+    yield from checked_density(config, camera, where)
     if (camera.zones or camera.lines) and not settings_of(config, camera).targets & {Kind.HEAD, Kind.PERSON}:
         yield (*where, "targets"), "zones and lines count persons: `head` or `person` must be among the targets"
     if camera.restream and config.outputs.restream is None and config.outputs.push is None:
@@ -352,31 +357,6 @@ def records(config: Config, camera: Camera) -> bool:
     return config.defaults.record is not False
 
 
-def _crowd(camera: Camera) -> CrowdSpec | None:
-    """What is measured of the crowd before a camera; raises SettingsRefused when its calibration can not be read."""
-    calibration = None
-    if camera.calibration is not None:
-        try:
-            calibration = camera.calibration.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
-    if not camera.zones and not camera.lines:
-        if calibration is not None:
-            checked_text(camera.id, calibration)
-        return None
-    return CrowdSpec(
-        tuple(_zone(one) for one in camera.zones),
-        tuple(LineSpec(PlaceId(line.id), *line.points) for line in camera.lines),
-        calibration,
-    )
-
-
-def _zone(zone: models.Zone) -> ZoneSpec:
-    own = zone.thresholds
-    orange, critical = (None, None) if own is None else (own.orange, own.critical)
-    return ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way, orange, critical)
-
-
 def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
     defaults = config.defaults
     reference = camera.password or defaults.password
@@ -392,5 +372,6 @@ def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
         max_fps=camera.max_fps or defaults.max_fps,
         ca_file=camera.ca_file,
         verify_tls=camera.verify_tls,
-        crowd=_crowd(camera),
+        crowd=crowd_of(camera),
+        density=density_of(config, camera),
     )

@@ -9,14 +9,16 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias, final
 
 from pydantic import Field
 
+from skyveil.app.config.networks import DensityNetwork as DensityNetwork
+from skyveil.app.config.networks import DensityUse as DensityUse
 from skyveil.app.config.streams import PushOutput as PushOutput
 from skyveil.app.config.streams import RestreamOutput as RestreamOutput
 from skyveil.app.config.words import STRICT as STRICT
+from skyveil.app.config.words import Id as Id
 from skyveil.app.config.words import Secret as Secret
 from skyveil.core.camera import Transport, ZoneUse
 from skyveil.core.settings import FillName, Mode, Mount
 
-Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -154,6 +156,7 @@ class Camera:
     ] = None
     zones: Annotated[tuple[Zone, ...], Field(max_length=32)] = ()
     lines: Annotated[tuple[Line, ...], Field(max_length=32)] = ()
+    density_network: DensityUse | None = None
     restream: Annotated[bool, Field(description="sent on by RTSP; every target must be covered then")] = False
     restream_reason: Annotated[
         str | None,
@@ -375,4 +378,5 @@ class Config:
     outputs: Outputs = field(default_factory=Outputs)
     numbers: Numbers = field(default_factory=Numbers)
     alarms: Alarms = field(default_factory=Alarms)
+    density_networks: Annotated[tuple[DensityNetwork, ...], Field(max_length=16)] = ()
     cameras: tuple[Camera, ...] = ()

@@ -33,7 +33,7 @@ _NESTED: Final = {
 """Columns that are a key of a key."""
 _LISTS: Final = ("targets", "position")
 """Columns of several values with spaces between."""
-_ELSEWHERE: Final = ("masks", "calibration", "zones", "lines", "password", "retention")
+_ELSEWHERE: Final = ("masks", "calibration", "zones", "lines", "density_network", "password", "retention")
 _KEYS: Final = [one.name for one in dataclasses.fields(Camera) if one.name not in _ELSEWHERE]
 COLUMNS: Final = (*_KEYS, *_NESTED)
 """Every column, in the order of an export. Shapes (masks, zones, lines) and what belongs to them are no table."""

@@ -1,11 +1,12 @@
 """Words that several models of `skyveil.yaml` share. App."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, final
+from typing import Annotated, ClassVar, Final, TypeAlias, final
 
 from pydantic import ConfigDict, Field
 
 STRICT: Final = ConfigDict(extra="forbid")
+Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
 @final

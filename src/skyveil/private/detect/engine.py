@@ -66,7 +66,7 @@ def checked(describe: str, batch: int, outputs: Outputs) -> Outputs:
 
     A NaN compared with a threshold reads as "nothing there". It is seen through the sum, which is cheap.
     """
-    if any(len(output) != batch for output in outputs):
+    if any(output.ndim == 0 or len(output) != batch for output in outputs):
         raise DetectorFailed(f"{describe} does not take {batch} pictures at once: give it one by one")
     if not all(output.size for output in outputs):
         raise DetectorFailed(f"{describe}: the network gave an empty answer")

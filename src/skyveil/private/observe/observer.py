@@ -19,6 +19,7 @@ from skyveil.measure.places import Line, Zone
 from skyveil.measure.points import Points, points_of
 from skyveil.measure.quantity import Quantity, unknown
 from skyveil.private.detections import Detections
+from skyveil.private.observe.head_count import HeadMap
 from skyveil.private.observe.heads import crowded, feet_px, heads_px, plausible
 from skyveil.private.observe.lines import LineWatch
 from skyveil.private.observe.linker import Linker
@@ -82,15 +83,18 @@ class Observer:
         for line in self._lines:
             line.take(linked, at_s=at_s)
 
-    def measures(self, *, start_s: float, end_s: float, at_s: float) -> CameraMeasures:
+    def measures(self, *, start_s: float, end_s: float, at_s: float, heads: HeadMap | None = None) -> CameraMeasures:
         """The measures since this was asked last, for the span from `start_s` to `end_s` of unix time.
 
-        at_s: now, on the clock of `see`. A span without a frame repeats what was told last with its age, for 15 s.
+        at_s: now, on the clock of `see`. heads: the newest map of a density network, if there is one; an older one than
+        15 s counts for nothing. A span without a frame repeats what was told last with its age, for 15 s.
         """
         age_s = STALE_S + 1 if self._seen_s is None else max(0.0, at_s - self._seen_s)
         places = []
+        heads_age_s = 0.0 if heads is None else at_s - heads.at_s
+        heads = heads if 0 <= heads_age_s <= STALE_S else None
         for zone in self._zones:
-            values = zone.values()
+            values = zone.values() if isinstance(zone, PictureZone) else zone.values(heads, heads_age_s=heads_age_s)
             if values:
                 self._told[zone.id] = values
             told = values or _older(self._told.get(zone.id, zone.nothing()), age_s)
@@ -103,6 +107,11 @@ class Observer:
             places.append(PlaceMeasures(uncounted, start_s, end_s, nothing))
         return CameraMeasures(self._camera, tuple(places))
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether places are known in metres."""
+        return self._calibration is not None
+
     def grids(self) -> CameraGrids | None:
         """The local densities that the newest measures rest on; None without a calibration."""
         if self._calibration is None:
@@ -114,7 +123,7 @@ class Observer:
 def _older(values: Mapping[Measure, Quantity], age_s: float) -> dict[Measure, Quantity]:
     if age_s > STALE_S:
         return {measure: unknown(measure.unit, age_s=age_s) for measure in values}
-    return {measure: replace(quantity, age_s=age_s) for measure, quantity in values.items()}
+    return {measure: replace(quantity, age_s=quantity.age_s + age_s) for measure, quantity in values.items()}
 
 
 def _pixels(corners: tuple[Shares, ...], size_wh: tuple[int, int]) -> Points:

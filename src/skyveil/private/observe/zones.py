@@ -17,6 +17,7 @@ from skyveil.measure.measures import Measure
 from skyveil.measure.places import SHOWN_LEAST, Raster, Zone
 from skyveil.measure.points import Points
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown
+from skyveil.private.observe.head_count import HeadCount, HeadMap
 from skyveil.private.observe.linker import Linked
 
 COUNTABLE_PER_M2: Final = 2.0
@@ -81,12 +82,14 @@ class ZoneWatch:
         self._shown = float(shown.mean()) if len(shown) else 0.0
         self._area_sigma = calibration.fit.area_sigma
         self._visits = _Visits(zone)
+        self._heads = HeadCount(zone, calibration)
         self._moments: list[_Moment] = []
         self._fields: list[Field] = []
         self._at_s = 0.0
         self._began_s: float | None = None
         self._seconds: deque[_Second] = deque(maxlen=180)
         self._counts: deque[float] = deque(maxlen=int(_OVER_S))
+        self._minute: deque[float] = deque(maxlen=60)
         self._pressures: deque[float] = deque(maxlen=3600)
         self._fresh = False
 
@@ -119,8 +122,11 @@ class ZoneWatch:
         self._fields.append(field)
         self._visits.take(linked.number, inside, at_s=at_s)
 
-    def values(self) -> dict[Measure, Quantity]:
-        """The measures of the frames since this was asked last; empty when there were none."""
+    def values(self, heads: HeadMap | None = None, *, heads_age_s: float = 0.0) -> dict[Measure, Quantity]:
+        """The measures of the frames since this was asked last; empty when there were none.
+
+        heads: what a density network saw so long ago, for where boxes can not count.
+        """
         moments, fields = self._moments, self._fields
         self._moments, self._fields = [], []
         self._fresh = bool(moments) and self._shown >= SHOWN_LEAST
@@ -133,10 +139,38 @@ class ZoneWatch:
         quality = Quality.GOOD if self._shown >= _SEEN_WHOLE else Quality.DEGRADED
         if hottest >= COUNTABLE_PER_M2 or any(one.crowded for one in moments):
             quality = Quality.AT_LEAST
+        seen = None if heads is None else self._heads.of(heads.per_cell)
+        if seen is not None and seen >= COUNTABLE_PER_M2 * self._area_m2:
+            quality = Quality.AT_LEAST  # whatever boxes say of a crowd in which they find few
         found = self._crowding(moments, quality)
         found |= self._motion(moments)
-        found |= self._queue(found[Measure.COUNT], moments)
+        found |= self._queue(quality, moments)
+        if heads is not None and seen is not None:
+            found |= self._estimated(found[Measure.COUNT], seen, heads.error, heads_age_s)
+        self._minute.append(found[Measure.COUNT].value or 0.0)
+        mean, sigma = _with(list(self._minute), COUNT_SIGMA)
+        unit = Measure.OCCUPANCY.unit
+        found[Measure.OCCUPANCY] = Quantity(mean, sigma, unit, found[Measure.COUNT].quality, 0.0)
         return found | self._unrest()
+
+    @property
+    def _area_m2(self) -> float:
+        """The area of the part that is seen."""
+        return self._zone.area_m2 * self._shown
+
+    def _estimated(self, boxes: Quantity, seen: float, error: float, age_s: float) -> dict[Measure, Quantity]:
+        """Count and density by a density network that saw so many people, where boxes can not count.
+
+        Where it saw fewer than boxes did it is wrong, and what boxes found stays the least that is there.
+        """
+        if boxes.quality is not Quality.AT_LEAST or boxes.value is None or seen < boxes.value:
+            return {}
+        sigma, density = float(np.hypot(error * seen, 0.5)), seen / self._area_m2
+        per_m2_sigma = density * float(np.hypot(error, self._area_sigma))
+        return {
+            Measure.COUNT: Quantity(seen, sigma, Measure.COUNT.unit, Quality.ESTIMATED, age_s),
+            Measure.DENSITY: Quantity(density, per_m2_sigma, Measure.DENSITY.unit, Quality.ESTIMATED, age_s),
+        }
 
     def grid(self) -> DensityGrid | None:
         """The local densities that the newest values rest on; None when those were of no frame."""
@@ -154,7 +188,7 @@ class ZoneWatch:
     def _crowding(self, moments: list[_Moment], quality: Quality) -> dict[Measure, Quantity]:
         count = float(np.mean([one.count for one in moments]))
         sigma = float(np.hypot(COUNT_SIGMA * count, 0.5 if count else 0.0))
-        area = self._zone.area_m2 * self._shown
+        area = self._area_m2
         share = float(np.hypot(sigma / max(count, 1.0), self._area_sigma))
         values = {
             Measure.COUNT: (count, sigma),
@@ -162,7 +196,6 @@ class ZoneWatch:
             Measure.VORONOI_DENSITY: _with([one.density / self._shown for one in moments], share),
             Measure.LOCAL_DENSITY_MAX: _with([one.hottest for one in moments], share),
             Measure.DENSE_AREA: _with([one.dense_m2 for one in moments], share),
-            Measure.OCCUPANCY: _with(list(self._counts)[-60:], COUNT_SIGMA),
         }
         return {one: Quantity(value, sd, one.unit, quality, 0.0) for one, (value, sd) in values.items()}
 
@@ -183,7 +216,7 @@ class ZoneWatch:
             found[Measure.WRONG_WAY_SHARE] = measured(share, Measure.WRONG_WAY_SHARE.unit)
         return found
 
-    def _queue(self, count: Quantity, moments: list[_Moment]) -> dict[Measure, Quantity]:
+    def _queue(self, quality: Quality, moments: list[_Moment]) -> dict[Measure, Quantity]:
         began_s = self._at_s if self._began_s is None else self._began_s
         over_s = min(_OVER_S, max(self._at_s - began_s, 1.0))
         arrivals, departures = self._visits.since(self._at_s - over_s)
@@ -191,7 +224,7 @@ class ZoneWatch:
         if self._zone.kind is ZoneKind.QUEUE:
             length = float(np.mean([one.standing for one in moments]))
             unit = Measure.QUEUE_LENGTH.unit
-            found[Measure.QUEUE_LENGTH] = Quantity(length, COUNT_SIGMA * length, unit, count.quality, 0.0)
+            found[Measure.QUEUE_LENGTH] = Quantity(length, COUNT_SIGMA * length, unit, quality, 0.0)
             found[Measure.QUEUE_WAIT] = flow.queue_wait(length, departures, over_s=over_s)
         return found
 

@@ -15,5 +15,6 @@ export function figureText(measure, figure) {
   const value = (figure.value || 0).toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
   if (figure.quality === "at-least") return t("crowd.at-least", { value, unit });
   const sigma = figure.sigma >= 0.5 * 10 ** -digits ? ` ± ${figure.sigma.toFixed(digits)}` : "";
+  if (figure.quality === "estimated") return t("crowd.about", { value: `${value}${sigma}`, unit });
   return `${value}${sigma} ${unit}`;
 }

@@ -1,0 +1,67 @@
+"""What is measured of the crowd before a camera, from its configuration. App."""
+
+import difflib
+from collections.abc import Iterator
+
+from skyveil.app.config.checks import Where
+from skyveil.app.config.models import Camera, Config, Zone
+from skyveil.app.config.networks import DensityNetwork
+from skyveil.app.floor import checked_text
+from skyveil.app.models import locate
+from skyveil.core.camera import CrowdSpec, LineSpec, ZoneSpec
+from skyveil.core.density import Density
+from skyveil.core.density import DensityNetwork as Network
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import PlaceId
+
+
+def crowd_of(camera: Camera) -> CrowdSpec | None:
+    """Its places; raises SettingsRefused when its calibration can not be read."""
+    calibration = None
+    if camera.calibration is not None:
+        try:
+            calibration = camera.calibration.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
+    if not camera.zones and not camera.lines:
+        if calibration is not None:
+            checked_text(camera.id, calibration)
+        return None
+    return CrowdSpec(
+        tuple(_zone(one) for one in camera.zones),
+        tuple(LineSpec(PlaceId(line.id), *line.points) for line in camera.lines),
+        calibration,
+    )
+
+
+def _zone(zone: Zone) -> ZoneSpec:
+    own = zone.thresholds
+    orange, critical = (None, None) if own is None else (own.orange, own.critical)
+    return ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way, orange, critical)
+
+
+def density_of(config: Config, camera: Camera) -> Density | None:
+    """Its density network, with the file on this machine; one that is not here never keeps a camera from running."""
+    use = camera.density_network
+    if use is None:
+        return None
+    network = next(network_of(one) for one in config.density_networks if one.id == use.network)
+    return Density(network, use.error, locate(network.entry))
+
+
+def network_of(given: DensityNetwork) -> Network:
+    """A density network as the camera's process knows it."""
+    return Network(given.id, given.file, given.sha256, given.size, given.channels, given.scaling, float(given.persons))
+
+
+def checked_density(config: Config, camera: Camera, where: Where) -> Iterator[tuple[Where, str]]:
+    """What is wrong with the density network of a camera that no single value of it shows."""
+    use, known = camera.density_network, [one.id for one in config.density_networks]
+    if use is None:
+        return
+    if use.network not in known:
+        close = difflib.get_close_matches(use.network, known, 1)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        yield (*where, "density_network", "network"), f"there is no density network `{use.network}`{hint}"
+    if camera.calibration is None:
+        yield (*where, "density_network"), "it counts heads over the floor, in metres: add a `calibration`"
