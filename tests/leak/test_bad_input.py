@@ -137,59 +137,69 @@ def test_a_playlist_that_names_other_files_is_refused(make_clip: ClipMaker, tmp_
     secret = make_clip(pictures(3), name="secret.ts", codec="mpeg2video")
     (tmp_path / "a.m3u8").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n")
     (tmp_path / "b.mp4").write_text(f"ffconcat version 1.0\nfile '{secret.name}'\n")
-    for name in ("a.m3u8", "b.mp4"):
-        refused(run("redact", tmp_path / name), tmp_path, name)
-        ran = run("redact", tmp_path / name, "--keep-audio")
+    named = [tmp_path / "a.m3u8", tmp_path / "b.mp4"]
+    for options in ((), ("--keep-audio",)):
+        ran = run("redact", *named, *options)
         assert ran.code == 1, ran.err
-        assert "name the media itself" in ran.err
+        lines = [line for line in ran.err.splitlines() if "voices identify people" not in line]
+        assert len(lines) == 2, ran.err
+        assert all("name the media itself" in line for line in lines)
+        assert all(any(path.name in line for line in lines) for path in named)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.m3u8", "b.mp4", "secret.ts"]
 
 
 # ---- done -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["two words.mp4", "new\nline.mp4", "\u05e9\u05dc\u05d5\u05dd.mp4", "-o.mp4", "\u202egnp.mp4", "'; rm x.mp4"]
-)
-def test_strange_names_are_done(make_clip: ClipMaker, tmp_path: Path, name: str) -> None:
-    source = make_clip(pictures(3)).rename(tmp_path / name)
-    ran = run("redact", "--", source)
+STRANGE = ("two words", "new\nline", "\u05e9\u05dc\u05d5\u05dd", "-o", "\u202egnp", "'; rm x")
+
+
+def test_strange_names_are_done(make_clip: ClipMaker, tmp_path: Path) -> None:
+    data = make_clip(pictures(3)).read_bytes()
+    sources = [tmp_path / f"{stem}.mp4" for stem in STRANGE]
+    for source in sources:
+        source.write_bytes(data)
+    ran = run("redact", "--", *sources)
     assert ran.code == 0, ran.err
-    assert len(ran.out.splitlines()) == 2
-    assert (tmp_path / (source.stem + ".redacted.mp4")).is_file()
-    result = json.loads((tmp_path / (source.stem + ".redacted.mp4.json")).read_text())
-    assert result["input"]["name"] == name
+    assert len(ran.out.splitlines()) == len(STRANGE) + 1, ran.out
+    for source in sources:
+        assert source.with_suffix(".redacted.mp4").is_file()
+        result = json.loads(source.with_suffix(".redacted.mp4.json").read_text())
+        assert result["input"]["name"] == source.name
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 300), (7680, 4320)])
 @pytest.mark.parametrize("kind", ["png", "jpg"])
-def test_pictures_of_one_pixel_and_of_8k_are_done(tmp_path: Path, width: int, height: int, kind: str) -> None:
-    source = tmp_path / f"a.{kind}"
-    Image.new("RGB", (width, height), (200, 30, 90)).save(source)
-    assert run("redact", source).code == 0
-    with Image.open(tmp_path / f"a.redacted.{kind}") as image:
-        assert image.size == (width, height)
+def test_pictures_of_one_pixel_and_of_8k_are_done(tmp_path: Path, kind: str) -> None:
+    sizes = ((1, 1), (1, 300), (7680, 4320))
+    for size in sizes:
+        Image.new("RGB", size, (200, 30, 90)).save(tmp_path / f"{size[1]}.{kind}")
+    assert run("redact", tmp_path, "-o", tmp_path / "out").code == 0
+    for size in sizes:
+        with Image.open(tmp_path / "out" / f"{size[1]}.{kind}") as image:
+            assert image.size == size
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_of_every_orientation_come_out_upright(tmp_path: Path, orientation: int) -> None:
-    source = tmp_path / "a.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.new("RGB", (40, 20), (200, 30, 90)).save(source, exif=exif)
-    assert run("redact", source).code == 0
-    with Image.open(tmp_path / "a.redacted.jpg") as image:
-        assert image.size == ((40, 20) if orientation <= 4 else (20, 40))
-        assert len(image.getexif()) == 0
+def test_pictures_of_every_orientation_come_out_upright(tmp_path: Path) -> None:
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.new("RGB", (40, 20), (200, 30, 90)).save(tmp_path / f"{orientation}.jpg", exif=exif)
+    assert run("redact", tmp_path, "-o", tmp_path / "out").code == 0
+    for orientation in range(1, 9):
+        with Image.open(tmp_path / "out" / f"{orientation}.jpg") as image:
+            assert image.size == ((40, 20) if orientation <= 4 else (20, 40))
+            assert len(image.getexif()) == 0
 
 
-@pytest.mark.parametrize(("height", "width"), [(49, 65), (48, 65), (2, 2), (17, 16)])
-def test_odd_sizes_are_done_and_padded_to_even(make_clip: ClipMaker, tmp_path: Path, height: int, width: int) -> None:
-    source = make_clip(pictures(4, height, width), name="a.mkv", codec="ffv1", pixel_format="yuv444p")
-    assert run("redact", source).code == 0
-    with av.open(str(tmp_path / "a.redacted.mkv")) as container:
-        assert container.streams.video[0].width == width + width % 2
-        assert container.streams.video[0].height == height + height % 2
+def test_odd_sizes_are_done_and_padded_to_even(make_clip: ClipMaker, tmp_path: Path) -> None:
+    sizes = ((49, 65), (48, 65), (2, 2), (17, 16))
+    for height, width in sizes:
+        make_clip(pictures(4, height, width), name=f"{height}x{width}.mkv", codec="ffv1", pixel_format="yuv444p")
+    assert run("redact", tmp_path, "-o", tmp_path / "out").code == 0
+    for height, width in sizes:
+        with av.open(str(tmp_path / "out" / f"{height}x{width}.mkv")) as container:
+            assert container.streams.video[0].width == width + width % 2
+            assert container.streams.video[0].height == height + height % 2
 
 
 def test_a_variable_rate_keeps_every_time(make_clip: ClipMaker, tmp_path: Path) -> None:
@@ -225,17 +235,20 @@ def test_an_mp4_without_its_index_is_refused(make_clip: ClipMaker, tmp_path: Pat
     refused(run("redact", tmp_path / "clip.mp4"), tmp_path, "clip.mp4")
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
-def test_overwritten_bytes_are_covered_counted_and_exit_3(make_clip: ClipMaker, tmp_path: Path, name: str) -> None:
-    source = make_clip(pictures(40), name=name, codec="mpeg4" if name.endswith("avi") else "libx264")
-    data = bytearray(source.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 3000] = b"\x55" * 3000
-    source.write_bytes(data)
-    ran = run("redact", source)
+def test_overwritten_bytes_are_covered_counted_and_exit_3(make_clip: ClipMaker, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mkv", "c.avi"):
+        source = make_clip(pictures(40), name=name, codec="mpeg4" if name.endswith("avi") else "libx264")
+        data = bytearray(source.read_bytes())
+        middle = len(data) // 2
+        data[middle : middle + 3000] = b"\x55" * 3000
+        source.write_bytes(data)
+    ran = run("redact", tmp_path, "-o", tmp_path / "out")
     assert ran.code == 3, (ran.out, ran.err)
-    result = json.loads(next(tmp_path.glob("*.redacted.*.json")).read_text())
-    assert result["frames_damaged"] + len(result["gaps_s"]) > 0
+    results = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")]
+    assert len(results) == 3
+    for result in results:
+        assert result["state"] == "damaged"
+        assert result["frames_damaged"] + len(result["gaps_s"]) > 0
 
 
 def test_a_truncated_picture_is_covered_and_exits_3_or_is_refused(tmp_path: Path) -> None:
