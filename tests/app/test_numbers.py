@@ -92,10 +92,12 @@ def run(found: Numbers, clock: Clock, seconds: range, *, tick_every_s: int = 5) 
 def stored(engine: Engine, audience: Audience, period_s: int, measure: Measure) -> dict[int, float | None]:
     """Values by minute (or whatever the period is) since T."""
     name = HALL if measure is COUNT else GATE
-    found = NumberStore(engine).chart(
+    found = NumberStore(engine).series(
         audience, CAMERA, name, [measure], period_s=period_s, from_s=0, to_s=T + 10 * 86400
     )
-    return {(one.start_s - T) // period_s: one.figure.quantity.value for one in found}
+    return {
+        (start_s - T) // period_s: value for one in found for start_s, value in zip(one.start_s, one.value, strict=True)
+    }
 
 
 @pytest.fixture
@@ -499,5 +501,5 @@ def test_places_that_are_not_kept_have_no_newest_numbers(engine: Engine, tmp_pat
 
 def test_staff_see_how_a_number_is_told(engine: Engine, tmp_path: Path, clock: Clock) -> None:
     run(made(engine, tmp_path, clock), clock, range(66))
-    (one,) = NumberStore(engine).chart(Audience.STAFF, CAMERA, GATE, [OUT], period_s=60, from_s=T, to_s=T + 60)
-    assert one.figure.told is Told.FEWER
+    (one,) = NumberStore(engine).series(Audience.STAFF, CAMERA, GATE, [OUT], period_s=60, from_s=T, to_s=T + 60)
+    assert one.told == [Told.FEWER]

@@ -224,7 +224,7 @@ class LiveCrowd:
                 staff=PlaceId(zone.id) in told,
                 public=public and PlaceId(zone.id) in told,
                 points=zone.points,
-                use=zone.kind,
+                use=ZoneKind(zone.kind),
                 thresholds=thresholds_of(zone).densities,
                 pressure_from=thresholds_of(zone).pressure_ratio,
             )

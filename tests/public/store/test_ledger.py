@@ -84,8 +84,8 @@ def test_storing_a_number_forgets_its_noise_and_it_is_never_drawn_again(database
         assert connection.execute(select(noise_table.c.noise)).scalars().all() == [None]
     assert numbers(PUBLIC, place(GATE, {IN: 40}), budget=ledger) == ()
     assert numbers(PUBLIC, place(GATE, {IN: 41}), budget=ledger) == ()  # nor for another value, which would tell both
-    (stored,) = store.chart(Audience.PUBLIC, CAMERA, GATE, [IN], period_s=60, from_s=T, to_s=T + 60)
-    assert stored.figure.quantity.value == made[0].figures[IN].quantity.value
+    (stored,) = store.series(Audience.PUBLIC, CAMERA, GATE, [IN], period_s=60, from_s=T, to_s=T + 60)
+    assert stored.value == [made[0].figures[IN].quantity.value]
 
 
 PROGRAM = """

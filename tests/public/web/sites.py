@@ -12,7 +12,7 @@ from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.given import Given, solved
 from skyveil.measure.grid import CameraGrids, DensityGrid
-from skyveil.measure.level import Level, LevelState, Reason
+from skyveil.measure.level import Level, LevelState, Reason, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, NumberSeries, Told
 from skyveil.public.alarm.cap import cap_xml
@@ -175,7 +175,9 @@ class StillCrowd:
             return []
         desk = PlaceView(PlaceId("desk"), "Desk", line=False, staff=False, public=False)
         return [
-            PlaceView(HALL, "Hall", line=False, staff=True, public=self.public and camera == "door", use="stairs"),
+            PlaceView(
+                HALL, "Hall", line=False, staff=True, public=self.public and camera == "door", use=ZoneKind.STAIRS
+            ),
             desk,
         ]
 

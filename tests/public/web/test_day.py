@@ -12,6 +12,7 @@ import pytest
 from skyveil.core.ids import CameraId
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.grid import CameraGrids, DensityGrid
+from skyveil.measure.level import ZoneKind
 from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.roles import Role
@@ -51,7 +52,14 @@ class Filled(StillCrowd):
         points = ((0.2, 0.3), (0.8, 0.3), (0.9, 0.9), (0.1, 0.9))
         return [
             PlaceView(
-                HALL, "Hall", line=False, staff=True, public=False, points=points, use="walkway", thresholds=LIMITS
+                HALL,
+                "Hall",
+                line=False,
+                staff=True,
+                public=False,
+                points=points,
+                use=ZoneKind.WALKWAY,
+                thresholds=LIMITS,
             )
         ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from skyveil.core.ids import CameraId, PlaceId, camera_id
-from skyveil.measure.level import Level
+from skyveil.measure.level import Level, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import NumberSeries, Told
 from skyveil.public.alarm.event import Happened, Occasion
@@ -41,7 +41,14 @@ class Alarmed(StillCrowd):
     def places(self, camera: CameraId) -> Sequence[PlaceView]:
         return [
             PlaceView(
-                HALL, "Hall", line=False, staff=True, public=False, use="walkway", thresholds=LIMITS, pressure_from=3.0
+                HALL,
+                "Hall",
+                line=False,
+                staff=True,
+                public=False,
+                use=ZoneKind.WALKWAY,
+                thresholds=LIMITS,
+                pressure_from=3.0,
             ),
             PlaceView(GATE, "Gate", line=True, staff=True, public=False),
         ]

@@ -154,7 +154,7 @@ def places(access: CanRead, console: ConsoleDep) -> list[PlaceOut]:
             staff=one.staff,
             public=one.public,
             points=list(one.points),
-            use=one.use,
+            use=one.use or "",
             thresholds=list(one.thresholds),
             pressure_from=one.pressure_from,
         )
@@ -168,7 +168,7 @@ def now(access: CanReadExact, console: ConsoleDep) -> list[NowOut]:
     levels = console.crowd.levels(access.id)
     uses = {one.id: one.use for one in console.crowd.places(access.id)}
     newest = [released(one, Audience.CONTROL_ROOM) for one in console.crowd.newest(access.id)]
-    return [_now(one, levels.get(one.place), uses.get(one.place, "")) for one in newest]
+    return [_now(one, levels.get(one.place), uses.get(one.place)) for one in newest]
 
 
 @router.get("/places/{place}/numbers")
@@ -230,15 +230,15 @@ def as_csv(numbers: Sequence[NumberSeries]) -> Response:
     return Response(csv_of(table), media_type="text/csv; charset=utf-8")
 
 
-def _service(one: Aggregate, use: str) -> str | None:
+def _service(one: Aggregate, use: ZoneKind | None) -> str | None:
     """The level of service of a zone; None of a line, and where no density is measured."""
     density = one.figures.get(Measure.VORONOI_DENSITY, one.figures.get(Measure.DENSITY))
-    if not use or density is None or density.quantity.value is None:
+    if use is None or density is None or density.quantity.value is None:
         return None
-    return level_of_service(density.quantity.value, ZoneKind(use))
+    return level_of_service(density.quantity.value, use)
 
 
-def _now(one: Aggregate, state: LevelState | None, use: str) -> NowOut:
+def _now(one: Aggregate, state: LevelState | None, use: ZoneKind | None) -> NowOut:
     figures = [
         FigureOut(
             measure,

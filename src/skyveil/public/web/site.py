@@ -11,7 +11,7 @@ from typing import Protocol, final
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.given import Given
-from skyveil.measure.level import LevelState
+from skyveil.measure.level import LevelState, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Aggregate, NumberSeries
 from skyveil.public.alarm.event import Occasion
@@ -223,7 +223,7 @@ class PlaceView:
     """A zone or line of a camera, and who beyond the control room is told of it.
 
     points: where it is in the picture, in shares. use, thresholds: what people do in a zone, and the densities from
-    yellow to critical; empty of a line. pressure_from: how many times its normal crowd pressure makes yellow orange.
+    yellow to critical; a line has none. pressure_from: how many times its normal crowd pressure makes yellow orange.
     """
 
     id: PlaceId
@@ -232,7 +232,7 @@ class PlaceView:
     staff: bool
     public: bool
     points: tuple[tuple[float, float], ...] = ()
-    use: str = ""
+    use: ZoneKind | None = None
     thresholds: tuple[float, ...] = ()
     pressure_from: float | None = None
 
