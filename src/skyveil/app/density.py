@@ -68,6 +68,7 @@ class HeadMaps:
         self._began_s: float | None = clock()
         """When what is under way began, loading or a look; None while the network waits for a picture."""
         self._patience_s = LOADING_S
+        self._was_late = False
         if given.path is None:
             self._failed = Cause.DENSITY_MISSING
             return
@@ -77,8 +78,11 @@ class HeadMaps:
     def cause(self) -> Cause:
         """What is to be said of the network."""
         with self._lock:
-            late = self._began_s is not None and self._clock() - self._began_s > self._patience_s
+            late = self._was_late or self._overdue()
             return Cause.DENSITY_LATE if late and self._failed is Cause.OK else self._failed
+
+    def _overdue(self) -> bool:
+        return self._began_s is not None and self._clock() - self._began_s > self._patience_s
 
     def newest(self) -> HeadMap | None:
         """The newest map of this scene, if there is one."""
@@ -134,6 +138,8 @@ class HeadMaps:
         now_s = self._clock()
         with self._lock:
             took_s = 0.0 if self._began_s is None else now_s - self._began_s
+            # Until a look is in time again: health must not change with every look of a slow network.
+            self._was_late = self._overdue()
             self._began_s = None
             self._due_s = now_s + max(EVERY_S - took_s, took_s)
 

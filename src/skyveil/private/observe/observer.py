@@ -27,7 +27,7 @@ from skyveil.private.observe.zones import PictureZone, ZoneWatch
 
 COUNTED_FROM: Final = 0.5
 """A person of this score is counted; to be covered a much lower one is enough. On PETS09 the count is then within one
-of the labels in 92 % of frames, and on ShanghaiTech B no more than the true one in 97 % of pictures (with 0.4 93 %)."""
+of the labels in 92 % of frames, and on ShanghaiTech B no more than the true one in 96 % of pictures (with 0.4 93 %)."""
 _BOX_ERROR_PX: Final = 2.0
 """Error of a box's upper edge."""
 STALE_S: Final = 15.0
