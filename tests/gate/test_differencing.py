@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from dataclasses import FrozenInstanceError
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +45,11 @@ def test_hidden_sums_are_secrets_too() -> None:
     hour = Known(0, 4, secret=True, parts=(HIDDEN, HIDDEN))
     assert narrows(Known(23, 27, parts=(shown(20), hour)))
     assert not narrows(Known(18, 30, parts=(shown(20), hour, ANYTHING)))
+
+
+def test_what_is_known_can_not_be_changed_afterwards() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ANYTHING.high = 4  # type: ignore[misc]  # that it fails is what is tested
 
 
 leaves = st.one_of(st.just(HIDDEN), st.integers(1, 2).map(lambda n: shown(5 * n)))

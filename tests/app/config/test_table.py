@@ -2,17 +2,17 @@
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 import yaml
+from typer.testing import CliRunner, Result
 
 from skyveil.app.config import load, schema
 from skyveil.app.config.masks import copy_masks
 from skyveil.app.config.table import COLUMNS, export_cameras, import_cameras
+from skyveil.cli.main import app
 from skyveil.core.errors import SettingsRefused
 from tests.app.config.test_config import GOOD, OUTPUTS, written
 
@@ -40,10 +40,8 @@ def table(folder: Path, text: str) -> Path:
     return path
 
 
-def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "skyveil.cli.main", *map(str, arguments)], capture_output=True, text=True
-    )
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(one) for one in arguments])
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------
@@ -183,17 +181,17 @@ def test_a_hidden_query_of_a_camera_that_is_not_there_is_refused(tmp_path: Path)
 def test_the_commands_export_and_import(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     made = tmp_path / "out.csv"
-    assert run("cameras", "export", made, "--config", path).returncode == 0
-    assert run("cameras", "export", made, "--config", path).returncode == 1
-    assert run("cameras", "export", made, "--config", path, "--overwrite").returncode == 0
+    assert run("cameras", "export", made, "--config", path).exit_code == 0
+    assert run("cameras", "export", made, "--config", path).exit_code == 1
+    assert run("cameras", "export", made, "--config", path, "--overwrite").exit_code == 0
     assert run("cameras", "export", "-", "--config", path).stdout == made.read_text()
     made.write_text(made.read_text().replace("Main door", "Front door"))
     done = run("cameras", "import", made, "--config", path)
-    assert done.returncode == 0 and "changed: door" in done.stdout
+    assert done.exit_code == 0 and "changed: door" in done.stdout
     assert load(path).cameras[0].name == "Front door"
     made.write_text("id,hindsight\ndoor,many\n")
     done = run("cameras", "import", made, "--config", path)
-    assert (done.returncode, done.stderr.startswith("out.csv:2: hindsight: ")) == (2, True)
+    assert (done.exit_code, done.stderr.startswith("out.csv:2: hindsight: ")) == (2, True)
 
 
 # --- masks ----------------------------------------------------------------------------------------------------------
@@ -218,5 +216,5 @@ def test_masks_are_copied_between_pictures_of_one_size_and_to_others_when_scaled
     # None of a camera without masks: those of the other go.
     copy_masks(path, "bay", ["door"], {}, scaled=True)
     done = run("cameras", "copy-masks", "door", "stairs", "--config", path)
-    assert (done.returncode, "nothing of it is recorded" in done.stderr) == (2, True)
-    assert run("cameras", "copy-masks", "door", "stairs", "--scaled", "--config", path).returncode == 0
+    assert (done.exit_code, "nothing of it is recorded" in done.stderr) == (2, True)
+    assert run("cameras", "copy-masks", "door", "stairs", "--scaled", "--config", path).exit_code == 0
