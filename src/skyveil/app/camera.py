@@ -184,7 +184,6 @@ class CameraProcess:
                 rss_bytes=_rss_bytes(),
                 descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 (names only)
                 clock_offset_s=self._live.clock_offset_s,
-                shift_px=self._live.shift_px,
             )
         )
 

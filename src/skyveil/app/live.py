@@ -142,11 +142,6 @@ class Live:
         cause = Cause.OK if self._chain is None else self._chain.view.cause
         return self.heads.cause if cause is Cause.OK and self.heads is not None else cause
 
-    @property
-    def shift_px(self) -> float | None:
-        """How far the camera's places moved in its picture, where that is known."""
-        return None if self._chain is None else self._chain.view.shift_px
-
     def mask(self, masks: tuple[Mask, ...]) -> None:
         """Cover these polygons (shares of the picture) from the next frame on."""
         self._spec = replace(self._spec, settings=replace(self._spec.settings, masks=masks))

@@ -53,11 +53,6 @@ class ViewWatch:
         """What is to be said of the view."""
         return Cause.OK if self._check is None else self._check.cause
 
-    @property
-    def shift_px(self) -> float | None:
-        """How far the places moved in the picture, pixels; None while that is not known."""
-        return None if self._check is None else self._check.shift_px
-
     def see(self, raw: RawFrame, regions: Regions) -> None:
         """Take a frame that is decided, before the gate takes it. A check that fails costs itself, and no picture."""
         if self._check is None:

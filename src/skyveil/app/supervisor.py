@@ -230,7 +230,6 @@ class _Camera:
             rss_bytes=pulse.rss_bytes,
             descriptors=pulse.descriptors,
             clock_offset_s=pulse.clock_offset_s,
-            shift_px=pulse.shift_px,
         )
         self._owner.on_health(self.health)
 

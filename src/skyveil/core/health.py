@@ -94,8 +94,7 @@ class CameraHealth:
     since_s: unix time since which state and cause hold; fps: pictures that left per second; age_s: seconds since the
     newest picture left, None before the first; frames: pictures that left; dropped: pictures not looked at because a
     newer one was there; whole: pictures covered wholly; restarts: of the camera's process; rss_bytes, descriptors: of
-    that process; clock_offset_s: the camera's clock minus ours, where the camera tells its own; shift_px: by how many
-    pixels its zones and lines lie beside where they were when it was calibrated, None while that is not known.
+    that process; clock_offset_s: the camera's clock minus ours, where the camera tells its own.
     """
 
     camera: CameraId
@@ -111,7 +110,6 @@ class CameraHealth:
     rss_bytes: int = 0
     descriptors: int = 0
     clock_offset_s: float | None = None
-    shift_px: float | None = None
 
 
 class CameraUnavailable(SkyveilError):

@@ -71,11 +71,11 @@ def test_health_is_told_without_anything_that_depends_on_people() -> None:
         "camera", "state", "cause", "message", "since_s", "fps", "age_s", "restarts", "clock_offset_s",
     }  # fmt: skip
     # Whatever else is known of a camera changes no byte: counters of pictures hang on what is in them.
-    other = replace(LIVE, frames=10**6, dropped=10**6, whole=10**6, rss_bytes=10**9, descriptors=99, shift_px=9.0)
+    other = replace(LIVE, frames=10**6, dropped=10**6, whole=10**6, rss_bytes=10**9, descriptors=99)
     assert HealthNotice(other).body() == HealthNotice(LIVE).body()
     told = {"camera", "state", "cause", "since_s", "fps", "age_s", "restarts", "clock_offset_s"}
     assert {one.name for one in fields(CameraHealth)} - told == {
-        "frames", "dropped", "whole", "rss_bytes", "descriptors", "shift_px",
+        "frames", "dropped", "whole", "rss_bytes", "descriptors",
     }  # fmt: skip
 
 

@@ -501,7 +501,7 @@ def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running
     }  # fmt: skip
     assert set(client.get("/api/v1/health").json()["cameras"][0]) == {
         "camera", "name", "state", "cause", "since_s", "fps", "age_s", "frames", "dropped", "whole", "restarts",
-        "rss_bytes", "descriptors", "clock_offset_s", "shift_px",
+        "rss_bytes", "descriptors", "clock_offset_s",
     }  # fmt: skip
 
 

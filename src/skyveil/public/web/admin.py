@@ -39,7 +39,6 @@ class HealthOf:
     rss_bytes: int
     descriptors: int
     clock_offset_s: float | None
-    shift_px: float | None
 
 
 @final
@@ -174,7 +173,6 @@ def _health(console: Console, one: CameraHealth) -> HealthOf:
         rss_bytes=one.rss_bytes,
         descriptors=one.descriptors,
         clock_offset_s=one.clock_offset_s,
-        shift_px=one.shift_px,
     )
 
 

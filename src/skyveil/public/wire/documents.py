@@ -313,7 +313,6 @@ def pulse_json(message: Pulse) -> dict[str, Json]:
         "rss_bytes": message.rss_bytes,
         "descriptors": message.descriptors,
         "clock_offset_s": message.clock_offset_s,
-        "shift_px": message.shift_px,
     }
 
 
@@ -323,7 +322,7 @@ def read_pulse(body: bytes) -> Pulse:
     state, cause = _STATES.get(str(fields.take("state"))), _CAUSES.get(str(fields.take("cause")))
     if state is None or cause is None:
         raise impossible("state or cause")
-    offset, shift = fields.take("clock_offset_s"), fields.take("shift_px")
+    offset = fields.take("clock_offset_s")
     message = Pulse(
         state=state,
         cause=cause,
@@ -335,7 +334,6 @@ def read_pulse(body: bytes) -> Pulse:
         rss_bytes=fields.integer("rss_bytes", 0, _COUNT),
         descriptors=fields.integer("descriptors", 0, _COUNT),
         clock_offset_s=None if offset is None else number(offset, "clock_offset_s", -_CLOCK_S, _CLOCK_S),
-        shift_px=None if shift is None else number(shift, "shift_px", 0, SIZE_LIMIT_PX),
     )
     fields.end()
     return message

@@ -165,7 +165,6 @@ class Pulse:
     rss_bytes: int
     descriptors: int
     clock_offset_s: float | None
-    shift_px: float | None = None
 
 
 @final
