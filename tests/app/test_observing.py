@@ -11,7 +11,7 @@ import pytest
 from examples.rtsp_server import Camera, load, serving
 from skyveil.app.floor import checked_floor
 from skyveil.app.observing import Observing, ViewWatch
-from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
+from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, ZoneSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import Cause
 from skyveil.core.ids import FrameId, PlaceId, SourceId, camera_id
@@ -28,6 +28,7 @@ from skyveil.public.aggregate import Aggregate, Told
 from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
 from skyveil.public.types import RedactedPacket
+from skyveil.public.wire import ViewSeen
 from tests.app.test_supervisor import Seen, spec, supervising
 from tests.measure.cameras import SIZE_WH, Hung
 from tests.private.capture.live.test_rtsp_source import made
@@ -88,6 +89,33 @@ def test_a_view_check_that_fails_costs_neither_pictures_nor_numbers(monkeypatch:
     monkeypatch.setattr(ViewCheck, "see", fails)
     view = moved_camera(seconds=1)
     assert (view.trusted, view.cause) == (True, Cause.OK)
+
+
+def test_a_check_that_fails_leaves_a_moved_camera_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = moved_camera(seconds=12)
+
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(ViewCheck, "see", fails)
+    view.see(frame_of(room(), 100, ms=100_000), no_regions(100))
+    assert (view.trusted, view.cause) == (False, Cause.MOVED)
+
+
+def test_a_view_is_told_once_and_a_process_that_begins_with_it_knows_whether_it_was_moved() -> None:
+    shape = Shape(768, 576, Fraction(1), full_range=False, color=(1, 1, 1))
+    view = ViewWatch(camera(*EVERYWHERE), shape)
+    told: list[ViewSeen] = []
+    for index in range(100):
+        view.see(frame_of(room(), index, ms=1000 * index), no_regions(index))
+        told += view.told()
+    (one,) = told
+    assert view.known == KnownView(one.scenes)
+    begun = ViewWatch(replace(camera(*EVERYWHERE), view=KnownView(one.scenes, moved=True)), shape)
+    assert (begun.trusted, begun.cause, list(begun.told())) == (False, Cause.MOVED, [])
+    assert begun.known == KnownView(one.scenes, moved=True)
+    begun.measure(replace(camera(*EVERYWHERE), crowd=None))
+    assert (begun.trusted, begun.known) == (True, KnownView())
 
 
 def test_a_camera_that_measures_nothing_has_no_view_to_check() -> None:

@@ -18,8 +18,8 @@ from skyveil.app.camera import begun
 from skyveil.app.camera_line import crowd_json, masks_json, spec_json
 from skyveil.app.control import Control
 from skyveil.app.supervisor import Supervisor
-from skyveil.app.task import Begin
-from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, ZoneSpec
+from skyveil.app.task import Begin, Json
+from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, ZoneSpec
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl, Secret
@@ -77,9 +77,11 @@ def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def supervising(seen: Seen, fault: str = "") -> Iterator[Supervisor]:
+def supervising(
+    seen: Seen, fault: str = "", *, view_of: Callable[[CameraId], KnownView] = lambda _: KnownView()
+) -> Iterator[Supervisor]:
     command = [sys.executable, "-P", "-c", SCRIPT.format(path=sys.path), fault]
-    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=command)
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=command, view_of=view_of)
     try:
         yield supervisor
     finally:
@@ -205,6 +207,32 @@ def test_what_changes_while_a_process_starts_is_not_lost() -> None:
         ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
         _, spec = begun(Control(theirs))
     assert (spec.settings.masks, spec.crowd) == (masks, crowd)
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_process_that_begins_is_told_what_is_known_of_its_view(looked: bool) -> None:
+    known = KnownView((((1, 2), (3, 4)), ((5, 6),)), moved=True)
+    one = CameraSpec(camera_id("one"), SafeUrl("rtsp://127.0.0.1/"), view=known)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        orders: list[dict[str, Json]] = [{"begin": Begin((), {}).json()}, {"camera": spec_json(one)}]
+        orders += [{"trust_view": True}] if looked else []
+        ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
+        _, spec = begun(Control(theirs))
+    assert spec.view == (KnownView() if looked else known)
+
+
+def test_a_camera_that_was_moved_stays_so_over_restarts_until_somebody_looks(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    crowd = CrowdSpec((ZoneSpec(PlaceId("hall"), "walkway", ((0.1, 0.5), (0.9, 0.5), (0.9, 1.0))),))
+    moved = KnownView(moved=True)
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen, view_of=lambda _: moved) as supervisor:
+        supervisor.apply({one: replace(spec(server), crowd=crowd)})
+        seen.wait_for(lambda: (CameraState.LIVE, Cause.MOVED) in seen.states.get(one, []))
+        assert (CameraState.LIVE, Cause.OK) not in seen.states[one]
+        supervisor.trust_view(one)
+        seen.wait_for(lambda: (CameraState.LIVE, Cause.OK) in seen.states.get(one, []))
+        supervisor.trust_view(camera_id("none"))
 
 
 def test_a_wrong_password_and_a_dead_address_are_told(clip_path: Path) -> None:

@@ -30,6 +30,7 @@ from skyveil.public.wire import (
     Pulse,
     Suspect,
     Suspects,
+    ViewSeen,
     Walled,
     WireReader,
     WireWriter,
@@ -75,6 +76,8 @@ MESSAGES: tuple[Message, ...] = (
     Epoch(-90_000, 1_790_000_000.25),
     *numbers(EXACT, place(HALL, {COUNT: 12.5, Measure.SPEED: 1.25}, start_s=T + 0.5, period_s=1)),
     Calibrated(calibration_text(HUNG[0].given)),
+    ViewSeen((((0, 0), (10_000, 512)), ((17, 9_999),))),
+    ViewSeen(()),
     *numbers(EXACT, PlaceMeasures(HALL, T, T + 1, {COUNT: unknown(COUNT.unit, age_s=3.5)})),
 )
 
@@ -113,6 +116,20 @@ class OneByteAtATime(io.RawIOBase):
 
 def test_every_message_comes_back_as_it_was_sent() -> None:
     assert read(sent(*MESSAGES)) == list(MESSAGES)
+
+
+@pytest.mark.parametrize(
+    "scenes",
+    [
+        b"[[],[],[]]", b"[[%b]]" % b",".join([b"[1,2]"] * 97), b"[[[1,2,3]]]", b"[[[1]]]", b"[[[1.5,2]]]",
+        b"[[[-1,2]]]", b"[[[1,10001]]]", b'[["face"]]', b'"face"', b"[[[true,2]]]",
+    ],
+)  # fmt: skip
+def test_a_view_is_two_lists_of_96_places_and_can_hold_nothing_else(scenes: bytes) -> None:
+    with pytest.raises(WorkerFailed, match="scenes"):
+        read(framed(18, b'{"scenes":%b}' % scenes))
+    with pytest.raises(WorkerFailed, match="over the limit"):
+        read(framed(18, b" " * 5000))
 
 
 def test_a_pipe_that_gives_and_takes_single_bytes_changes_nothing() -> None:

@@ -23,7 +23,7 @@ from skyveil.app.camera_line import crowd_from, masks_from, spec_from
 from skyveil.app.control import Control, Order, SocketConnection, secured
 from skyveil.app.task import Begin
 from skyveil.app.worker import own_stdout, quiet_logging
-from skyveil.core.camera import CameraSpec
+from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.errors import SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, CameraUnavailable, Cause
 from skyveil.core.settings import Mask
@@ -210,6 +210,8 @@ class CameraProcess:
                 self._live.mask(masks_from(order["masks"]))
             if "crowd" in order:
                 self._live.measure(crowd_from(order["crowd"]))
+            if "trust_view" in order:
+                self._live.trust_view()
             if "dialled" in order:
                 self._answers.append(order)
 
@@ -314,6 +316,8 @@ def begun(control: Control) -> tuple[Begin, CameraSpec]:
                 spec = replace(spec, settings=replace(spec.settings, masks=masks_from(order["masks"])))
             if spec is not None and "crowd" in order:
                 spec = replace(spec, crowd=crowd_from(order["crowd"]))
+            if spec is not None and "trust_view" in order:
+                spec = replace(spec, view=KnownView())
         if begin is not None and spec is not None:
             return begin, spec
     raise WorkerFailed("the parent gave no camera within 30 s")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from skyveil.app.task import Json, mask_from_json, mask_json, settings_from_json, task_settings_json
-from skyveil.core.camera import CameraSpec, CrowdSpec, LineSpec, Shares, Transport, ZoneSpec, ZoneUse
+from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, Shares, Transport, ZoneSpec, ZoneUse
 from skyveil.core.density import Channels, Density, DensityNetwork, Scaling
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.ids import PlaceId, camera_id
@@ -41,6 +41,10 @@ def spec_json(spec: CameraSpec) -> dict[str, Json]:
         "verify_tls": spec.verify_tls,
         "crowd": crowd_json(spec.crowd),
         "density": _density_json(spec.density),
+        "view": {
+            "scenes": [[list(corner) for corner in scene] for scene in spec.view.scenes],
+            "moved": spec.view.moved,
+        },
     }
 
 
@@ -65,7 +69,14 @@ def spec_from(value: Json) -> CameraSpec:
         verify_tls=value["verify_tls"] is True,
         crowd=crowd_from(value["crowd"]),
         density=_density_from(value["density"]),
+        view=_view_from(_table(value["view"])),
     )
+
+
+def _view_from(table: dict[str, Json]) -> KnownView:
+    scenes = [_list(one) for one in _list(table["scenes"])]
+    corners = tuple(tuple((int(x), int(y)) for x, y in _points_from(scene)) for scene in scenes)
+    return KnownView(corners, table["moved"] is True)
 
 
 def crowd_json(crowd: CrowdSpec | None) -> Json:

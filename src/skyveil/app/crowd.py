@@ -62,8 +62,11 @@ class LiveCrowd:
         *,
         health: Callable[[], Mapping[CameraId, CameraHealth]],
         tell: Callable[[AlarmEvent], None],
+        also: Callable[[], None] = lambda: None,
     ) -> None:
-        """health: of every camera. tell: sends messages of an alarm, without waiting."""
+        """health: of every camera. tell: sends messages of an alarm, without waiting. also: writes down something else,
+        with the same patience."""
+        self._also = also
         self._store = NumberStore(engine)
         self._ledger = Ledger(engine, self._store)
         self._log = AlarmLog(engine)
@@ -178,8 +181,11 @@ class LiveCrowd:
         try:
             self._alarms.write()
             self._hour_maps.tick()
+            self._also()
         except SQLAlchemyError as error:
-            self._say(f"the alarm log and the maps of the day wait for the database: {type(error).__name__}")
+            self._say(
+                f"the alarm log, maps of the day and views of cameras wait for the database: {type(error).__name__}"
+            )
         else:
             self._unsaid = ""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from skyveil.app.observing import Observing, ViewWatch
 from skyveil.app.pipeline import Door
-from skyveil.core.camera import CameraSpec, CrowdSpec
+from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView
 from skyveil.core.density import Density
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
@@ -98,7 +98,17 @@ class _Chain:
         self.watch.mask(self._masks)
 
     def measure(self, spec: CameraSpec) -> None:
+        """Measure other places; under another calibration the view that is seen now is the calibrated one."""
+        if _calibration(spec) == _calibration(self._spec):
+            self.view.measure(spec)
+        else:
+            self.view = ViewWatch(spec, self.shape)
         self._spec = spec
+        self.begin_anew()
+
+    def trust_view(self, spec: CameraSpec) -> None:
+        self._spec = spec
+        self.view = ViewWatch(spec, self.shape)
         self.begin_anew()
 
 
@@ -150,15 +160,25 @@ class Live:
 
     def measure(self, crowd: CrowdSpec | None) -> None:
         """Measure these places from the next frame on. What was seen is forgotten: how often is looked may change."""
-        self._spec = replace(self._spec, crowd=crowd)
+        other = replace(self._spec, crowd=crowd)
+        self._spec = other if _calibration(other) == _calibration(self._spec) else replace(other, view=KnownView())
         if self._chain is not None:
             self._chain.measure(self._spec)
+            self._arrivals.clear()
+
+    def trust_view(self) -> None:
+        """Take the view that is seen now for the calibrated one: somebody has looked at it."""
+        self._spec = replace(self._spec, view=KnownView())
+        if self._chain is not None:
+            self._chain.trust_view(self._spec)
             self._arrivals.clear()
 
     def seen(self, arrived: Arrived) -> Iterator[Message]:
         """Take a picture; gives the messages that are ready to leave."""
         chain = self._chain
         if chain is None or chain.shape != arrived.shape:
+            if chain is not None:
+                self._spec = replace(self._spec, view=chain.view.known)
             chain = self._chain = _Chain(self._spec, self._finder, arrived.shape, self)
             self._arrivals.clear()
             yield chain.encoder.header
@@ -166,6 +186,7 @@ class Live:
         at_s = arrived.raw.time.seconds
         yield from chain.door.passed(self._decided(chain, arrived.raw))
         yield from chain.observing.told(wall_s=time.time(), at_s=at_s)
+        yield from chain.view.told()
 
     def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
         """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""
@@ -202,6 +223,10 @@ def _head_maps(given: Density, compiled: Path | None) -> "HeadMaps":
     from skyveil.app.density import HeadMaps  # what few cameras have
 
     return HeadMaps(given, compiled=compiled)
+
+
+def _calibration(spec: CameraSpec) -> str | None:
+    return None if spec.crowd is None else spec.crowd.calibration
 
 
 def _scaled(masks: tuple[Mask, ...], shape: Shape) -> tuple[Mask, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
-from skyveil.core.camera import CameraSpec
+from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.geometry import no_boxes
 from skyveil.core.health import Cause
@@ -23,6 +23,7 @@ from skyveil.private.regions import Regions
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.budget import NoBudget
 from skyveil.public.density_map import DensityMap
+from skyveil.public.wire import ViewSeen
 
 if TYPE_CHECKING:
     from skyveil.app.density import HeadMaps
@@ -39,7 +40,10 @@ class ViewWatch:
     """Whether a camera that measures stands where it was calibrated. One thread owns it; it outlives connections."""
 
     def __init__(self, spec: CameraSpec, shape: Shape) -> None:
-        self._check = _view_check(spec, shape)
+        self._size_wh = (shape.width, shape.height)
+        self._check = _view_check(spec, self._size_wh)
+        self._fails = False
+        self._told = spec.view.scenes
         self.people = no_boxes()
         """The boxes of the newest look, xyxy pixels: bodies hide what stands behind them."""
 
@@ -55,22 +59,40 @@ class ViewWatch:
 
     def see(self, raw: RawFrame, regions: Regions) -> None:
         """Take a frame that is decided, before the gate takes it. A check that fails costs itself, and no picture."""
-        if self._check is None:
+        if self._check is None or self._fails:
             return
         try:
             self._check.see(raw, regions, self.people)
         except Exception as error:
             log.warning("whether the camera is moved is not checked any more: %s", type(error).__name__)
-            self._check = None
+            self._fails = True  # one that was moved stays so
+
+    def told(self) -> Iterator[ViewSeen]:
+        """What the view is to be known again by, when that is new."""
+        if self._check is not None and self._check.scenes != self._told:
+            self._told = self._check.scenes
+            yield ViewSeen(self._told)
+
+    @property
+    def known(self) -> KnownView:
+        """What is known of the view now."""
+        return KnownView() if self._check is None else KnownView(self._check.scenes, self.cause is Cause.MOVED)
+
+    def measure(self, spec: CameraSpec) -> None:
+        """Judge moves by other places from now on."""
+        if self._check is None or spec.crowd is None:
+            self._check = _view_check(spec, self._size_wh)
+        else:
+            self._check.judge_by(spec.crowd, size_wh=self._size_wh)
 
 
-def _view_check(spec: CameraSpec, shape: Shape) -> "ViewCheck | None":
+def _view_check(spec: CameraSpec, size_wh: tuple[int, int]) -> "ViewCheck | None":
     """The check of a camera with zones or lines."""
     if spec.crowd is None:
         return None
     from skyveil.private.observe.view_check import ViewCheck
 
-    return ViewCheck.of(spec.crowd, size_wh=(shape.width, shape.height))
+    return ViewCheck.of(spec.crowd, size_wh=size_wh, known=spec.view)
 
 
 @final

@@ -24,6 +24,7 @@ from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.supervisor import COMMAND, Supervisor
 from skyveil.app.telling import Telling
+from skyveil.app.views import Views
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
@@ -37,10 +38,11 @@ from skyveil.public.encode.header import StreamHeader
 from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import AuditLog
+from skyveil.public.store.views import ViewStore
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
-from skyveil.public.wire import Epoch, Message
+from skyveil.public.wire import Epoch, Message, ViewSeen
 
 log: Final = logging.getLogger(__name__)
 _WELL: Final = frozenset({CameraState.LIVE, CameraState.STARTING, CameraState.STOPPED})
@@ -73,7 +75,9 @@ class LiveSite:
         self._audit, self._sent_on = audit, sent_on(self.config, secrets)
         self.telling, self.restreaming = Telling(__version__, on_lost=self._undelivered), Restreaming(audit)
         self.recordings = LiveRecordings(self.config)
-        self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm)
+        self.views = Views(ViewStore(engine), self._trust)
+        self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm, also=self.views.tick)
+        self._know_views()
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,7 +90,9 @@ class LiveSite:
         self._in_loop(partial(self.restreaming.configure, self._sent_on))
         every = frozenset(kind for spec in self._specs.values() for kind in spec.settings.targets)
         models = ensure_for(RedactSettings(every or RedactSettings().targets), verify=False)
-        self._supervisor = Supervisor(models, on_message=self._heard, on_health=self._health, command=self._command)
+        self._supervisor = Supervisor(
+            models, on_message=self._heard, on_health=self._health, command=self._command, view_of=self.views.of
+        )
         self._supervisor.apply(self._specs)
         self.recordings.start(self._specs)
         self.crowd.start()
@@ -122,11 +128,14 @@ class LiveSite:
                 self.crowd.heard_map(camera, message)
             case Aggregate():
                 self.crowd.heard(camera, message)
+            case ViewSeen():
+                self.views.seen(camera, message)
             case _:
                 log.warning("camera %s sent a %s, which a live camera never does", camera, type(message).__name__)
 
     def _health(self, health: CameraHealth) -> None:
         self.recordings.health(health)
+        self.views.health(health)
         self._in_loop(partial(self._hub.state, health))
         self._in_loop(partial(self.telling.health, health))
 
@@ -204,6 +213,17 @@ class LiveSite:
             self._apply(load(self._path))
             return self.calibration(camera)
 
+    def trust_view(self, camera: CameraId) -> None:
+        """Take what a camera sees now for its calibrated view."""
+        self.views.trust(camera)
+
+    def _trust(self, camera: CameraId) -> None:
+        if self._supervisor is not None:
+            self._supervisor.trust_view(camera)
+
+    def _know_views(self) -> None:
+        self.views.configure(self._specs, cameras=[camera_id(one.id) for one in self.config.cameras])
+
     def _camera(self, camera: CameraId) -> Camera:
         return named(self.config, camera)
 
@@ -244,6 +264,7 @@ class LiveSite:
         old = self._specs
         told_reasons(self._audit, self._sent_on, to_send)
         self.config, self._specs, self._told = config, wanted, to_tell
+        self._know_views()
         # What may not leave any more ends before a process shows more, and what may begins when the old one is gone.
         self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
         self.recordings.configure(config, wanted)

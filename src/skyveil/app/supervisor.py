@@ -28,7 +28,7 @@ from skyveil.app.camera_line import crowd_json, masks_json, spec_json
 from skyveil.app.dial import Dialer, DialFailed
 from skyveil.app.process import child_environment
 from skyveil.app.task import Begin, Json
-from skyveil.core.camera import CameraSpec
+from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
@@ -97,6 +97,10 @@ class _Camera:
         if spec.crowd != before.crowd:
             self._order({"crowd": crowd_json(spec.crowd)})
 
+    def trust_view(self) -> None:
+        """Take the view that is seen now for the calibrated one."""
+        self._order({"trust_view": True})
+
     def ask_to_stop(self) -> None:
         """Ask the process to end; `join` waits for it."""
         self._stopping.set()
@@ -157,7 +161,8 @@ class _Camera:
         process = self._started()
         try:
             self._order({"begin": Begin(self._owner.readable, self._owner.models).json()})
-            self._order({"camera": spec_json(self.spec)})
+            known = self._owner.view_of(self.spec.id)
+            self._order({"camera": spec_json(replace(self.spec, view=known))})
             for message in WireReader(io.BufferedReader(_Heard(process.stdout), 1 << 18)):
                 process.heard_s = process.heard_s or (time.monotonic() if isinstance(message, Pulse) else None)
                 if process.heard_s is not None:
@@ -291,8 +296,11 @@ class Supervisor:
         on_health: Callable[[CameraHealth], None],
         command: Sequence[str] = COMMAND,
         readable: tuple[Path, ...] = (),
+        view_of: Callable[[CameraId], KnownView] = lambda _: KnownView(),
     ) -> None:
-        """Both callbacks come on the camera's own thread, and must not block for long."""
+        """All callbacks come on the camera's own thread, and must not block for long. view_of: what a process that
+        begins is told of its camera's view."""
+        self.view_of = view_of
         self.models = dict(models)
         self.command = tuple(command)
         self.readable = readable
@@ -331,6 +339,12 @@ class Supervisor:
     def health(self) -> dict[CameraId, CameraHealth]:
         """The health of every camera now."""
         return {name: camera.health for name, camera in tuple(self._cameras.items())}
+
+    def trust_view(self, camera: CameraId) -> None:
+        """Take what a camera sees now for its calibrated view; one that does not run is told when it begins."""
+        running = self._cameras.get(camera)
+        if running is not None:
+            running.trust_view()
 
     def process_id(self, camera: CameraId) -> int | None:
         """The process of a camera, for tests and `doctor`; None while there is none."""

@@ -44,6 +44,32 @@ def export(
         typer.echo(f"{table}: {len(loaded.cameras)} cameras")
 
 
+@cameras_app.command("trust-view")
+def trust_view(
+    camera: Annotated[str, typer.Argument(metavar="CAMERA")],
+    config: _Config = _DEFAULT,
+) -> None:
+    """Say that a camera that was moved stands right again; a server that runs takes that over at once."""
+    import time
+
+    from skyveil.app.config import load
+    from skyveil.app.places import named
+    from skyveil.app.server import audit_of, database_of
+    from skyveil.core.ids import camera_id
+    from skyveil.public.store.views import ViewStore
+
+    with one_line():
+        loaded = load(config)
+        name = camera_id(named(loaded, camera).id)
+        engine = database_of(loaded)
+        try:
+            audit_of(loaded, engine).record("(command line)", "view.trust", name)
+            ViewStore(engine).trust(name, at_s=time.time())
+        finally:
+            engine.dispose()
+        typer.echo(f"{name}: what it sees now is its calibrated view")
+
+
 @cameras_app.command("import")
 def import_(
     table: Annotated[Path, typer.Argument(metavar="FILE.csv")],

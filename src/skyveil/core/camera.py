@@ -60,6 +60,26 @@ class CrowdSpec:
     calibration: str | None = None
 
 
+Corners: TypeAlias = tuple[tuple[int, int], ...]
+"""Places in the picture: x and y in `SHARE`ths of its width and height."""
+SHARE: Final = 10_000
+MOST_CORNERS: Final = 96
+MOST_SCENES: Final = 2
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class KnownView:
+    """What is known of a camera's view from before its process began.
+
+    scenes: where corners of the place lay, once as calibrated and once as last seen; empty where nothing is known.
+    moved: the camera was moved, and nobody has put that right yet.
+    """
+
+    scenes: tuple[Corners, ...] = ()
+    moved: bool = False
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class CameraSpec:
@@ -71,6 +91,7 @@ class CameraSpec:
     preset: the encoder's; with its constant quantiser `ultrafast` gives about as many bytes as `superfast` did with a
     rate factor, in a third of the CPU (`public.encode.header.EncodeSettings`).
     crowd: None where nothing is measured. density: the operator's network for crowds that boxes can not count.
+    view: is no setting, and two cameras that differ in it alone are equal.
     """
 
     id: CameraId
@@ -88,6 +109,7 @@ class CameraSpec:
     verify_tls: bool = True
     crowd: CrowdSpec | None = None
     density: Density | None = None
+    view: KnownView = field(default_factory=KnownView, compare=False)
 
     def __post_init__(self) -> None:
         """Raise SettingsRefused for a value outside what its field allows."""

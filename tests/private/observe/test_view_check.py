@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Final
 
 import cv2
 import numpy as np
 import pytest
 
-from skyveil.core.camera import CrowdSpec, ZoneSpec
+from skyveil.core.camera import CrowdSpec, KnownView, ZoneSpec
 from skyveil.core.geometry import no_boxes
 from skyveil.core.health import Cause
 from skyveil.core.ids import PlaceId
 from skyveil.private.looked import Looked, Why
-from skyveil.private.observe.marks import band_of, marks_of, seen_in
+from skyveil.private.observe.marks import Band, band_of, marks_of, seen_in
 from skyveil.private.observe.view_check import View, ViewCheck, in_sight
 from skyveil.private.regions import Regions, whole_frame
 from tests.private.made import Luma, frame_of
@@ -58,11 +59,16 @@ def no_regions(index: int, boxes: np.ndarray[tuple[int, ...], np.dtype[np.int32]
     return Regions(raw.id, np.zeros((0, 4), np.int32) if boxes is None else boxes, (), looked)
 
 
+def small_band(luma: Luma) -> Band:
+    seen = luma[: SIZE_WH[1], : SIZE_WH[0]]
+    return band_of(np.asarray(cv2.resize(seen, (384, 288), interpolation=cv2.INTER_AREA), np.uint8))
+
+
 class Made:
     """A check, and the frames that it was given."""
 
-    def __init__(self) -> None:
-        self.check = ViewCheck.of(CrowdSpec((ZONE,)), size_wh=SIZE_WH)
+    def __init__(self, known: KnownView | None = None) -> None:
+        self.check = ViewCheck.of(CrowdSpec((ZONE,)), size_wh=SIZE_WH, known=known)
         self.index = 0
 
     def watch(self, seen: Callable[[int], Luma], *, seconds: float, fps: float = 4.0) -> View:
@@ -202,6 +208,113 @@ def test_what_is_covered_leaves_no_trace_in_the_marks(still: Luma) -> None:
     # A square of 16 samples of 2 px, and 2 samples to spare, lies wholly beside the box.
     x, y = (found[0].corners * 2).T
     assert not ((x > 100 - 32) & (x < 380) & (y > 80 - 32) & (y < 560)).any()
+
+
+# --- over restarts ----------------------------------------------------------------------------------------------------
+
+KNOWN_S: Final = 100.0
+
+
+@pytest.fixture(scope="module")
+def known(still: Luma) -> KnownView:
+    """What is kept of the room."""
+    made = Made()
+    made.watch(lambda index: noisy(still, index), seconds=KNOWN_S, fps=1)
+    assert len(made.check.scenes) == 2
+    return KnownView(made.check.scenes)
+
+
+def again(known: KnownView, seen: Luma, *, seconds: float = 60.0, gain: float = 1.0) -> Made:
+    """A process that begins before this."""
+    made = Made(known)
+    made.watch(lambda index: noisy(seen, index + 5, gain=gain), seconds=seconds, fps=1)
+    return made
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_the_same_view_is_known_after_a_restart(known: KnownView, still: Luma, gain: float) -> None:
+    made = again(known, still, gain=gain)
+    assert (made.check.view, made.check.cause) == (View.IN_PLACE, Cause.OK)
+    assert made.check.shift_px == pytest.approx(0, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("motion", "px"), [({"shift_px": (20, 12)}, 23.3), ({"zoom": 1.07}, 22.8), ({"degrees": 4.0}, 22.7)]
+)
+def test_a_camera_that_was_moved_while_it_was_off_is_told(
+    known: KnownView, motion: dict[str, float], px: float
+) -> None:
+    now = view(**motion)  # type: ignore[arg-type]  # of one of three names
+    made = again(known, now)
+    assert (made.check.view, made.check.trusted) == (View.MOVED, False)
+    assert made.check.shift_px == pytest.approx(px, rel=0.1)
+
+
+def test_one_that_is_turned_back_after_a_restart_is_trusted_again(known: KnownView, still: Luma) -> None:
+    made = again(KnownView(known.scenes, moved=True), view(shift_px=(30, 0)))
+    assert made.check.view is View.MOVED
+    assert made.watch(lambda index: noisy(still, index), seconds=20, fps=1) is View.IN_PLACE
+
+
+def test_a_moved_camera_is_not_trusted_for_a_moment_after_a_restart_though_nothing_else_is_known(still: Luma) -> None:
+    made = Made(KnownView(moved=True))
+    assert not made.check.trusted
+    seen = {made.watch(lambda index: noisy(still, index), seconds=2, fps=1) for _ in range(60)}
+    assert seen == {View.MOVED} and made.check.scenes == ()
+
+
+def test_another_view_after_a_restart_is_told(known: KnownView) -> None:
+    other = np.asarray(scene(9)[: SIZE_WH[1], : SIZE_WH[0]], np.uint8)
+    assert again(known, other, seconds=40).check.trusted
+    made = again(known, other, seconds=100)
+    assert (made.check.view, made.check.scenes) == (View.MOVED, known.scenes)
+
+
+def test_small_shifts_add_up_over_restarts(known: KnownView) -> None:
+    """What is kept as calibrated stays as it was, or a camera that sags would never be noticed."""
+    once = again(known, view(shift_px=(0, 6)), seconds=KNOWN_S)
+    assert once.check.view is View.IN_PLACE
+    assert once.check.scenes[0] == known.scenes[0] and once.check.scenes[1] != known.scenes[1]
+    twice = again(KnownView(once.check.scenes), view(shift_px=(0, 18)))
+    assert twice.check.view is View.MOVED
+    assert twice.check.shift_px == pytest.approx(18, abs=1.5)
+
+
+def test_nothing_is_kept_of_a_plain_floor_with_people() -> None:
+    """Whoever stands about has corners as well; they are not where they were later."""
+    random = np.random.default_rng(5)
+
+    def people(index: int) -> Luma:
+        luma = np.full((SIZE_WH[1], SIZE_WH[0]), 110, np.uint8)
+        for x, y in random.integers((20, 50), (SIZE_WH[0] - 20, SIZE_WH[1] - 50), (40, 2)).tolist():
+            cv2.ellipse(luma, (x, y), (18, 40), 0, 0, 360, int(random.integers(20, 230)), -1)
+        return noisy(luma, index)
+
+    made = Made()
+    made.watch(people, seconds=KNOWN_S, fps=1)
+    assert made.check.scenes == ()
+
+
+def test_what_is_covered_has_no_part_in_what_is_kept(still: Luma) -> None:
+    """Two runs that differ inside of regions only keep the same places."""
+    boxes = np.array([[100, 80, 380, 560]], np.int32)
+    found = []
+    for seed in (1, 2):
+        check = ViewCheck.of(CrowdSpec((ZONE,)), size_wh=SIZE_WH)
+        for index in range(28):
+            luma = noisy(still, index)
+            luma[80:560, 100:380] = np.random.default_rng(seed * 100 + index).integers(0, 255, (480, 280))
+            check.see(frame_of(luma, index, ms=index * 5000), no_regions(index, boxes), no_boxes())
+        found.append(check.scenes)
+    assert found[0] == found[1] and len(found[0]) == 2
+    for x, y in (corner for scene in found[0] for corner in scene):
+        assert not (100 < x / 10_000 * 768 < 380 and 80 < y / 10_000 * 576 < 560)
+
+
+def test_places_are_judged_anew_and_the_view_stays_known(made: Made, still: Luma) -> None:
+    made.check.judge_by(CrowdSpec((replace(ZONE, corners=((0.4, 0.4), (0.6, 0.4), (0.5, 0.6))),)), size_wh=SIZE_WH)
+    assert made.watch(lambda index: noisy(still, index), seconds=10) is View.IN_PLACE
+    assert made.watch(lambda index: noisy(view(degrees=4.0), index), seconds=15) is View.IN_PLACE  # near the middle
 
 
 def test_masks_and_boxes_hide_their_samples() -> None:

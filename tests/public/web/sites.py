@@ -43,6 +43,7 @@ class StillSite:
         self.set: dict[str, tuple[NamedMask, ...]] = {}
         self.drawn: dict[str, tuple[DrawnPlace, ...]] = {}
         self.calibrated: dict[str, Given] = {}
+        self.trusted: list[CameraId] = []
         self.public = False
         self.wrong: list[str] = []
 
@@ -94,6 +95,9 @@ class StillSite:
     def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
         self.calibrated[camera] = given
         return self.calibration(camera)
+
+    def trust_view(self, camera: CameraId) -> None:
+        self.trusted.append(camera)
 
     def reload(self) -> str:
         if self.wrong:

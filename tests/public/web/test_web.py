@@ -138,6 +138,7 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
     "PUT /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
     "POST /api/v1/cameras/{camera}/calibration/fitted": frozenset({P, A}),
+    "POST /api/v1/cameras/{camera}/view/trusted": frozenset({C, P, A}),
     "GET /cameras/{camera}/places": frozenset({P, A}),
     "GET /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
     "PUT /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
@@ -470,6 +471,16 @@ def test_what_a_camera_can_not_be_calibrated_from_is_refused_in_words(
     answer = client.put(CALIBRATION, json={"version": "", "given": {**HUNG, **wrong}})
     assert answer.status_code == 422 and answer.json()["detail"]
     assert not running.site.calibrated
+
+
+def test_who_says_that_a_view_is_right_stands_in_the_audit_log(running: Running) -> None:
+    assert running.client("operator").post("/api/v1/cameras/door/view/trusted").status_code == 204
+    assert running.site.trusted == ["door"]
+    entry = running.console.audit.entries(limit=1)[0]
+    assert (entry.actor, entry.action, entry.object) == ("operator", "view.trust", "door")
+    page = running.client("operator").get("/cameras/door").text
+    assert "trust-view" in page
+    assert 'id="trust-view"' not in running.client("viewer").get("/cameras/door").text
 
 
 def test_a_calibration_with_which_a_place_can_not_be_measured_is_refused(running: Running) -> None:

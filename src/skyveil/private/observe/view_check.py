@@ -1,8 +1,9 @@
-"""Whether a camera still sees what it saw when it was calibrated. Private side, in memory only.
+"""Whether a camera still sees what it saw when it was calibrated. Private side.
 
 Once in a few seconds marks of the view are looked for in what nobody covers. Those of the first view stay as they
 are, so that a camera that sags slowly is noticed; those of the newest view follow light and season, and say where the
-camera points while the first are not found, as at night.
+camera points while the first are not found, as at night. Marks end with the process. What is told of them, so that the
+view is known again after it, are the places of their middles (`private.observe.constellation`).
 """
 
 from enum import Enum
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.core.camera import CrowdSpec
+from skyveil.core.camera import Corners, CrowdSpec, KnownView
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.geometry import BoxesXyxy, Polygon
 from skyveil.core.health import Cause
@@ -21,6 +22,7 @@ from skyveil.measure.points import points_of
 from skyveil.measure.shifted import Motion, Steadiness
 from skyveil.private.detect.view import shrunk_luma
 from skyveil.private.frame import RawFrame
+from skyveil.private.observe.constellation import corners_of, motion_between, moved
 from skyveil.private.observe.marks import Band, Marks, Seen, Sight, band_of, marks_of, put, seen_in
 from skyveil.private.regions import Regions
 
@@ -54,6 +56,8 @@ _LEAST_LESSONS: Final = 3
 _RATE: Final = 1 / 32
 _RENEW: Final = 12
 """The newest view is the mean of about 32 checks, and its marks are chosen anew every 12."""
+_TELL_S: Final = 600.0
+"""How often the places of corners are told anew, as light moves them."""
 _SOFT: Final = 0.5
 _STRONG: Final = 2.0
 """A glance is another when its correlation with the one before is less, and both have so much contrast, in levels:
@@ -84,11 +88,19 @@ class _Says(Enum):
 class ViewCheck:
     """Checks the view of one camera. One thread owns it; it outlives connections, and ends with the process."""
 
-    def __init__(self, steadiness: Steadiness, *, shrink: int) -> None:
-        """shrink: pixels for each sample of the small pictures."""
+    def __init__(self, steadiness: Steadiness, *, shrink: int, known: KnownView | None = None) -> None:
+        """shrink: pixels for each sample of the small pictures. known: the view from before the process began."""
+        known = known or KnownView()
         self._steadiness = steadiness
         self._shrink = shrink
-        self.view = View.LEARNING
+        self.view = View.MOVED if known.moved else View.LEARNING
+        self.scenes = known.scenes
+        """What is to be kept of the view: corners as it was calibrated, and as it was seen last."""
+        self._placed: Motion | None = None if known.scenes or known.moved else np.eye(2, 3)
+        """Where samples of the calibrated view are in the first one of this process; None while that is not known."""
+        self._told_s = -_TELL_S
+        self._fresh: _Scene | None = None
+        self._seen_last: tuple[Corners, ...] = ()
         self.shift_px: float | None = None
         """How far the places moved in the picture; None while that is not known."""
         self.first: Marks | None = None
@@ -103,18 +115,16 @@ class ViewCheck:
         self._before = self.view
 
     @classmethod
-    def of(cls, crowd: CrowdSpec, *, size_wh: tuple[int, int]) -> "ViewCheck":
+    def of(cls, crowd: CrowdSpec, *, size_wh: tuple[int, int], known: KnownView | None = None) -> "ViewCheck":
         """The check of a camera's zones and lines; without metres where its calibration does not fit its picture."""
-        try:
-            calibration = None if crowd.calibration is None else calibration_from(crowd.calibration, size_wh=size_wh)
-        except MeasureRefused:
-            calibration = None  # who observes says so
-        zones = [points_of(one.corners) * size_wh for one in crowd.zones]
-        lines = [points_of((one.start, one.end)) * size_wh for one in crowd.lines]
         shrink = 1
         while shrink < _GLANCE_PX and max(size_wh) >= 2 * _LONG * shrink:
             shrink *= 2
-        return cls(Steadiness(zones, lines, calibration, long_px=float(max(size_wh))), shrink=shrink)
+        return cls(_steadiness(crowd, size_wh), shrink=shrink, known=known)
+
+    def judge_by(self, crowd: CrowdSpec, *, size_wh: tuple[int, int]) -> None:
+        """Judge moves by what they do to other zones and lines from now on; the view stays known."""
+        self._steadiness = _steadiness(crowd, size_wh)
 
     def see(self, raw: RawFrame, regions: Regions, people: BoxesXyxy) -> None:
         """Take a frame with what is covered in it, and boxes of people (N, 4), xyxy pixels, around it in time."""
@@ -175,17 +185,25 @@ class ViewCheck:
         if self.first is None:
             self._learn(luma, sight)
             return
+        if sight.any():
+            # Nothing that is covered has any part in what is told of the view.
+            luma = np.where(sight, luma, np.uint8(luma[sight].mean()))
         band = band_of(luma)
         motion = self._motion(band, sight)
         if motion is None:
             self._hear(_Says.OTHER if self._stands(band, sight) else _Says.NOTHING, at_s)
             return
         self._stood = None
-        shifted = self._steadiness.judged(self._in_pixels(motion))
+        if self._placed is None:
+            # The view of this process stands; whether it is the calibrated one may show in other light.
+            self._hear(_Says.OTHER, at_s)
+            self._follow(luma, sight, motion, at_s=at_s)
+            return
+        shifted = self._steadiness.judged(self._in_pixels(_after(motion, self._placed)))
         self.shift_px = shifted.px
         self._hear(_Says.AWAY if shifted.too_far else _Says.HERE, at_s)
         if not shifted.too_far:
-            self._follow(luma, sight, motion)
+            self._follow(luma, sight, motion, at_s=at_s)
 
     def _learn(self, luma: NDArray[np.uint8], sight: Sight) -> None:
         if self._scene is None or self._scene.shape != luma.shape:
@@ -195,7 +213,11 @@ class ViewCheck:
             found = self._scene.marks()
             seen = seen_in(band_of(luma), sight, found, reach=_NEAR)
             if len(found) >= _FAMILIAR and _still(seen, luma.shape):
-                self.first, self.view, self.shift_px = found, View.IN_PLACE, 0.0
+                self.first = found
+                if self._placed is None:
+                    self._place(corners_of(found, luma.shape), luma.shape)
+                else:
+                    self.view, self.shift_px = View.IN_PLACE, 0.0
             elif len(found) >= _FAMILIAR:
                 self._scene = None  # the camera turned, or lights went on or off
 
@@ -239,11 +261,38 @@ class ViewCheck:
         elif says is _Says.NOTHING and self.view is View.TURNING and at_s - self._turned_s >= _LOST_AFTER_S:
             self.view = self._before
 
-    def _follow(self, luma: NDArray[np.uint8], sight: Sight, motion: Motion) -> None:
-        """Learn how the view looks now, put back to where it was calibrated."""
+    def _place(self, now: Corners, shape: tuple[int, ...]) -> None:
+        """Find the calibrated view in corners that lie where they lay in the first view of this process."""
+        found = (motion_between(scene, now, shape) for scene in self.scenes)
+        self._placed = next((one for one in found if one is not None), None)
+
+    def _note(self, luma: NDArray[np.float32], sight: Sight, *, at_s: float) -> None:
+        """Learn what is to be kept of the view, from pictures that nothing kept before was made of."""
+        if self.first is None or (self._placed is not None and 0 <= at_s - self._told_s < _TELL_S):
+            return
+        if self._fresh is None or self._fresh.shape != luma.shape:
+            self._fresh = _Scene(luma.shape)
+        self._fresh.take(luma, sight)
+        if self._fresh.lessons < _LESSONS:
+            return
+        now, self._fresh = corners_of(self._fresh.marks(), luma.shape), None
+        if self._placed is None:
+            self._place(now, luma.shape)
+            return
+        first = corners_of(self.first, luma.shape)
+        if any(motion_between(one, now, luma.shape) is not None for one in (first, *self._seen_last)):
+            # Else it is of people, or of a plain floor, and would not be known again.
+            self._told_s, self._seen_last = at_s, (now,)
+            back = np.asarray(cv2.invertAffineTransform(self._placed), np.float64)
+            self.scenes = (self.scenes[0] if self.scenes else first, moved(now, back, luma.shape))
+
+    def _follow(self, luma: NDArray[np.uint8], sight: Sight, motion: Motion, *, at_s: float) -> None:
+        """Learn how the view looks now, put back to where it was at first."""
         if self._scene is None or self._scene.shape != luma.shape:
             self._scene = _Scene(luma.shape)
-        self._scene.take(*_put_back(luma, sight, motion))
+        seen = _put_back(luma, sight, motion)
+        self._scene.take(*seen)
+        self._note(*seen, at_s=at_s)
         if self._scene.lessons % _RENEW == 0:
             found = self._scene.marks()
             self._newest = found if len(found) >= _FAMILIAR else self._newest
@@ -253,6 +302,21 @@ class ViewCheck:
         shrink, half = float(self._shrink), (self._shrink - 1) / 2
         turn = motion[:, :2]
         return np.hstack([turn, (shrink * motion[:, 2] + half - turn @ [half, half])[:, None]])
+
+
+def _steadiness(crowd: CrowdSpec, size_wh: tuple[int, int]) -> Steadiness:
+    try:
+        calibration = None if crowd.calibration is None else calibration_from(crowd.calibration, size_wh=size_wh)
+    except MeasureRefused:
+        calibration = None  # who observes says so
+    zones = [points_of(one.corners) * size_wh for one in crowd.zones]
+    lines = [points_of((one.start, one.end)) * size_wh for one in crowd.lines]
+    return Steadiness(zones, lines, calibration, long_px=float(max(size_wh)))
+
+
+def _after(second: Motion, first: Motion) -> Motion:
+    """One motion after another."""
+    return np.hstack([second[:, :2] @ first[:, :2], (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]])
 
 
 def in_sight(shape: tuple[int, ...], boxes: BoxesXyxy, polygons: tuple[Polygon, ...], *, shrink: int) -> Sight:

@@ -25,6 +25,8 @@ class Permission(StrEnum):
     WRITE_MASKS = "write-masks"
     DRAW = "draw"
     """Draw zones and lines, and calibrate."""
+    TRUST_VIEW = "trust-view"
+    """Say that the view of a camera that was moved is right."""
     TELL_PUBLIC = "tell-public"
     """Let the public be told of a place that it was not told of before."""
     ASK_HOLD = "ask-hold"
@@ -60,6 +62,7 @@ _OPERATOR: Final = _VIEWER | {
     Permission.EXACT_NUMBERS,
     Permission.ALARMS,
     Permission.ACKNOWLEDGE,
+    Permission.TRUST_VIEW,
 }
 ALLOWED: Final = {
     Role.VIEWER: _VIEWER,
@@ -85,6 +88,7 @@ ALLOWED: Final = {
             Permission.METRICS,
             Permission.NUMBERS,
             Permission.ALARMS,
+            Permission.TRUST_VIEW,
         }
     ),
 }

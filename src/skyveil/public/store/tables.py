@@ -156,6 +156,17 @@ hour_maps: Final = Table(
 )
 """Where zones were full, one row for each hour of a zone as it is drawn; for the control room, 24 hours."""
 
+views: Final = Table(
+    "views",
+    metadata,
+    Column("camera", String(63), primary_key=True),
+    Column("calibration", String(16), nullable=False),  # the beginning of its digest
+    Column("scenes", Text, nullable=False),  # JSON: places of corners, see `core.camera.KnownView`
+    Column("moved_s", Float, nullable=True),  # since when the camera is known to be moved
+    Column("trusted_s", Float, nullable=False),  # when somebody last said that its view is right, or 0
+)
+"""By what the view of a camera is known again: whole numbers, of which no picture can be made."""
+
 alarm_log: Final = Table(
     "alarm_log",
     metadata,

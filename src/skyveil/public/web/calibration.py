@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
 
-from fastapi import APIRouter, HTTPException, status
+from fastapi import APIRouter, Depends, HTTPException, status
 from pydantic import Field
 
 from skyveil.core.errors import MeasureRefused, SettingsRefused
 from skyveil.measure.given import Given
 from skyveil.public.store.audit import Plain
+from skyveil.public.store.roles import Permission
 from skyveil.public.web.drawing import CanDraw, may_tell
 from skyveil.public.web.drawn import CalibrationView, DrawnPlace, Fitted
-from skyveil.public.web.state import STRICT, Access, Console, ConsoleDep
+from skyveil.public.web.state import STRICT, Access, Console, ConsoleDep, camera
 
 router: Final = APIRouter(prefix="/api/v1/cameras/{camera}", tags=["drawing"])
 CHANGED: Final = "calibration.change"
+TRUSTED: Final = "view.trust"
+CanTrust = Annotated[Access, Depends(camera(Permission.TRUST_VIEW))]
 
 
 @final
@@ -85,6 +88,13 @@ def write_calibration(body: CalibrationBody, access: CanDraw, console: ConsoleDe
     except (SettingsRefused, MeasureRefused) as error:
         raise HTTPException(status.HTTP_409_CONFLICT, str(error)) from error
     return _out(console, access, view)
+
+
+@router.post("/view/trusted", status_code=status.HTTP_204_NO_CONTENT)
+def trust_view(access: CanTrust, console: ConsoleDep) -> None:
+    """Say that what a camera sees now is the view that its places and its calibration were made for."""
+    console.audit.record(access.principal.name, TRUSTED, access.id)
+    console.site.trust_view(access.id)
 
 
 def _told(given: Given, fitted: Fitted) -> dict[str, Plain]:

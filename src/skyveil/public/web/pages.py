@@ -118,6 +118,7 @@ def _may(principal: Principal | None, camera: CameraId | None) -> dict[str, bool
         "playback": Permission.PLAYBACK,
         "numbers": Permission.NUMBERS,
         "exact": Permission.EXACT_NUMBERS,
+        "trust-view": Permission.TRUST_VIEW,
     }
     return {name: principal is not None and principal.may(need, camera) for name, need in asked.items()}
 

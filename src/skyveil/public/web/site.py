@@ -119,6 +119,10 @@ class Site(Protocol):
         """
         ...
 
+    def trust_view(self, camera: CameraId) -> None:
+        """Take what a camera sees now for its calibrated view, from now on."""
+        ...
+
     def reload(self) -> str:
         """Read the configuration again; what changed, in words. Raises SettingsRefused, and then nothing changed."""
         ...

@@ -21,6 +21,7 @@ from skyveil.public.wire.messages import (
     Pulse,
     Suspect,
     Suspects,
+    ViewSeen,
     Walled,
 )
 from skyveil.public.wire.pipe import WireReader, WireWriter
@@ -38,6 +39,7 @@ __all__ = [
     "Pulse",
     "Suspect",
     "Suspects",
+    "ViewSeen",
     "Walled",
     "WireReader",
     "WireWriter",

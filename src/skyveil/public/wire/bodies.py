@@ -35,8 +35,10 @@ from skyveil.public.wire.documents import (
     read_progress,
     read_pulse,
     read_suspects,
+    read_view_seen,
     read_walled,
     suspects_json,
+    view_seen_json,
     walled_json,
 )
 from skyveil.public.wire.fields import Json
@@ -51,6 +53,7 @@ from skyveil.public.wire.messages import (
     Progress,
     Pulse,
     Suspects,
+    ViewSeen,
     Walled,
 )
 from skyveil.public.wire.numbers import aggregate_json, map_json, read_aggregate, read_map
@@ -60,6 +63,8 @@ PACKET_LIMIT: Final = 64 << 20
 STILL_LIMIT: Final = 256 << 20
 TEXT_LIMIT: Final = 8 << 20
 """Bytes of the largest JSON body: a day of one share per second has under 1 MiB."""
+VIEW_LIMIT: Final = 4 << 10
+"""Bytes of what a view is known again by: two times 96 pairs of whole numbers have under 3 KiB."""
 _PACKET = struct.Struct("!qqqIIB")
 _AUDIO_PACKET = struct.Struct("!qqII")
 _STILL = struct.Struct("!BII")
@@ -108,6 +113,8 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 16, _checked(map_json(message), read_map), b""
         case Calibrated():
             return 17, _checked(calibrated_json(message), read_calibrated), b""
+        case ViewSeen():
+            return 18, _checked(view_seen_json(message), read_view_seen), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -187,5 +194,6 @@ TYPES: Final = {
     15: _Type("Aggregate", TEXT_LIMIT, read_aggregate),
     16: _Type("DensityMap", TEXT_LIMIT, read_map),
     17: _Type("Calibrated", TEXT_LIMIT, read_calibrated),
+    18: _Type("ViewSeen", VIEW_LIMIT, read_view_seen),
 }
 """Message types by their number, with the largest body of each."""

@@ -4,13 +4,14 @@ import re
 from fractions import Fraction
 from typing import Final, Literal, get_args
 
+from skyveil.core.camera import MOST_CORNERS, MOST_SCENES, SHARE, Corners
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec
 from skyveil.core.stream import StreamInfo
 from skyveil.public.encode.header import SIZE_LIMIT_PX, AudioCodec, AudioHeader, StreamHeader
-from skyveil.public.wire.fields import Fields, Json, impossible, integer, number, text, two
+from skyveil.public.wire.fields import Fields, Json, impossible, integer, listed, number, text, two
 from skyveil.public.wire.messages import (
     ERRORS,
     MESSAGE_LIMIT,
@@ -25,6 +26,7 @@ from skyveil.public.wire.messages import (
     Pulse,
     Suspect,
     Suspects,
+    ViewSeen,
     Walled,
 )
 
@@ -350,3 +352,21 @@ def read_epoch(body: bytes) -> Epoch:
     message = Epoch(fields.integer("pts", -_COUNT, _COUNT), fields.number("wall_s", 0, _CLOCK_S))
     fields.end()
     return message
+
+
+def view_seen_json(message: ViewSeen) -> dict[str, Json]:
+    """By what a view is known again, as JSON."""
+    return {"scenes": [[list(corner) for corner in scene] for scene in message.scenes]}
+
+
+def read_view_seen(body: bytes) -> ViewSeen:
+    """By what a view is known again, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    message = ViewSeen(tuple(_corners(scene) for scene in fields.items("scenes", MOST_SCENES)))
+    fields.end()
+    return message
+
+
+def _corners(value: Json) -> Corners:
+    corners = [two(corner, "scenes") for corner in listed(value, "scenes", MOST_CORNERS)]
+    return tuple((integer(x, "scenes", 0, SHARE), integer(y, "scenes", 0, SHARE)) for x, y in corners)

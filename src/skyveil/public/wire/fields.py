@@ -61,7 +61,7 @@ class Fields:
 
     def items(self, name: str, limit: int) -> list[Json]:
         """A list of at most `limit` values."""
-        return _items(self.take(name), name, limit)
+        return listed(self.take(name), name, limit)
 
     def ratio(self, name: str) -> Fraction:
         """A positive fraction, written as two whole numbers."""
@@ -106,7 +106,8 @@ def text(value: Json, name: str, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def _items(value: Json, name: str, limit: int) -> list[Json]:
+def listed(value: Json, name: str, limit: int) -> list[Json]:
+    """A list of at most `limit` values."""
     if not isinstance(value, list) or len(value) > limit:
         raise impossible(name)
     return value
@@ -114,7 +115,7 @@ def _items(value: Json, name: str, limit: int) -> list[Json]:
 
 def two(value: Json, name: str) -> tuple[Json, Json]:
     """A list of exactly two values."""
-    pair = _items(value, name, 2)
+    pair = listed(value, name, 2)
     if len(pair) != 2:
         raise impossible(name)
     return pair[0], pair[1]

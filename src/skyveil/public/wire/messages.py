@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
 from skyveil.core import errors
+from skyveil.core.camera import Corners
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
@@ -176,6 +177,15 @@ class Epoch:
     wall_s: float
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class ViewSeen:
+    """By what a camera's view is known again: places of corners, as calibrated and as seen last, and nothing of what is
+    seen there (docs/adr/0016-known-views.md)."""
+
+    scenes: tuple[Corners, ...]
+
+
 Message: TypeAlias = (
     StreamHeader
     | RedactedPacket
@@ -194,4 +204,5 @@ Message: TypeAlias = (
     | Aggregate
     | DensityMap
     | Calibrated
+    | ViewSeen
 )  # fmt: skip

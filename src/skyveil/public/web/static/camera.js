@@ -1,5 +1,5 @@
 // One camera: its picture, what is known of it, and the editor for its masks. Masks are drawn on redacted pictures.
-import { byId, causeWord, context, dateTime, duration, every, make, showState, slateText, t } from "./page.js";
+import { byId, causeWord, context, dateTime, duration, every, make, notify, showState, slateText, t } from "./page.js";
 import { attempt, get, send } from "./api.js";
 import { Shapes, cornerInputs, layOver } from "./shapes.js";
 import { LivePlayer } from "./player.js";
@@ -35,7 +35,15 @@ async function showFacts() {
   ];
   byId("facts").replaceChildren(...rows.flatMap(([key, value]) => (value ? [make("dt", {}, t(key)), make("dd", {}, value)] : [])));
   if (health) showState(byId("state"), health);
+  if (byId("trust")) byId("trust").hidden = health?.cause !== "moved";
 }
+
+byId("trust-view")?.addEventListener("click", () => attempt(async () => {
+  if (!confirm(t("view.trust-sure"))) return;
+  await send("POST", `cameras/${encodeURIComponent(id)}/view/trusted`);
+  byId("trust").hidden = true;
+  notify(t("view.trusted"));
+}));
 
 // --- masks -----------------------------------------------------------------------------------------------------------
 
