@@ -93,6 +93,8 @@ def test_a_switch_that_fails_is_one_alarm_and_so_is_a_camera_that_says_nothing(s
     assert site.said() == [("raised", "UNKNOWN: Switch")]
     site.states = dict.fromkeys((A, B, C), CameraState.LIVE)
     site.run(10, CALM)
+    assert site.said() == []
+    site.run(60, CALM)
     assert site.said() == [("cleared", "UNKNOWN: Switch")]
     site.run(20, {A: 0.5, B: 0.5})  # C lives, but its numbers do not come
     assert site.said() == [("raised", "UNKNOWN: Main hall")]

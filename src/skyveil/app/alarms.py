@@ -19,8 +19,9 @@ from skyveil.measure.level import Level, LevelState, Reason, Thresholds, begin, 
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import Quantity
 from skyveil.public.aggregate import Aggregate
-from skyveil.public.alarm.desk import Desk, outages_of
+from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.outages import outages_of
 from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.store.alarm_log import AlarmLog
 
@@ -85,7 +86,7 @@ class Alarms:
         self._unwritten: deque[AlarmEvent] = deque()
         self.lost = 0
         """Events that never came into the log, because too many waited for the database."""
-        desk.restore(alarm_log.open())
+        desk.restore(alarm_log.open(), at_s=now())
 
     def adjust(self, *, escalate_s: float, quiet: QuietHours | None) -> None:
         """Escalate and keep quiet in this way from now on; open alarms stay."""

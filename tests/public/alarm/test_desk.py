@@ -14,8 +14,9 @@ from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import measured
 from skyveil.public.alarm.alarm import Alarm
-from skyveil.public.alarm.desk import DRILL_S, Desk, Outage, outages_of
+from skyveil.public.alarm.desk import DRILL_S, Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened
+from skyveil.public.alarm.outages import BACK_S, OFTEN_BACK_S, SPAN_S, Outage, Outages, outages_of
 from skyveil.public.alarm.quiet import QuietHours
 
 HALL = PlaceId("hall")
@@ -84,7 +85,9 @@ def test_the_outage_of_one_switch_is_one_alarm() -> None:
     assert events[0].alarm.name == "Platform" and events[0].alarm.place == ""
     assert one.update(levels, out(*lost, group="platform"), at_s=T + 1) == []
     back = [alarm(Level.GREEN, camera=name) for name in lost]
-    assert said(one.update(back, [], at_s=T + 2)) == [("cleared", "unknown", True)]
+    assert one.update(back, [], at_s=T + 2) == []
+    assert one.alarms()[0].reasons[1:] == ("back, but not for long enough yet",)
+    assert said(one.update(back, [], at_s=T + 2 + BACK_S)) == [("cleared", "unknown", True)]
 
 
 def test_a_place_that_was_red_when_its_camera_went_out_stays_an_alarm() -> None:
@@ -237,6 +240,81 @@ def test_the_most_urgent_comes_first() -> None:
 def test_only_alarms_of_the_gate_come_to_the_desk() -> None:
     with pytest.raises(BoundaryViolated):
         desk().update([("Main hall", LevelState(Level.RED, Level.RED, T))], [], at_s=T)  # type: ignore[list-item]
+
+
+# --- cameras that come and go -----------------------------------------------------------------------------------------
+
+
+def flapping(one: Desk, *, seconds: int, out_s: int, back_s: int, quiet_s: int = 0) -> list[tuple[float, str]]:
+    """What is told of a camera that is out and back in turn, and then back; with the second of each."""
+    events = []
+    for second in range(seconds + quiet_s):
+        lost = second < seconds and second % (out_s + back_s) < out_s
+        level = alarm(Level.UNKNOWN if lost else Level.GREEN)
+        events += [(second, event) for event in one.update([level], out("north") if lost else [], at_s=T + second)]
+    return [(second, event.happened.value) for second, event in events if event.told]
+
+
+@pytest.mark.parametrize(("out_s", "back_s"), [(1, 1), (5, 30), (50, 9), (3, 59)])
+def test_a_camera_that_comes_and_goes_is_one_alarm_which_is_told_at_once(out_s: int, back_s: int) -> None:
+    one = desk()
+    assert flapping(one, seconds=1800, out_s=out_s, back_s=back_s) == [(0, "raised")]
+    (open_now,) = one.alarms()
+    assert open_now.reasons[-1].startswith("comes and goes: out ")
+
+
+def test_one_that_was_out_often_must_be_back_for_longer() -> None:
+    one = desk()
+    told = flapping(one, seconds=4 * 300, out_s=20, back_s=280, quiet_s=700)
+    # Each of the first two is over after a minute; the third is told as what it is, and then nothing until it is over.
+    assert told == [
+        (0, "raised"), (20 + BACK_S, "cleared"), (300, "raised"), (320 + BACK_S, "cleared"),
+        (600, "raised"), (920 + OFTEN_BACK_S, "cleared"),
+    ]  # fmt: skip
+    assert one.alarms() == []
+    (again,) = one.update([alarm(Level.UNKNOWN)], out("north"), at_s=T + 900 + SPAN_S)
+    assert again.alarm.reasons == ("1 camera without numbers: north", "the connection was lost")
+
+
+def test_a_camera_that_comes_and_goes_and_was_taken_on_stays_taken_on() -> None:
+    one = desk()
+    (raised,) = one.update([], out("a", group="g"), at_s=T)
+    one.acknowledge(raised.alarm.id, "ada", at_s=T + 1)
+    for second in range(2, 200):
+        assert one.update([], out("a", group="g") if second % 2 else [], at_s=T + second) == []
+    (grew,) = one.update([], out("a", "b", group="g"), at_s=T + 200)
+    assert grew.happened is Happened.GREW
+
+
+def test_a_zone_without_numbers_is_part_of_the_outage_until_its_camera_is_back_for_long() -> None:
+    one, unknown = desk(), [alarm(Level.UNKNOWN)]
+    one.update(unknown, out("north"), at_s=T)
+    assert one.update(unknown, [], at_s=T + 1) == []
+    assert said(one.update([alarm(Level.UNKNOWN, last=Level.RED)], [], at_s=T + 2)) == [("raised", "unknown", True)]
+    after = one.update(unknown, [], at_s=T + 1 + BACK_S)
+    assert [(event.happened.value, event.alarm.name) for event in after] == [
+        ("fell", "Main hall"),
+        ("cleared", "north"),
+    ]
+
+
+def test_an_outage_that_was_open_is_told_once_over_a_restart() -> None:
+    one = desk()
+    one.update([], out("a", "b", group="g"), at_s=T)
+    begun = desk()
+    begun.restore(one.alarms(), at_s=T + 5)
+    assert begun.update([], [], at_s=T + 6) == []  # cameras start
+    assert begun.update([], out("a", group="g"), at_s=T + 20) == []
+    assert begun.update([], [], at_s=T + 21) == []
+    assert said(begun.update([], [], at_s=T + 21 + BACK_S)) == [("cleared", "unknown", True)]
+
+
+def test_a_clock_that_was_set_back_keeps_no_outage_open_for_ever() -> None:
+    outages = Outages()
+    outages.update(out("a"), at_s=T)
+    outages.update([], at_s=T + 1)
+    assert outages.update([], at_s=T - 86400)
+    assert outages.update([], at_s=T - 86400 + BACK_S) == []
 
 
 def test_a_camera_without_a_group_is_a_group_of_its_own() -> None:

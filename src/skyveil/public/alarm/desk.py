@@ -2,11 +2,11 @@
 
 An alarm is open from orange on; a place without numbers is UNKNOWN and ranks as orange at least. Levels come with
 their hysteresis (`measure.level`), so nothing here waits for a level. Cameras of one group that are out are one alarm:
-they hang on one switch. Time is given, and what is to be logged and told is returned.
+they hang on one switch (`outages`). Time is given, and what is to be logged and told is returned.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -14,24 +14,14 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.level import Level
 from skyveil.public.alarm.alarm import Alarm, sealed_alarm
-from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion, outage_words
+from skyveil.public.alarm.event import DRILL, AlarmEvent, Happened, Occasion
+from skyveil.public.alarm.outages import GroupOut, Outage, Outages
 from skyveil.public.alarm.quiet import QuietHours
 
 OPEN_RANK: Final = Level.ORANGE.rank
 RED_RANK: Final = Level.RED.rank
 DRILL_S: Final = 900.0
 """A drill that nobody ends ends by itself."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A camera that gives no numbers, and the group that it hangs on; of a camera without a group, itself."""
-
-    camera: CameraId
-    group: str
-    group_name: str
-    cause: str
 
 
 @final
@@ -60,16 +50,19 @@ class Desk:
         self._quiet = quiet
         self._new_id = new_id
         self._open: dict[tuple[str, str], _Open] = {}
+        self._outages = Outages()
 
     def adjust(self, *, escalate_s: float, quiet: QuietHours | None) -> None:
         """Escalate and keep quiet as another configuration says, from now on."""
         self._escalate_s, self._quiet = escalate_s, quiet
 
-    def restore(self, alarms: Iterable[Occasion]) -> None:
+    def restore(self, alarms: Iterable[Occasion], *, at_s: float) -> None:
         """Take on what was open when the server ended; nobody is told of it again."""
         for one in alarms:
             if not one.drill:
                 self._open[one.camera, one.place] = _Open(one, told_rank=one.rank)
+                if not one.place:
+                    self._outages.restore(one.camera, one.name, one.cameras, at_s=at_s)
 
     def alarms(self) -> list[Occasion]:
         """The open alarms, the most urgent first, and of these what nobody has taken on."""
@@ -88,11 +81,12 @@ class Desk:
     ) -> list[AlarmEvent]:
         """Take the level of every place, with its name for people, and every camera that is out.
 
-        Gives what happened, in order. Places of a camera that is out are part of the outage. The alarms of places that
-        are named neither here nor in `awaited`, whose first numbers are still to come, are cleared.
+        Gives what happened, in order. Places of a camera that is out, or not back for long, are part of the outage. The
+        alarms of places that are named neither here nor in `awaited`, whose first numbers are still to come, are
+        cleared.
         """
-        out = list(outages)
-        lost = {one.camera for one in out}
+        groups = self._outages.update(outages, at_s=at_s)
+        lost = {camera for one in groups for camera in one.cameras}
         events: list[AlarmEvent] = []
         seen: set[tuple[str, str]] = set(awaited)
         for name, alarm in levels:
@@ -103,7 +97,7 @@ class Desk:
             fresh = one.level is Level.UNKNOWN and one.rank < RED_RANK and key not in self._open
             covered = fresh and one.camera in lost
             events += self._level(key, name, one, 0 if covered else one.rank, at_s)
-        events += self._outages(out, seen, at_s)
+        events += [event for group in groups for event in self._outage(group, seen, at_s)]
         gone = [key for key, one in self._open.items() if key not in seen and not one.alarm.drill]
         events += [event for key in gone for event in self._cleared(key, at_s)]
         ended = [key for key, one in self._open.items() if one.alarm.drill and at_s - one.alarm.raised_s >= DRILL_S]
@@ -114,26 +108,26 @@ class Desk:
         fresh = Occasion("", one.camera, one.place, name, one.level, rank, one.since_s, one.reasons, one.notice, at_s)
         return self._stands(key, fresh, at_s)
 
-    def _outages(self, out: list[Outage], seen: set[tuple[str, str]], at_s: float) -> list[AlarmEvent]:
-        """One alarm for each group with a camera that is out."""
-        groups: dict[str, list[Outage]] = {}
-        for one in out:
-            groups.setdefault(one.group, []).append(one)
-        events: list[AlarmEvent] = []
-        for group, some in groups.items():
-            key = (group, "")
-            seen.add(key)
-            causes = sorted({one.cause for one in some})
-            cameras = tuple(sorted(one.camera for one in some))
-            words = (outage_words(len(cameras), cameras), *causes)
-            name = some[0].group_name
-            fresh = Occasion(
-                *("", CameraId(group), PlaceId(""), name, Level.UNKNOWN, OPEN_RANK, at_s, words, words, at_s),
-                cameras=cameras,
-            )
-            events += self._stands(key, fresh, at_s)
-            events += self._grown(key, len(some), at_s)
-        return events
+    def _outage(self, one: GroupOut, seen: set[tuple[str, str]], at_s: float) -> list[AlarmEvent]:
+        """One alarm for a group with cameras that are out, or not back for long enough."""
+        key = (one.group, "")
+        seen.add(key)
+        fresh = Occasion(
+            *(
+                "",
+                CameraId(one.group),
+                PlaceId(""),
+                one.name,
+                Level.UNKNOWN,
+                OPEN_RANK,
+                at_s,
+                one.words,
+                one.words,
+                at_s,
+            ),
+            cameras=one.cameras,
+        )
+        return self._stands(key, fresh, at_s) + self._grown(key, len(one.cameras), at_s)
 
     def _grown(self, key: tuple[str, str], cameras: int, at_s: float) -> list[AlarmEvent]:
         """More cameras are out than when somebody took the alarm on: it is nobody's again."""
@@ -258,8 +252,3 @@ class Desk:
         raised = self._open[DRILL, occasion.id] = _Open(occasion)
         event = self._event(raised, Happened.RAISED, at_s)
         return replace(event, actor=actor)
-
-
-def outages_of(causes: Mapping[CameraId, str], groups: Mapping[CameraId, tuple[str, str]]) -> list[Outage]:
-    """Outages from the cause of each camera that is out, and the id and name of the group of each that has one."""
-    return [Outage(camera, *groups.get(camera, (camera, camera)), cause) for camera, cause in sorted(causes.items())]
