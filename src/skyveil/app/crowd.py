@@ -38,6 +38,7 @@ from skyveil.public.budget import DAY_S
 from skyveil.public.density_map import DensityMap, sealed_map
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import AlarmLog, LoggedEvent
+from skyveil.public.store.draw_mark import NAME, DrawMark
 from skyveil.public.store.hour_maps import HourMapStore
 from skyveil.public.store.ledger import Ledger, Spent
 from skyveil.public.store.numbers import NumberStore, Retention
@@ -68,7 +69,7 @@ class LiveCrowd:
         with the same patience."""
         self._also = also
         self._store = NumberStore(engine)
-        self._ledger = Ledger(engine, self._store)
+        self._ledger = Ledger(engine, self._store, mark=DrawMark(config.server.keys / NAME))
         self._log = AlarmLog(engine)
         self._hour_maps = HourMaps(HourMapStore(engine))
         folder = config.server.data / "numbers"

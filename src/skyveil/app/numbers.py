@@ -163,7 +163,11 @@ class Numbers:
         said = (
             [f"{aside} minutes of numbers are set aside, because they can not be stored: see the log"] if aside else []
         )
-        return [*filter(None, (self._problem, self._heard.problem())), *said, *self._losses.problems()]
+        return [
+            *filter(None, (self._problem, self._heard.problem(), self._ledger.problem())),
+            *said,
+            *self._losses.problems(),
+        ]
 
     def losses(self) -> dict[str, int]:
         """What was lost since the start, by kind."""

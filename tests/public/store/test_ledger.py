@@ -5,14 +5,17 @@ import subprocess
 import sys
 import threading
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from skyveil.core.errors import StoreFailed
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.public.audience import Audience
 from skyveil.public.budget import Charge
+from skyveil.public.store.draw_mark import DrawMark
 from skyveil.public.store.ledger import Ledger
 from skyveil.public.store.numbers import NumberStore
 from skyveil.public.store.tables import ledger as ledger_table
@@ -32,8 +35,8 @@ def charge(
     return Charge(CAMERA, PlaceId(name), IN, period_s, start_s, sensitivity, epsilon)
 
 
-def ledger_of(database: Database) -> Ledger:
-    return Ledger(database.engine, NumberStore(database.engine))
+def ledger_of(database: Database, mark: Path | None = None) -> Ledger:
+    return Ledger(database.engine, NumberStore(database.engine), mark=DrawMark(mark))
 
 
 def never() -> int:
@@ -148,10 +151,81 @@ def test_many_who_ask_at_once_get_one_draw_and_stay_within_the_budget(database: 
     assert len(ledger_of(database).spent(CAMERA, T)) == 6
 
 
+# --- a database from a backup -----------------------------------------------------------------------------------------
+
+
+def rolled_back(database: Database, *, to_serial: int) -> None:
+    """Take away what a backup from before the later draws has not got."""
+    with database.engine.begin() as connection:
+        connection.execute(delete(noise_table).where(noise_table.c.serial > to_serial))
+        connection.execute(delete(ledger_table))
+
+
+def test_after_a_restore_nothing_is_published_of_the_days_before_and_all_of_the_next(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys" / "noise.mark"
+    ledger = ledger_of(database, path)
+    assert [ledger.noise(charge(T + 60 * n), lambda: 7) for n in range(4)] == [7] * 4
+    rolled_back(database, to_serial=2)
+    for one in (ledger, ledger_of(database, path)):  # a server that goes on, and one that begins
+        assert one.problem() == ""
+        # What was drawn after the backup, with whatever value; what it has and may be published since; what is new.
+        assert [one.noise(charge(T + 60 * n), never) for n in (3, 0, 9)] == [None] * 3
+        assert one.noise(charge(T - 86400), never) is None
+        assert "older than what was published" in one.problem()
+        assert one.spent(CAMERA, T) == []
+    next_day = [ledger.noise(charge(T + 86400 + 60 * n), lambda: 5) for n in range(2)]
+    assert next_day == [5, 5] and ledger.problem() == ""
+    assert ledger_of(database, path).noise(charge(T + 86400), never) == 5
+
+
+def test_a_kill_between_the_draw_and_the_mark_loses_no_number(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "noise.mark"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("skyveil.public.store.draw_mark.write_durably", full)
+        with pytest.raises(OSError, match="No space"):
+            ledger_of(database, path).noise(charge(), lambda: 7)
+    assert not path.exists()
+    assert ledger_of(database, path).noise(charge(), never) == 7
+    assert DrawMark(path).serial == 1
+
+
+def test_what_the_clean_up_takes_away_is_no_restore(database: Database, tmp_path: Path) -> None:
+    store = NumberStore(database.engine)
+    ledger = ledger_of(database, tmp_path / "noise.mark")
+    assert ledger.noise(charge(), lambda: 7) == 7
+    store.sweep(T + 10 * 86400)
+    assert ledger.noise(charge(T + 10 * 86400), lambda: 3) == 3
+    assert ledger.noise(charge(T + 10 * 86400 + 60), lambda: 4) == 4
+
+
+def test_a_mark_that_is_damaged_is_told_and_never_taken_for_none(tmp_path: Path) -> None:
+    path = tmp_path / "noise.mark"
+    for text in (b"", b"[]", b'{"serial": 1}', b'{"serial": "x", "day": 1}', b"\xff"):
+        path.write_bytes(text)
+        with pytest.raises(StoreFailed, match=r"noise\.mark can not be read"):
+            DrawMark(path)
+
+
 def test_the_ledger_names_places_and_terms_and_nothing_else(database: Database) -> None:
     del database
     assert sorted(ledger_table.columns.keys()) == [
         "camera", "day", "epsilon", "measure", "mechanism", "period_s", "place", "sensitivity",
     ]  # fmt: skip
-    assert sorted(noise_table.columns.keys()) == ["camera", "measure", "noise", "period_s", "place", "start_s"]
+    assert sorted(noise_table.columns.keys()) == [
+        "camera",
+        "measure",
+        "noise",
+        "period_s",
+        "place",
+        "serial",
+        "start_s",
+    ]
     assert Measure.COUNT and GATE in GROUNDS

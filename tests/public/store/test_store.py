@@ -91,7 +91,7 @@ def test_no_column_can_hold_who_was_seen(engine: Engine) -> None:
             for audience in ("control_room", "staff", "public")
         },
         "ledger": ["camera", "day", "epsilon", "measure", "mechanism", "period_s", "place", "sensitivity"],
-        "noise": ["camera", "measure", "noise", "period_s", "place", "start_s"],
+        "noise": ["camera", "measure", "noise", "period_s", "place", "serial", "start_s"],
         "hour_maps": ["about", "camera", "layout", "measured_s", "place", "squares", "start_s", "until_s"],
         "views": ["calibration", "camera", "moved_s", "scenes", "trusted_s"],
         "alarm_log": [

@@ -2,7 +2,8 @@
 
 The charge and the noise are one transaction, and the noise is stored before a number is made with it: a process that is
 killed in between has told nobody anything, and one that is killed later finds the same noise again. Storing the number
-forgets the noise (`NumberStore.put`), so that nobody can take it off again.
+forgets the noise (`NumberStore.put`), so that nobody can take it off again. A database from a backup has forgotten what
+was published since: it is known by the mark beside the keys (`store.draw_mark`), and publishes nothing of those days.
 """
 
 import threading
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, final
 
-from sqlalchemy import Connection, Engine, Row, insert, select, text
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text
 
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Number
 from skyveil.public.budget import DAY_S, EPSILON_PER_VISIT_DAY, Charge
+from skyveil.public.store.draw_mark import DrawMark
 from skyveil.public.store.numbers import NumberStore, is_cell
 from skyveil.public.store.tables import ledger, noise
 
@@ -42,30 +44,64 @@ class Spent:
 class Ledger:
     """The budget of all cameras. Any thread may call it; any number of processes may share the database."""
 
-    def __init__(self, engine: Engine, numbers: NumberStore, *, cap: Fraction = EPSILON_PER_VISIT_DAY) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        numbers: NumberStore,
+        *,
+        mark: DrawMark | None = None,
+        cap: Fraction = EPSILON_PER_VISIT_DAY,
+    ) -> None:
+        """mark: how far noise was drawn, kept where no backup of the database is; nothing is remembered without."""
         self._engine = engine
+        self._mark = mark or DrawMark(None)
+        self._refuses = False
         self._numbers = numbers
         self._cap = cap
         self._lock = threading.Lock()
 
     def noise(self, charge: Charge, draw: Callable[[], int]) -> int | None:
-        """The noise of a number; None when the budget is spent or the number is published. See `public.budget`."""
-        with self._lock, self._engine.begin() as connection:
+        """The noise of a number; None when the budget is spent, or the number is or may be published. See
+        `public.budget`. Raises OSError while the mark can not be written."""
+        with self._lock:
+            kept = self._kept(charge, draw)
+            if kept is None:
+                return None
+            drawn, serial = kept
+            # After the draw is stored, before a number is made with it: a kill in between has told nobody anything.
+            self._mark.reach(serial, day=charge.day)
+            return drawn
+
+    def _kept(self, charge: Charge, draw: Callable[[], int]) -> tuple[int, int] | None:
+        """The noise, stored, and which draw it was."""
+        with self._engine.begin() as connection:
             _alone(connection)
-            found = connection.execute(select(noise.c.noise).where(*is_cell(noise, charge))).first()
+            newest = connection.execute(select(func.max(noise.c.serial))).scalar() or 0
+            self._refuses = newest < self._mark.serial and charge.day <= self._mark.day
+            if self._refuses:
+                return None
+            found = connection.execute(select(noise.c.noise, noise.c.serial).where(*is_cell(noise, charge))).first()
             if found is not None and found.noise is None:
                 return None
             # Also for noise that was drawn before: on other terms it has another scale than would be told.
             if not self._charged(connection, charge):
                 return None
             if found is not None:
-                return int(found.noise)
-            drawn = draw()
+                return int(found.noise), int(found.serial)
+            drawn, serial = draw(), max(newest, self._mark.serial) + 1
             cell = {"camera": charge.camera, "place": charge.place, "measure": charge.measure}
             connection.execute(
-                insert(noise).values(**cell, period_s=charge.period_s, start_s=charge.start_s, noise=drawn)
+                insert(noise).values(
+                    **cell, period_s=charge.period_s, start_s=charge.start_s, noise=drawn, serial=serial
+                )
             )
-        return drawn
+        return drawn, serial
+
+    def problem(self) -> str:
+        """What keeps numbers from the public now, in a sentence; empty when nothing does."""
+        if not self._refuses:
+            return ""
+        return "the public is told nothing until the next day (UTC): the database is older than what was published"
 
     def _charged(self, connection: Connection, charge: Charge) -> bool:
         """Whether the series is in the ledger on these terms, now or before; nothing is written when it may not be."""

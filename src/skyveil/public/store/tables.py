@@ -138,6 +138,8 @@ noise: Final = Table(
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
     Column("noise", BigInteger, nullable=True),  # forgotten when the number with it is stored
+    Column("serial", BigInteger, nullable=False, server_default="0"),  # which draw of this database it was
+    Index("noise_by_serial", "serial"),
 )
 """Noise that was drawn. The row stays when its number is published, so that it is never drawn again."""
 
