@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -593,6 +594,45 @@ def test_each_route_reads_the_numbers_of_its_audience_only(running: Running) -> 
     text = client.get(CHART + ".csv?from=60&to=120").text.splitlines()
     assert text[0].startswith("start_s,period_s,place,measure")
     assert text[1].startswith("60,60,hall,count,persons,rounded,45.0")
+
+
+OPEN_CHART = "/open/v1/cameras/door/places/hall/numbers"
+
+
+@pytest.mark.parametrize(
+    ("path", "kept_s"),
+    [
+        (OPEN_CHART + "?measure=count&from=60&to=120", 86400),
+        (OPEN_CHART + ".csv?measure=count&from=60&to=120", 86400),
+        (OPEN_CHART + "?measure=count", 60),  # up to now: more may come
+        (OPEN_CHART + "?measure=count&from={now}&to={now}", 60),
+        ("/open/v1/cameras/door/ledger?at=60", 86400),
+        ("/open/v1/cameras/door/ledger", 60),
+        ("/open/v1", 60),
+    ],
+)
+def test_open_data_may_be_kept_by_caches_and_is_not_sent_twice(running: Running, path: str, kept_s: int) -> None:
+    running.crowd.public = True
+    client, path = running.client(), path.format(now=int(time.time()) - 2 * 86400)
+    first = client.get(path)
+    name = first.headers["etag"]
+    assert (first.status_code, first.headers["cache-control"]) == (200, f"public, max-age={kept_s}")
+    for had in (name, f"W/{name}", f'"other", {name}', "*"):
+        again = client.get(path, headers={"if-none-match": had})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", name)
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    other = client.get(path, headers={"if-none-match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+def test_no_error_of_open_data_is_kept(running: Running) -> None:
+    client = running.client()
+    assert client.get("/open/v1").headers["cache-control"] == "no-store"
+    running.crowd.public = True
+    assert client.get("/open/v1/cameras/none/ledger").headers["cache-control"] == "no-store"
+    answers = [client.get("/open/v1") for _ in range(100)]
+    assert {one.headers["cache-control"] for one in answers if one.status_code == 429} == {"no-store"}
+    assert "cache-control" not in running.client("operator").get("/api/v1/cameras/door/numbers").headers
 
 
 def test_open_data_is_not_there_unless_it_is_asked_for_and_then_needs_no_login(running: Running) -> None:

@@ -16,6 +16,7 @@ from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.aggregate import NumberSeries
 from skyveil.public.audience import Audience
+from skyveil.public.web.caching import OpenRoute
 from skyveil.public.web.numbers import Asked, AskedDep, Chart, as_csv, at_most, series_of
 from skyveil.public.web.state import Console, ConsoleDep, address_of
 
@@ -52,7 +53,7 @@ def modest(wanted: AskedDep) -> Asked:
 
 Opened = Annotated[Console, Depends(opened)]
 Modest = Annotated[Asked, Depends(modest)]
-router: Final = APIRouter(prefix="/open/v1", tags=["open data"])
+router: Final = APIRouter(prefix="/open/v1", tags=["open data"], route_class=OpenRoute)
 
 
 @final
