@@ -4,7 +4,7 @@ Every camera plays the first 397 frames of the labelled street of PETS 2009 (peo
 1280x720 and timed at 10 pictures a second, encoded beforehand, from another moment on. Each picture carries its number
 as 16 black or white squares at the bottom. One camera's redacted stream is decoded again: the squares tell how long a
 picture took from the camera's push to the fragment in the server process, and the labels what stayed visible in it.
-A browser adds the time that its player keeps in hand, 0.15 s by default (`player.js`).
+A browser adds the time that its player keeps in hand, 0.05 s and more (`player.js`).
 """
 
 import argparse

@@ -11,7 +11,7 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.gate.fill import Fill
 from skyveil.gate.hidden import BlockGrid, Hidden, hide, hide_all
 from skyveil.gate.planes import Planes, paint
-from skyveil.private._pixels import plane_array, take
+from skyveil.private._pixels import plane_arrays, take
 from skyveil.private.frame import RawFrame
 from skyveil.private.regions import Regions
 from skyveil.public._seal import SEAL
@@ -54,10 +54,10 @@ def _painted(picture: av.VideoFrame, hidden: Hidden) -> tuple[av.VideoFrame, Pla
     fresh.colorspace = picture.colorspace
     fresh.color_primaries = picture.color_primaries
     fresh.color_trc = picture.color_trc
-    views = tuple(plane_array(fresh, index) for index in range(len(fresh.planes)))
+    views = plane_arrays(fresh)
     planes = Planes(views, _block(picture), _black(picture))
-    for index, (plane, view) in enumerate(zip(fresh.planes, views, strict=True)):
-        np.copyto(view, plane_array(picture, index))
+    for plane, view, source in zip(fresh.planes, views, plane_arrays(picture), strict=True):
+        np.copyto(view, source)
         padding = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, view[0].nbytes :]
         padding[:] = 0  # the allocator hands out old memory as it is
     paint(planes, planes.black, hidden)

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import av
 import numpy as np
+from av.video.format import VideoFormat
 from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
@@ -29,11 +30,20 @@ def plane_array(picture: av.VideoFrame, index: int) -> Plane:
     Shape (h, w) for planar formats, uint16 where a sample has more than 8 bits; (h, w, 3) for rgb24.
     The view is writable as far as the buffer is, and dangles once the frame is gone or made writable.
     """
-    plane = picture.planes[index]
-    if picture.format.components[index].bits > 8:
+    return _plane_array(picture.format, picture.planes[index], index)
+
+
+def plane_arrays(picture: av.VideoFrame) -> tuple[Plane, ...]:
+    """Views of all planes, as `plane_array` gives one; asking for one after the other makes all planes each time."""
+    of = picture.format
+    return tuple(_plane_array(of, plane, index) for index, plane in enumerate(picture.planes))
+
+
+def _plane_array(of: VideoFormat, plane: VideoPlane, index: int) -> Plane:
+    if of.components[index].bits > 8:
         return _rows(np.frombuffer(memoryview(plane), np.uint16), plane, width=plane.width)
     samples = np.frombuffer(memoryview(plane), np.uint8)
-    if picture.format.name == "rgb24":
+    if of.name == "rgb24":
         return _rows(samples, plane, width=plane.width * 3).reshape(plane.height, plane.width, 3)
     return _rows(samples, plane, width=plane.width)
 
@@ -47,8 +57,7 @@ def _rows(samples: NDArray[_Sample], plane: VideoPlane, *, width: int) -> NDArra
 
 def look(raw: RawFrame) -> tuple[Plane, ...]:
     """Read-only views of the planes of `raw`, in the order of its pixel format."""
-    picture = _picture_of(raw)
-    views = tuple(plane_array(picture, index) for index in range(len(picture.planes)))
+    views = plane_arrays(_picture_of(raw))
     for view in views:
         view.flags.writeable = False
     return views

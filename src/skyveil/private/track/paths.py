@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.core.geometry import BoxesXyxy
+from skyveil.core.geometry import BoxesXyxy, no_boxes
 
 
 @final
@@ -41,7 +41,7 @@ def finds_of(
     """The finds of tracks that are given one by one."""
     return Finds(
         np.array([frame for track in frames for frame in track], np.int64),
-        np.array([box for track in boxes for box in track], np.float32).reshape(-1, 4),
+        np.concatenate([no_boxes().reshape(-1), *(box for track in boxes for box in track)]).reshape(-1, 4),
         np.array([len(track) for track in frames], np.int64),
         *np.array(spans, np.int64).reshape(-1, 2).T,
     )

@@ -142,9 +142,10 @@ class Tracks:
         Strong boxes choose their track first, then weak ones; what is left begins new tracks. doubtful: boxes too weak
         to begin a track, which keep one that would be lost.
         """
-        for kind in Kind:
+        for kind in _kinds_in(found):
             self._update_kind(found.of_kind(kind), int(kind), frame)
-            if doubtful is not None:
+        if doubtful is not None:
+            for kind in _kinds_in(doubtful):
                 self._keep(doubtful.of_kind(kind), int(kind), frame)
         self._updated = frame
         stay = [frame - track.last_found < self._patience(track) for track in self._alive]
@@ -275,6 +276,11 @@ class Tracks:
             self._alive.append(_Track.begun(kind, frame, found.xyxy[column], float(found.score[column])))
 
 
+def _kinds_in(found: Detections) -> list[Kind]:
+    """The kinds of these boxes, in the order of `Kind`."""
+    return [Kind(kind) for kind in sorted(set(found.kind.tolist()))]
+
+
 def _joined(found: Box, followed: Box) -> Box:
     """A box that holds both, the one that was followed a little smaller.
 
@@ -294,4 +300,4 @@ def _seen_to_move(ends: Sequence[tuple[_Track, int]], before: Sight, now: Sight)
 
 def _stacked(boxes: list[Box]) -> BoxesXyxy:
     """The boxes as one array, (N, 4); N may be 0."""
-    return np.stack(boxes) if boxes else no_boxes()
+    return np.concatenate(boxes).reshape(-1, 4) if boxes else no_boxes()

@@ -1,11 +1,12 @@
 // Live pictures of one camera: fragmented MP4 over a WebSocket into MediaSource (ManagedMediaSource on Safari).
-const LEAST_LAG_S = 0.1; // what is kept in hand, measured just before a fragment comes
+const LEAST_LAG_S = 0.05; // what is kept in hand, measured as a fragment comes
 const MOST_LAG_S = 0.6;
-const LAG_STEP_S = 0.1; // more is kept after each time that the picture stood still, and less again while it does not
-const LAG_DECAY = 0.998;
-const SPARE_LAG_S = 0.05;
-const JUMP_LAG_S = 1.0; // beyond what is kept
-const LAGS = 8; // looks over which the least lag is taken: nearly a second
+const LAG_STEP_S = 0.05; // more is kept after each time that the picture stood still, and less again while it does not
+const LAG_DECAY = 0.995; // ten times a second: half of it is gone after 14 s
+const SETTLE_S = 1; // played before standing still says anything of the way here: at first nothing is in hand
+const SPARE_LAG_S = 0.03;
+const JUMP_LAG_S = 0.5; // beyond what is kept and one picture
+const LAGS = 10; // fragments over which the least lag is taken: a second of most cameras
 const KEEP_S = 12;
 const BACK_OFF_MS = [500, 1000, 1000, 2000, 5000];
 const Source = window.ManagedMediaSource ?? window.MediaSource;
@@ -20,6 +21,7 @@ export class LivePlayer {
     this.running = false;
     this.lags = [];
     this.target = LEAST_LAG_S;
+    this.step = LEAST_LAG_S; // seconds from one picture to the next
     this.video.disableRemotePlayback = true; // asked for by ManagedMediaSource
     this.video.addEventListener("error", () => this.again());
     this.video.addEventListener("waiting", () => this.stoodStill());
@@ -63,6 +65,7 @@ export class LivePlayer {
   closeMedia() {
     this.buffer = null;
     this.waiting = [];
+    this.end = undefined;
     if (this.url) {
       URL.revokeObjectURL(this.url);
       this.url = null;
@@ -106,7 +109,18 @@ export class LivePlayer {
   got(data) {
     this.failures = 0;
     this.waiting.push(data);
+    this.noteLag();
     this.feed();
+  }
+
+  /** What is in hand as a fragment comes is the least there is: a moment later it looks like more, by one picture. */
+  noteLag() {
+    const ranges = this.video.buffered;
+    if (!ranges.length) return;
+    const end = ranges.end(ranges.length - 1);
+    if (this.end !== undefined && end > this.end) this.step = Math.min(end - this.end, MOST_LAG_S);
+    this.end = end;
+    this.lags = [...this.lags, end - this.video.currentTime].slice(-LAGS);
   }
 
   feed() {
@@ -126,13 +140,16 @@ export class LivePlayer {
 
   /** Keep more in hand; once a second, because a picture that stands still says so many times. */
   stoodStill() {
+    const { video } = this;
     const now = performance.now();
-    if (this.video.seeking || now - (this.stood ?? 0) < 1000) return;
+    const played = video.played.length ? video.played.end(video.played.length - 1) - video.played.start(0) : 0;
+    if (video.seeking || played < SETTLE_S || now - (this.stood ?? 0) < 1000) return;
     this.stood = now;
     this.target = Math.min(this.target + LAG_STEP_S, MOST_LAG_S);
   }
 
-  /** Stay close to now: a little faster when behind, a jump when far behind, before what is there, or at a hole. */
+  /** Stay close to now: a little faster when behind, a little slower when hardly anything is left, a jump when far behind,
+      before what is there, or at a hole. */
   keepUp() {
     const { video } = this;
     const ranges = video.buffered;
@@ -140,13 +157,14 @@ export class LivePlayer {
     const last = ranges.length - 1;
     const lag = ranges.end(last) - video.currentTime;
     this.target = Math.max(LEAST_LAG_S, this.target * LAG_DECAY);
-    if (video.currentTime < ranges.start(last) || lag > this.target + JUMP_LAG_S || lag < -0.05) {
-      video.currentTime = Math.max(ranges.start(last), ranges.end(last) - this.target);
+    if (video.currentTime < ranges.start(last) || lag > this.target + this.step + JUMP_LAG_S || lag < -0.05) {
+      // One picture more than is kept: of the newest alone a player that just jumped runs out at once.
+      video.currentTime = Math.max(ranges.start(last), ranges.end(last) - this.target - this.step);
       this.lags = [];
     }
-    this.lags = [...this.lags, lag].slice(-LAGS);
-    const spare = Math.min(...this.lags) > this.target + SPARE_LAG_S;
-    video.playbackRate = this.lags.length === LAGS && spare ? 1.1 : 1;
+    const least = Math.min(...this.lags);
+    const spare = this.lags.length === LAGS && least > this.target + SPARE_LAG_S;
+    video.playbackRate = spare ? 1.1 : least < this.target / 2 ? 0.95 : 1;
     if (video.paused && !document.hidden) video.play().catch(() => {});
   }
 }
