@@ -261,9 +261,9 @@ def main() -> None:
         before = {name: (packets[name], cpu_s(pids[name])) for name in names}
         rss_before = {name: one.rss_bytes for name, one in supervisor.health().items()}
         watched.latencies_s.clear()
-        began_s = time.monotonic()
+        began_s, own_s = time.monotonic(), time.process_time()
         time.sleep(arguments.seconds)
-        lasted_s = time.monotonic() - began_s
+        lasted_s, own_s = time.monotonic() - began_s, time.process_time() - own_s
         after = {name: (packets[name], cpu_s(pids[name])) for name in names}
         now = supervisor.health()
         measuring.clear()
@@ -284,6 +284,7 @@ def main() -> None:
         "push_to_server_ms_p95": round(float(np.percentile(latencies_ms, 95))),
         "cpu_ms_per_frame": round(1000 * sum(cpu.values()) / max(1, sum(frames.values())), 2),
         "cores_used": round(sum(cpu.values()) / lasted_s, 2),
+        "cores_used_by_sources_and_judge": round(own_s / lasted_s, 2),
         "rss_mb_per_camera": round(sum(one.rss_bytes for one in now.values()) / len(now) / 1e6),
         "rss_growth_mb": round(max(now[name].rss_bytes - rss_before[name] for name in names) / 1e6, 1),
         "wholly_covered_share": round(
