@@ -46,9 +46,3 @@ def grown(xyxy: BoxesXyxy, share: float) -> BoxesXyxy:
     """Each box grown on every side by `share` of its own width and height."""
     pad = (xyxy[:, 2:] - xyxy[:, :2]) * np.float32(share)
     return np.concatenate([xyxy[:, :2] - pad, xyxy[:, 2:] + pad], axis=1)
-
-
-def clipped(xyxy: BoxesXyxy, *, width: int, height: int) -> BoxesXyxy:
-    """Each box cut to the picture; a box outside becomes empty."""
-    limit = np.array([width, height, width, height], np.float32)
-    return np.asarray(np.clip(xyxy, 0, limit), np.float32)

@@ -15,8 +15,6 @@ SIGNS_FROM: Final = 3.0
 PRESSURE_FROM: Final = 3.5
 """Density from which on pressure means anything, persons per m2."""
 PRESSURE_WINDOW_S: Final = 15.0
-VELOCITY_BASE_S: Final = 1.0
-"""Velocities over less are noise: with 5 cm of jitter and 0.4 s the noise alone is 12 times the usual limit."""
 NORMAL_FROM: Final = 60
 """How many earlier values make a zone's normal."""
 OSCILLATION_HZ: Final = (0.03, 0.25)

@@ -17,7 +17,6 @@ from skyveil.public.web.state import STRICT, Access, Console, ConsoleDep, camera
 router: Final = APIRouter(prefix="/api/v1/cameras/{camera}", tags=["recordings"])
 CanPlay = Annotated[Access, Depends(camera(Permission.PLAYBACK))]
 CanExport = Annotated[Access, Depends(camera(Permission.EXPORT))]
-Seconds = Annotated[float, Query(ge=0, le=1e11)]
 _LONGEST_EXPORT_S: Final = 6 * 3600
 Reason = Literal["accident", "crime", "complaint", "authority", "insurance", "technical"]
 

@@ -23,8 +23,6 @@ class LiveTimeline:
         self._offset: int | None = None
         self._unwrapped: int | None = None
         self._before = 0
-        self.jumps = 0
-        """How often the camera's clock left ours."""
 
     def reconnected(self) -> None:
         """The camera's clock begins anew."""
@@ -41,7 +39,6 @@ class LiveTimeline:
         media = self._unwrapped * CLOCK_HZ // clock_hz
         ours = round((arrival_s - self._start_s) * CLOCK_HZ)
         if self._offset is None or abs(media + self._offset - ours) > _LARGEST_DRIFT:
-            self.jumps += self._offset is not None
             self._offset = ours - media
         self._last = max(self._last + 1, media + self._offset)
         return MediaTime(self._last, TIME_BASE)

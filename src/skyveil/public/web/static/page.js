@@ -50,7 +50,7 @@ export function duration(seconds) {
   return t("time.days", { n: Math.round(seconds / 86400) });
 }
 
-export const stateWord = (state) => t(`state.${state}`);
+const stateWord = (state) => t(`state.${state}`);
 export const causeWord = (cause) => t(`cause.${cause}`);
 
 /** Show a camera's state in a badge. */

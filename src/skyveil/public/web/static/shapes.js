@@ -7,9 +7,9 @@ const CORNER_PX = 7;
 const STEP = 0.005;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export const bounded = (value) => Math.min(1, Math.max(0, Math.round(value * 1000) / 1000));
+const bounded = (value) => Math.min(1, Math.max(0, Math.round(value * 1000) / 1000));
 
-export function svgOf(tag, attributes = {}, ...children) {
+function svgOf(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
