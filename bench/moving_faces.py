@@ -168,12 +168,20 @@ def on_its_way(rng: np.random.Generator, cut: Bgr, faces: list[Label]) -> Walker
 
 def drawn(scene: Bgr, one: Walker) -> tuple[Bgr, NDArray[np.float32]]:
     """The scene with the cut-out at its place between pixels, and the cut-out's opacity there."""
-    shift = np.array([[1, 0, one.x], [0, 1, one.y]], np.float32)
-    size = (WIDTH, HEIGHT)
-    opacity = np.asarray(cv2.warpAffine(one.opacity, shift, size), np.float32)
+    tall, wide = one.opacity.shape
+    left, top = max(0, int(np.floor(one.x)) - 1), max(0, int(np.floor(one.y)) - 1)
+    right, bottom = min(WIDTH, int(np.ceil(one.x)) + wide + 1), min(HEIGHT, int(np.ceil(one.y)) + tall + 1)
+    opacity = np.zeros((HEIGHT, WIDTH), np.float32)
+    if right <= left or bottom <= top:
+        return scene, opacity
+    shift, size = np.array([[1, 0, one.x - left], [0, 1, one.y - top]], np.float32), (right - left, bottom - top)
+    here = cv2.warpAffine(one.opacity, shift, size)
+    opacity[top:bottom, left:right] = here
     picture = cv2.warpAffine(one.pixels, shift, size, borderMode=cv2.BORDER_REPLICATE)
-    mixed = scene + (picture.astype(np.float32) - scene) * opacity[..., None]
-    return np.asarray(mixed + 0.5, np.uint8), opacity
+    behind = scene[top:bottom, left:right]
+    mixed = scene.copy()
+    mixed[top:bottom, left:right] = behind + (picture.astype(np.float32) - behind) * here[..., None] + 0.5
+    return mixed, opacity
 
 
 def in_picture(label: Label) -> Label | None:

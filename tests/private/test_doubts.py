@@ -6,7 +6,7 @@ from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.private.detect.boxes import Scored, nothing
 from skyveil.private.detect.packing import WIDE_WH, packed
 from skyveil.private.detect.pyramid import Area
-from skyveil.private.doubts import LEAST, SURE, Doubts
+from skyveil.private.doubts import HINT, LEAST, SURE, Doubts
 from tests.private.made import HEIGHT, WIDTH, Box
 
 SMALL: Box = (100, 100, 110, 112)
@@ -37,7 +37,7 @@ def test_a_weak_small_answer_is_a_doubt_and_a_strong_or_a_large_one_is_none() ->
     weak = (LEAST + SURE) / 2
     assert are_doubts((SMALL, weak)) == [True]
     assert are_doubts((SMALL, SURE + 0.01)) == [False]
-    assert are_doubts((SMALL, LEAST / 2)) == [False]
+    assert are_doubts((SMALL, HINT / 2)) == [False]
     assert are_doubts(((100, 100, 130, 140), weak)) == [False]
 
 
@@ -71,8 +71,23 @@ def test_a_place_at_the_edge_stays_in_the_picture_with_even_corners() -> None:
 def test_the_best_answers_are_taken_when_there_are_too_many() -> None:
     many = [((12.0 * i, 100, 12.0 * i + 9, 110), 0.05 + 0.001 * i) for i in range(24)]
     places = doubts().places(answers(*many), seconds=0.0)
-    assert len(places) == 12
-    assert all(any(holds(place, box) for place in places) for box, _ in many[12:])
+    assert len(places) == 18
+    assert all(any(holds(place, box) for place in places) for box, _ in many[6:])
+
+
+def test_what_a_look_before_hinted_at_comes_first() -> None:
+    many = [((12.0 * i, 100, 12.0 * i + 9, 110), 0.05 + 0.001 * i) for i in range(24)]
+    places = doubts().places(answers(*many), np.arange(24) == 0, seconds=0.0)
+    assert holds(places[0], many[0][0])
+    assert len(places) == 18
+
+
+def test_a_single_place_does_not_wait_after_a_look_that_found_some() -> None:
+    made, one = doubts(), answers((SMALL, 0.02))
+    for look in range(4):
+        places = made.places(one, seconds=0.2 * look)
+        assert len(places) == 1
+        made.note(places, answers((SMALL, 0.06)), seconds=0.2 * look)
 
 
 def test_a_place_that_was_empty_rests_for_a_second_and_one_that_was_not_does_not() -> None:

@@ -555,6 +555,20 @@ def test_where_an_answer_is_in_doubt_a_second_look_decides() -> None:
     assert not any(decisions(0.01))
 
 
+def test_a_face_that_every_look_answers_to_too_weakly_is_covered_from_its_first_frame_on() -> None:
+    def small(index: int) -> Sequence[Box]:
+        return [(60.0 + 2 * index, 100, 67.0 + 2 * index, 107)]
+
+    def decisions(first: float, enlarged: float) -> list[bool]:
+        finder = ScriptedFinder(small, first=first, score=enlarged)
+        regions = decided(video_watch(finder), scene(60, small))
+        return [covered(small(index)[0], one.boxes) for index, one in enumerate(regions)]
+
+    assert all(decisions(0.02, 0.06))
+    assert not any(decisions(0.02, 0.03))
+    assert not any(decisions(0.01, 0.06))
+
+
 def test_a_face_that_turned_away_is_covered_where_a_doubtful_answer_says_it_went() -> None:
     there = {index: scored(walker(index), 0.9 if index < 10 else 0.06) for index in range(60)}
     regions = decided(video_watch(ScriptedFinder(answers=there)), scene(60, walker))

@@ -16,6 +16,11 @@ from skyveil.private.detect.pyramid import Area, Level
 
 LEAST: Final = 0.03
 """Score from which on an answer is a doubt."""
+HINT: Final = 0.015
+"""Score from which on an answer is a hint: it becomes a doubt when the look before had one there, too. Of 87 answers
+from here to `LEAST` on the plaza that were no heads 4 scored 0.05 and more when enlarged; of 7 heads 4 did."""
+HINT_ENLARGED: Final = 0.04
+"""The same of an enlarged look: several of these that follow each other are a face (`track.tracks`)."""
 SURE: Final = 0.15
 """Score from which on it is none."""
 _SMALL_PX: Final = 16
@@ -23,8 +28,8 @@ _SMALL_PX: Final = 16
 _ENLARGED: Final = 3.0
 _REACH_PX: Final = 15
 """What is shown around the middle of an answer, in network pixels of the first look: six fit on one wide canvas."""
-_MOST: Final = 12
-"""Places for one look, the best ones: two canvases."""
+_MOST: Final = 18
+"""Places for one look, the best ones: three canvases. With two, small faces in busy scenes waited for larger doubts."""
 _REST_S: Final = 1.0
 """A place that a second look found nothing at is left alone for so long: scenery that moves answers again and again."""
 _SAME_PX: Final = 12
@@ -56,21 +61,23 @@ class Doubts:
         return Level(_ENLARGED * self._scale, 0.0, float("inf"))
 
     def of(self, answers: Scored, *, explained: BoxesXyxy) -> NDArray[np.bool_]:
-        """Which answers are doubts: weak, small, beside none better, and not at a body whose head is covered."""
+        """Which answers are doubts, or hints: weak, small, beside none better, not at a body whose head is covered."""
         sides = (answers.xyxy[:, 2:] - answers.xyxy[:, :2]) * self._scale
         small = np.sqrt(sides[:, 0] * sides[:, 1]) < _SMALL_PX
         at_body = inside_any(answers.xyxy, grown(explained, _AROUND_BODY))
-        weak = (answers.score >= LEAST) & (answers.score < SURE)
+        weak = (answers.score >= HINT) & (answers.score < SURE)
         return np.asarray(weak & small & ~at_body & ~beside_better(answers), np.bool_)
 
-    def places(self, doubts: Scored, *, seconds: float) -> list[Area]:
-        """Where to look again, the best answers first; places that were empty lately are left out.
+    def places(self, doubts: Scored, hinted: NDArray[np.bool_] | None = None, *, seconds: float) -> list[Area]:
+        """Where to look again: at what a look before `hinted` at first, (N,), then at the best answers.
 
-        A single place waits for the next look when there were some at the look before.
+        Places that were empty lately are left out. A single one waits for the next look when the look before found
+        nothing at some.
         """
         self._empty = [place for place in self._empty if seconds - place[2] < _REST_S]
         found: list[Area] = []
-        for index in np.argsort(-doubts.score, kind="stable").tolist():
+        later = np.zeros(len(doubts.score), np.bool_) if hinted is None else ~hinted
+        for index in np.lexsort((-doubts.score, later)).tolist():
             x, y = _middle(doubts.xyxy[index])
             if len(found) < _MOST and not self._is_empty(x, y):
                 found.append(self._around(x, y))
@@ -78,7 +85,8 @@ class Doubts:
         return found if self._looked else []
 
     def note(self, places: list[Area], found: Scored, *, seconds: float) -> None:
-        """Remember the places in which the second look found nothing."""
+        """Remember the places in which the second look found nothing, and let none wait after one that found some."""
+        self._looked = not len(found.score)
         middles = [_middle(box) for box in found.xyxy]
         for x1, y1, x2, y2 in places:
             if not any(x1 <= x < x2 and y1 <= y < y2 for x, y in middles):

@@ -18,11 +18,11 @@ from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
 from skyveil.private.bodies import far_bodies, inside_any, on_a_body
-from skyveil.private.detect.boxes import Scored, beside_better
+from skyveil.private.detect.boxes import Scored, beside_better, nothing
 from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import Area, Level, levels
-from skyveil.private.detections import Detections, joined, none_found
-from skyveil.private.doubts import LEAST, Doubts
+from skyveil.private.detections import Detections, joined
+from skyveil.private.doubts import HINT, HINT_ENLARGED, LEAST, Doubts
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
@@ -30,6 +30,7 @@ from skyveil.private.observe.observes import Observes
 from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for, slower
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.flow import Sight
+from skyveil.private.track.hints import Hints, hints_of
 from skyveil.private.track.tracks import Tracks
 from skyveil.private.zones import MOVING, Zones, plate_like
 
@@ -133,6 +134,7 @@ class VideoWatch:
         self._doubts = Doubts(width=width, height=height, scale=self._pace.face_scale)
         self._busy = False
         self._doubtful: Detections | None = None
+        self._hints: Hints | None = None
 
     def see(self, raw: RawFrame) -> Iterator[Decided]:
         """Take a frame; gives the frames that are now decided, in order."""
@@ -221,7 +223,7 @@ class VideoWatch:
         if Kind.PLATE in targets:
             found.append(self._plates(raw, small))
         boxes = joined(raw.id, found)
-        self._tracks.update(boxes, frame=raw.id.index, doubtful=self._doubtful)
+        self._tracks.update(boxes, frame=raw.id.index, doubtful=self._doubtful, hints=self._hints)
         self._tracks.trace(self._sights[::-1])
         self._sights = [sight for sight in self._sights if sight.frame > raw.id.index - self._pace.holding.gap]
         self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
@@ -289,26 +291,31 @@ class VideoWatch:
         areas = self._attention.areas(small, explained=explained, seconds=raw.time.seconds)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
-        every = self._finder.faces_in(raw, areas, pyramid, threshold=LEAST)
+        every = self._finder.faces_in(raw, areas, pyramid, threshold=HINT)
         faces = found_in(raw, every, Kind.FACE)
         maybe = far_bodies(np.concatenate([persons.xyxy, known]), self._height)
-        doubt = self._doubts.of(every, explained=maybe)
+        weak = self._doubts.of(every, explained=maybe)
+        hinted = self._tracks.hinted(every.xyxy, Kind.FACE, frame=raw.id.index)
+        doubt = weak & ((every.score >= LEAST) | hinted)
         begins = (every.score >= self._pace.face_least) & ~doubt & ~on_a_body(every, bodies)
         keeps = (every.score >= self._pace.face_doubtful) & ~begins & ~beside_better(every)
         self._doubtful = faces.only(keeps)
         self._hold(Kind.FACE, raw, areas)
         self._tracks.end(Kind.FACE, inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
-        return joined(raw.id, [faces.only(begins), self._again(raw, every.only(doubt))])
+        again = self._again(raw, every.only(doubt), hinted[doubt])
+        least = self._pace.face_least
+        self._hints = hints_of(raw.id, enlarged=again, first=every.only(weak), below=least)
+        return joined(raw.id, [faces.only(begins), found_in(raw, again.above(least), Kind.FACE)])
 
-    def _again(self, raw: RawFrame, doubt: Scored) -> Detections:
-        """Faces that a second, enlarged look finds where the first one was in doubt."""
-        seconds, least = raw.time.seconds, self._pace.face_least
-        places = self._doubts.places(doubt, seconds=seconds)
+    def _again(self, raw: RawFrame, doubt: Scored, hinted: NDArray[np.bool_]) -> Scored:
+        """What a second, enlarged look answers where the first one was in doubt; weak answers are hints."""
+        seconds = raw.time.seconds
+        places = self._doubts.places(doubt, hinted, seconds=seconds)
         if not places:
-            return none_found(raw.id)
-        seen = self._finder.faces_in(raw, places, [self._doubts.level], threshold=least)
+            return nothing()
+        seen = self._finder.faces_in(raw, places, [self._doubts.level], threshold=HINT_ENLARGED)
         self._doubts.note(places, seen, seconds=seconds)
-        return found_in(raw, seen, Kind.FACE)
+        return seen
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
         areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)

@@ -1,6 +1,7 @@
 """Tracks say where a box was between looks; they join by place alone and forget what no frame needs."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skyveil.core.ids import FrameId
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections, none_found
 from skyveil.private.track.flow import Sight
+from skyveil.private.track.hints import Hints
 from skyveil.private.track.tracks import SURE, Holding, Placed, Tracks
 from tests.private.made import SOURCE, Box, steady
 
@@ -163,6 +165,62 @@ def test_a_doubtful_box_further_than_its_own_side_from_where_a_track_should_be_d
     tracks = tracks_of((0, [HERE]), holding=BARE)
     tracks.update(found(5), frame=5, doubtful=found(5, (160, 100, 200, 150), score=0.05))
     assert count_at(tracks, 5) == 0
+
+
+# Hints: answers too weak to begin a track.
+
+FAINT: Box = (100, 100, 108, 110)
+
+
+def hinted(*scores: float, enlarged: bool = True) -> Tracks:
+    """A small face that moves 5 px between looks 5 frames apart, at which nothing but hints is found."""
+    tracks = Tracks(replace(BARE, before_weak=1))
+    for look, score in enumerate(scores):
+        box = found(5 * look, moved(FAINT, 5 * look), score=score)
+        tracks.update(found(5 * look), frame=5 * look, hints=Hints(box, np.array([enlarged])))
+    return tracks
+
+
+def moved(box: Box, right: float) -> Box:
+    return box[0] + right, box[1], box[2] + right, box[3]
+
+
+def test_hints_of_enlarged_looks_that_are_enough_together_cover_all_of_their_way() -> None:
+    assert not any(count_at(hinted(0.06, 0.06), frame) for frame in range(6))
+    enough = hinted(0.06, 0.06, 0.06)
+    assert [count_at(enough, frame) for frame in range(11)] == [1] * 11
+    assert inside(moved(FAINT, 3), at(enough, 3).xyxy)
+
+
+def test_hints_of_first_looks_cover_nothing_however_many() -> None:
+    assert not any(count_at(hinted(*[0.06] * 20, enlarged=False), frame) for frame in range(100))
+
+
+def test_a_face_found_where_hints_were_is_covered_all_of_their_way() -> None:
+    tracks = hinted(0.02, 0.02, enlarged=False)
+    tracks.update(found(10, moved(FAINT, 10)), frame=10)
+    assert [count_at(tracks, frame) for frame in range(11)] == [1] * 11
+
+
+def test_a_weak_box_found_once_where_hints_were_is_believed_and_held_no_longer_than_without() -> None:
+    tracks = hinted(0.02, 0.02, enlarged=False)
+    tracks.update(found(10, moved(FAINT, 10), score=0.1), frame=10)
+    assert [count_at(tracks, frame) for frame in range(11)] == [0] * 9 + [1, 1]
+    tracks.hold(Kind.FACE, np.array([True]), frame=15)
+    assert count_at(tracks, 15) == 0
+
+
+def test_a_hint_beside_the_track_of_a_face_takes_nothing_from_it() -> None:
+    tracks = tracks_of((0, [FAINT]), holding=BARE)
+    tracks.update(found(5, FAINT), frame=5, hints=Hints(found(5, moved(FAINT, 6), score=0.06), np.array([True])))
+    assert at(tracks, 5).xyxy.tolist() == [list(FAINT)]
+    assert tracks.last(Kind.FACE).tolist() == [list(FAINT)]
+
+
+def test_where_a_hint_goes_on_is_told_and_elsewhere_not() -> None:
+    boxes = np.array([moved(FAINT, 5), moved(FAINT, 150)], np.float32)
+    assert hinted(0.02).hinted(boxes, Kind.FACE, frame=5).tolist() == [True, False]
+    assert Tracks(BARE).hinted(boxes, Kind.FACE, frame=5).tolist() == [False, False]
 
 
 # Where a track is.
@@ -334,10 +392,13 @@ def test_a_track_is_made_of_boxes_times_and_scores_alone() -> None:
     assert set(type(track).__slots__) == {
         "best",
         "boxes",
+        "evidence",
         "finds",
         "first_found",
         "found_box",
         "frames",
+        "hint",
+        "hints",
         "kind",
         "last_found",
         "score",

@@ -16,6 +16,7 @@ from skyveil.core.geometry import BoxesXyxy, no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.private.detections import Detections
 from skyveil.private.track.flow import Sight, moved
+from skyveil.private.track.hints import Hints
 from skyveil.private.track.match import SLACK, SWERVE, nearness, pairs
 from skyveil.private.track.paths import finds_of, paths
 
@@ -34,6 +35,9 @@ _LASTING: Final = 0.2
 there for good, and covered 0.7 points more of the plaza (docs/design/engine.md)."""
 _DOUBTFUL_LEEWAY: Final = 1.0
 """How far from where its track should be a doubtful box may lie, in longer sides of the box."""
+_ENOUGH: Final = 0.15
+"""What the enlarged looks at one hint must score together, so that it is taken for a face: two or three of those that
+are too weak alone (docs/design/engine.md)."""
 
 
 @final
@@ -70,18 +74,24 @@ class _Track:
     found_box: Box
     score: float
     velocity: Box = field(default_factory=lambda: np.zeros(4, np.float32))
+    hint: bool = False
+    """Whether nothing but hints was found: then it covers nothing yet."""
+    hints: int = 0
+    """How many of its finds were hints."""
+    evidence: float = 0.0
+    """What enlarged looks at a hint scored together."""
 
     @staticmethod
-    def begun(kind: int, frame: int, box: Box, score: float) -> "_Track":
-        return _Track(kind, [frame], [box], score, 1, frame, frame, box, score)
+    def begun(kind: int, frame: int, box: Box, score: float, *, hint: bool = False) -> "_Track":
+        return _Track(kind, [frame], [box], score, 1, frame, frame, box, score, hint=hint, hints=int(hint))
 
     @property
     def trusted(self) -> bool:
-        return self.finds > 1 or self.best >= SURE
+        return self.finds - self.hints > 1 or self.best >= SURE or self.evidence >= _ENOUGH
 
     @property
     def lasting(self) -> bool:
-        return self.finds > 1 or self.best >= _LASTING
+        return self.finds - self.hints > 1 or self.best >= _LASTING
 
     def predicted(self, frame: int) -> Box:
         """Where it should be: where it was followed to, and on from there with its velocity."""
@@ -136,17 +146,22 @@ class Tracks:
         """Believe tracks for other numbers of frames from now on."""
         self._holding = holding
 
-    def update(self, found: Detections, *, frame: int, doubtful: Detections | None = None) -> None:
+    def update(
+        self, found: Detections, *, frame: int, doubtful: Detections | None = None, hints: Hints | None = None
+    ) -> None:
         """Take the boxes found in `frame`, which is later than the frames before.
 
         Strong boxes choose their track first, then weak ones; what is left begins new tracks. doubtful: boxes too weak
-        to begin a track, which keep one that would be lost.
+        to begin a track, which keep one that would be lost. hints: they begin tracks that cover nothing until something
+        is found there, or those of enlarged looks are enough; then they cover all of their way.
         """
         for kind in _kinds_in(found):
             self._update_kind(found.of_kind(kind), int(kind), frame)
         if doubtful is not None:
             for kind in _kinds_in(doubtful):
                 self._keep(doubtful.of_kind(kind), int(kind), frame)
+        if hints is not None:
+            self._hint(hints.boxes, hints.enlarged, frame)
         self._updated = frame
         stay = [frame - track.last_found < self._patience(track) for track in self._alive]
         self._ended += [track for track, stays in zip(self._alive, stay, strict=True) if not stays]
@@ -155,6 +170,12 @@ class Tracks:
     def last(self, kind: Kind) -> BoxesXyxy:
         """The last boxes of the tracks of one kind, (N, 4)."""
         return _stacked([track.boxes[-1] for track in self._of(kind)])
+
+    def hinted(self, boxes: BoxesXyxy, kind: Kind, *, frame: int) -> NDArray[np.bool_]:
+        """Which of the boxes (N, 4) in `frame` may go on with a track of hints."""
+        tracks = self._hints(int(kind), frame)
+        predicted = _stacked([track.predicted(frame) for track in tracks])
+        return np.asarray((nearness(predicted, boxes, leeway=self._leeway(tracks, frame)) > 0).any(axis=0), np.bool_)
 
     def known(self, kind: Kind, *, least: float, frame: int) -> BoxesXyxy:
         """Where the tracks of one kind that once scored `least` were last found, and should be in `frame`.
@@ -189,7 +210,7 @@ class Tracks:
         Each goes back as far as it is seen to, or to where it was known before: that is how a new one came into the
         scene, and where one was that had been lost. One that is not trusted yet is not believed that far.
         """
-        found = [track for track in self._alive if track.frames[-1] == sights[0].frame and track.trusted]
+        found = [t for t in self._alive if t.frames[-1] == sights[0].frame and t.trusted and not t.hint]
         ends = [(track, len(track.frames) - 1) for track in found]
         for before, now in pairwise(sights):
             ends = [(track, at) for track, at in ends if at == 0 or track.frames[at - 1] < now.frame]
@@ -213,7 +234,7 @@ class Tracks:
     def placed(self, first: int, last: int) -> list[Placed]:
         """Where the tracks are in each frame from `first` to `last`, both included."""
         holding = self._holding
-        rows = [(track, self._span(track)) for track in (*self._ended, *self._alive)]
+        rows = [(track, self._span(track)) for track in (*self._ended, *self._alive) if not track.hint]
         near = [(track, span) for track, span in rows if span[0] <= last and span[1] >= first]
         if not near:
             return [Placed(no_boxes(), np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in range(first, last + 1)]
@@ -236,7 +257,11 @@ class Tracks:
                 del track.frames[0], track.boxes[0]
 
     def _of(self, kind: Kind) -> list[_Track]:
-        return [track for track in self._alive if track.kind == kind]
+        return [track for track in self._alive if track.kind == kind and not track.hint]
+
+    def _hints(self, kind: int, frame: int) -> list[_Track]:
+        """The tracks of hints that none was found for in `frame` yet."""
+        return [track for track in self._alive if track.kind == kind and track.hint and track.last_found < frame]
 
     def _span(self, track: _Track) -> tuple[int, int]:
         """The first and the last frame in which a track is believed."""
@@ -252,28 +277,61 @@ class Tracks:
         return np.asarray(SLACK + self._holding.stride * lively * share * waited, np.float64)
 
     def _patience(self, track: _Track) -> int:
-        return self._holding.gap if track.trusted else self._holding.before_weak
+        return self._holding.gap if track.trusted or track.finds > 1 else self._holding.before_weak
 
-    def _keep(self, doubtful: Detections, kind: int, frame: int) -> None:
-        """Let tracks that were not found go on where a doubtful box lies."""
-        tracks = [track for track in self._alive if track.kind == kind and track.last_found < frame]
+    def _keep(self, doubtful: Detections, kind: int, frame: int) -> NDArray[np.bool_]:
+        """Let tracks that were not found go on where a doubtful box lies; which boxes no track took, (N,)."""
+        tracks = [track for track in self._of(Kind(kind)) if track.last_found < frame]
         predicted = _stacked([track.predicted(frame) for track in tracks])
         near = nearness(predicted, doubtful.xyxy, leeway=np.full(len(tracks), _DOUBTFUL_LEEWAY))
+        free = np.ones(len(doubtful), np.bool_)
         for row, column in pairs(near):
             tracks[row].add(frame, doubtful.xyxy[column], float(doubtful.score[column]))
+            free[column] = False
+        return free
+
+    def _hint(self, hints: Detections, enlarged: NDArray[np.bool_], frame: int) -> None:
+        """Let tracks go on where enlarged looks hint at them, and tracks of hints; what is left begins new ones."""
+        kind = int(Kind.FACE)
+        free = np.ones(len(hints), np.bool_)
+        free[enlarged] = self._keep(hints.only(enlarged), kind, frame)
+        for turn in (enlarged, ~enlarged):
+            tracks = self._hints(kind, frame)
+            for track, column in self._matched(tracks, hints, frame, free & turn):
+                track.add(frame, hints.xyxy[column], float(hints.score[column]))
+                track.hints += 1
+                track.evidence += float(hints.score[column]) if enlarged[column] else 0.0
+                track.hint = not track.trusted
+                free[column] = False
+        for column in np.flatnonzero(free).tolist():
+            box, score = hints.xyxy[column], float(hints.score[column])
+            begun = _Track.begun(kind, frame, box, score, hint=True)
+            begun.evidence = score if enlarged[column] else 0.0
+            self._alive.append(begun)
 
     def _update_kind(self, found: Detections, kind: int, frame: int) -> None:
-        tracks = [track for track in self._alive if track.kind == kind and track.last_found < frame]
-        predicted = _stacked([track.predicted(frame) for track in tracks])
-        near = nearness(predicted, found.xyxy, leeway=self._leeway(tracks, frame))
+        tracks = [track for track in self._of(Kind(kind)) if track.last_found < frame]
         free = np.ones(len(found), np.bool_)
-        waiting = np.ones(len(tracks), np.bool_)
         for turn in (found.score >= SURE, found.score < SURE):
-            for row, column in pairs(near * waiting[:, None] * (free & turn)[None, :]):
-                tracks[row].add(frame, found.xyxy[column], float(found.score[column]))
-                waiting[row] = free[column] = False
+            waiting = [track for track in tracks if track.last_found < frame]
+            for track, column in self._matched(waiting, found, frame, free & turn):
+                track.add(frame, found.xyxy[column], float(found.score[column]))
+                free[column] = False
+        for track, column in self._matched(self._hints(kind, frame), found, frame, free):
+            track.add(frame, found.xyxy[column], float(found.score[column]))
+            track.hint = free[column] = False
+            track.evidence += float(found.score[column]) if track.evidence else 0.0
+            track.first_found = frame if not track.trusted else track.first_found
         for column in np.flatnonzero(free).tolist():
             self._alive.append(_Track.begun(kind, frame, found.xyxy[column], float(found.score[column])))
+
+    def _matched(
+        self, tracks: list[_Track], found: Detections, frame: int, free: NDArray[np.bool_]
+    ) -> list[tuple[_Track, int]]:
+        """Pairs of a track and of a box, among those that are `free`, that may be the same."""
+        predicted = _stacked([track.predicted(frame) for track in tracks])
+        near = nearness(predicted, found.xyxy, leeway=self._leeway(tracks, frame))
+        return [(tracks[row], column) for row, column in pairs(near * free[None, :])]
 
 
 def _kinds_in(found: Detections) -> list[Kind]:
