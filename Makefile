@@ -44,6 +44,7 @@ $(VENV)/.python:
 $(VENV)/.installed: pyproject.toml $(VENV)/.python
 	@echo 'Installing skyveil into $(VENV) ...'
 	@$(PIP) install --editable .
+	@$(BIN)/python -m compileall -q src  # pip compiles what it copies; a worker can not write, and would compile at every start
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.installed
@@ -56,7 +57,8 @@ $(VENV)/.dev: $(VENV)/.installed
 	@touch $@
 
 # Every weight is checked against the manifest by its hash; what is there already is not fetched again.
-$(VENV)/.models: src/skyveil/core/manifest.py $(VENV)/.installed
+# They are compiled anew when that changed: a compiled network of another form is passed over, and each worker compiles its own.
+$(VENV)/.models: src/skyveil/core/manifest.py $(wildcard src/skyveil/private/detect/*.py) $(VENV)/.installed
 	@$(BIN)/skyveil models pull
 	@touch $@
 
