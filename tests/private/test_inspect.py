@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,22 +14,20 @@ from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.kinds import Kind
 from skyveil.core.manifest import CENTERFACE, YUNET
 from skyveil.core.time import MediaTime
-from skyveil.gate.fill import _INDIGO_RGB
+from skyveil.private.covers_seen import FILL_RGB
 from skyveil.private.detect.boxes import Scored
 from skyveil.private.detect.networks import FACES, FACES_SECOND
 from skyveil.private.frame import RawFrame
 from skyveil.private.inspect import (
     AGREED_EVIDENCE,
-    FILLS_RGB,
     STILL_EVIDENCE,
     STILL_LOOKS,
     SURE_EVIDENCE,
     Inspector,
     Suspicion,
-    _enclosed,
-    _fill,
     _places,
     _Turn,
+    _weighed,
     still_spots,
 )
 
@@ -97,43 +96,13 @@ def test_no_turn_shows_the_view_itself() -> None:
     assert _Turn.of(view, 0).turned(view) is view
 
 
-@pytest.mark.parametrize("colour", FILLS_RGB)
-def test_a_square_of_a_fill_is_fill_and_a_line_is_not(colour: tuple[int, int, int]) -> None:
-    view = np.full((60, 60, 3), 200, np.uint8)
-    view[10:30, 10:30] = np.add(colour, 3)
-    view[50:52, :] = colour
-    fill = _fill(view)
-    assert fill[10:30, 10:30].all()
-    assert fill.sum() == 400
-
-
-def test_the_fill_that_the_gate_paints_is_known() -> None:
-    assert _INDIGO_RGB in FILLS_RGB
-
-
-@pytest.mark.parametrize(
-    ("box", "expected"),
-    [
-        ((30, 30, 50, 50), 1.0),  # a hole in a cover
-        ((70, 70, 90, 90), 0.0),  # nowhere near one
-        ((30, 60, 50, 80), 0.0),  # below one, as a neck is: no fill on three sides
-        ((20, 30, 40, 50), 0.0),  # its left side is bare
-        ((30, 30, 58, 50), 0.2),  # 2 of the 11 columns on its right are fill, of rows that all are
-    ],
-)
-def test_the_barest_side_says_how_much_fill_encloses_a_place(
-    box: tuple[float, float, float, float], expected: float
-) -> None:
+def test_a_hole_in_a_cover_needs_less_and_what_is_covered_is_no_place() -> None:
     fill = np.zeros((100, 100), np.bool_)
     fill[20:60, 20:60] = True
-    assert _enclosed(at(box).xyxy, fill)[0] == pytest.approx(expected, abs=0.03)
-
-
-def test_a_side_that_the_picture_cuts_off_does_not_count() -> None:
-    fill = np.zeros((100, 100), np.bool_)
-    fill[:40, :40] = True
-    assert _enclosed(at((0, 0, 20, 20)).xyxy, fill)[0] == 1.0
-    assert _enclosed(at((0, 0, 100, 100)).xyxy, fill)[0] == 0.0
+    fill[30:50, 30:50] = False
+    weighed = _weighed(at((30, 30, 50, 50), (70, 70, 90, 90), (20, 20, 30, 30), evidence=0.1), fill)
+    assert weighed.xyxy.tolist() == [[30, 30, 50, 50], [70, 70, 90, 90]]
+    assert weighed.score.tolist() == pytest.approx([0.7, 0.1])
 
 
 def test_evidence_in_a_still_has_to_reach_the_limit() -> None:
@@ -229,7 +198,7 @@ def test_a_bare_face_is_a_suspect_and_a_covered_one_is_not(astronaut: Picture, *
     x1, y1, x2, y2 = spot.xyxy
     assert x1 < 125 < x2
     assert y1 < 130 < y2
-    covered[50:210, 50:200] = FILLS_RGB[0]
+    covered[50:210, 50:200] = FILL_RGB
     assert still_spots(inspector.suspicious(frame(covered))) == ()
 
 
@@ -237,9 +206,37 @@ def test_a_face_that_shows_in_a_gap_of_the_fill_is_a_suspect(astronaut: Picture)
     inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
     gap = portrait(astronaut)
     face = gap[70:190, 70:185].copy()
-    gap[30:240, 30:220] = FILLS_RGB[0]
+    gap[30:240, 30:220] = FILL_RGB
     gap[70:190, 70:185] = face
     assert len(still_spots(inspector.suspicious(frame(gap)))) == 1
+
+
+def test_a_small_face_put_back_into_its_cover_is_a_suspect(astronaut: Picture) -> None:
+    """Of 13 px, with nothing of the head around it: what lies around the cover says that a head is there."""
+    small = np.asarray(cv2.resize(astronaut[:480, :480], (60, 60), interpolation=cv2.INTER_AREA), np.uint8)
+    picture = np.full((120, 160, 3), 150, np.uint8)
+    picture[40:100, 50:110] = small
+    x1, y1, x2, y2 = 50 + 22, 40 + 8, 50 + 34, 40 + 24
+    face = picture[y1:y2, x1:x2].copy()
+    picture[y1 - 3 : y2 + 3, x1 - 3 : x2 + 3] = FILL_RGB
+    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
+    assert still_spots(inspector.suspicious(frame(picture))) == ()
+    picture[y1:y2, x1:x2] = face
+    (spot,) = still_spots(inspector.suspicious(frame(picture)))
+    assert spot.xyxy[0] < (x1 + x2) / 2 < spot.xyxy[2]
+    assert spot.xyxy[1] < (y1 + y2) / 2 < spot.xyxy[3]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_covers_over_a_scene_without_people_are_no_suspects(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rough = rng.integers(40, 220, (6, 8, 3)).astype(np.uint8)
+    picture = np.array(cv2.resize(rough, (256, 192), interpolation=cv2.INTER_CUBIC), np.uint8)
+    for _ in range(12):
+        x, y, side = rng.integers(0, 230), rng.integers(0, 160), rng.integers(8, 50)
+        picture[y : y + side, x : x + side] = FILL_RGB
+    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
+    assert still_spots(inspector.suspicious(frame(picture))) == ()
 
 
 def test_the_networks_that_looked_are_told() -> None:
