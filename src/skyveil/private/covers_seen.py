@@ -52,8 +52,9 @@ def without_covers(view: Rgb, fill: NDArray[np.bool_]) -> Rgb:
     """
     if not fill.any() or fill.all():
         return view
-    beside = cv2.dilate(fill.astype(np.uint8), np.ones((3, 3), np.uint8)) & cv2.inRange(view, *_range(_MIXED))
-    bare = ~(fill | (beside > 0))
+    rim = np.asarray(cv2.dilate(fill.astype(np.uint8), np.ones((3, 3), np.uint8)), np.bool_)
+    mixed = np.asarray(cv2.inRange(view, *_range(_MIXED)), np.bool_)
+    bare = ~(fill | (rim & mixed))
     if not bare.any():
         return view
     return np.asarray(np.rint(_spread(view.astype(np.float32), bare)), np.uint8)
