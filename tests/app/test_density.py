@@ -33,7 +33,7 @@ from skyveil.public.aggregate import Aggregate
 from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.types import RedactedPacket
-from skyveil.public.wire import Epoch
+from skyveil.public.wire import Epoch, ViewSeen
 from tests.app.live_stand_in import Nets
 from tests.app.test_live import arrived
 from tests.app.test_supervisor import Seen, spec, supervising
@@ -316,9 +316,9 @@ def test_a_walled_camera_estimates_a_crowd_that_its_boxes_do_not_see(tmp_path: P
         seen.wait_for(lambda: len(counts(Quality.ESTIMATED)) >= 3)
         assert np.median(counts(Quality.ESTIMATED)) == pytest.approx(INSIDE, rel=0.15)
         assert {"no files", "no core", "seccomp"} <= set(supervisor.walls[one].holds)
-        # The map itself stays: what leaves has a type for pictures that were redacted, clocks, and numbers of places.
+        # The map itself stays: what leaves are redacted pictures, clocks, the view, and numbers of places.
         kinds = {type(message) for message in tuple(seen.messages[one])}
-        assert kinds <= {StreamHeader, RedactedPacket, Epoch, Aggregate, DensityMap}
+        assert kinds <= {StreamHeader, RedactedPacket, Epoch, ViewSeen, Aggregate, DensityMap}
         assert seen.states[one][-1] == (CameraState.LIVE, Cause.OK)
 
         # Another file in its place: the process that loads it says so, covers as before, and counts by boxes.
