@@ -152,17 +152,69 @@ def test_people_who_are_told_stand_in_the_configuration(tmp_path: Path) -> None:
     assert (one.name, one.from_step, str(one.address)) == ("Chief", 1, "***")
 
 
-def test_a_site_refuses_a_broken_calibration_at_its_start_and_keeps_the_old_one_at_a_reload(tmp_path: Path) -> None:
+def test_a_site_refuses_a_broken_calibration_at_its_start_and_keeps_the_old_places_at_a_reload(tmp_path: Path) -> None:
     config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
     path, engine = tmp_path / "skyveil.yaml", database_of(config)
     audit = audit_of(config, engine)
     site = LiveSite(path, Hub(), audit, engine)
-    before = site.config
+    before, places = site.config, site.crowd.places(camera_id("hall"))
     (tmp_path / "hall.json").write_text("{}")
-    for begins in (site.reload, lambda: LiveSite(path, Hub(), audit, engine)):
-        with pytest.raises(SettingsRefused, match=r"^camera hall: the calibration can not be read: make it again"):
-            begins()
-    assert site.config is before
+    said = "camera hall: the calibration can not be read: make it again"
+    with pytest.raises(SettingsRefused, match=f"^{said}"):
+        LiveSite(path, Hub(), audit, engine)
+    assert site.reload().startswith(f"refused {said}")
+    assert site.config == before and [one.id for one in site.crowd.places(camera_id("hall"))] == [
+        one.id for one in places
+    ]
+    assert any(one.startswith(said) and "goes on" in one for one in site.problems())
+    (tmp_path / "hall.json").write_text(calibration_text(HUNG.given))
+    assert site.reload() == "nothing" and not site.problems()
+    engine.dispose()
+
+
+def test_masks_and_other_cameras_take_effect_though_a_calibration_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    path, engine, hall, new = tmp_path / "skyveil.yaml", database_of(config), camera_id("hall"), camera_id("new")
+    site = LiveSite(path, Hub(), audit_of(config, engine), engine)
+    applied = Applied()
+    monkeypatch.setattr(site, "_supervisor", applied)
+    text = json.loads(path.read_text())
+    (one,) = text["cameras"]
+    corner = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]
+    one |= {"masks": [{"name": "door", "points": corner}], "calibration": "broken.json"}
+    one["zones"][0]["id"] = "other"
+    (tmp_path / "broken.json").write_text("{}")
+    text["cameras"].append({**one, "id": "new"})
+    path.write_text(json.dumps(text))
+    said = site.reload()
+    assert said.startswith("added new; changed hall; refused camera hall: ") and "refused camera new: " in said
+    specs = applied.specs[-1]
+    assert [one.points for one in specs[hall].settings.masks] == [tuple(map(tuple, corner))]
+    assert specs[hall].crowd == applied.specs[0][hall].crowd and specs[hall].crowd is not None
+    assert specs[new].crowd is None and specs[new].settings.masks == specs[hall].settings.masks
+    assert [place.id for place in site.crowd.places(hall)] == ["zone-0", "gate"]
+    assert site.crowd.places(new) == []
+    engine.dispose()
+
+
+def test_masks_cover_though_the_rest_of_a_reload_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configured(tmp_path)
+    path, engine, hall = tmp_path / "skyveil.yaml", database_of(config), camera_id("hall")
+    site = LiveSite(path, Hub(), audit_of(config, engine), engine)
+    applied = Applied()
+    monkeypatch.setattr(site, "_supervisor", applied)
+    text = json.loads(path.read_text())
+    text["cameras"][0] |= {
+        "masks": [{"name": "door", "points": [[0, 0], [1, 0], [1, 1]]}],
+        "password": {"env": "NOT_SET_ANYWHERE"},
+    }
+    path.write_text(json.dumps(text))
+    with pytest.raises(SettingsRefused, match="NOT_SET_ANYWHERE"):
+        site.reload()
+    (specs,) = applied.specs
+    assert len(specs[hall].settings.masks) == 1 and specs[hall].password is None
     engine.dispose()
 
 
@@ -170,10 +222,13 @@ class Applied:
     """What a supervisor is told to run."""
 
     def __init__(self) -> None:
-        self.masks: list[tuple[Mask, ...]] = []
+        self.specs: list[Mapping[CameraId, CameraSpec]] = []
 
     def apply(self, specs: Mapping[CameraId, CameraSpec]) -> None:
-        self.masks.append(specs[camera_id("hall")].settings.masks)
+        self.specs.append(specs)
+
+    def health(self) -> dict[CameraId, CameraHealth]:
+        return {}
 
 
 def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,9 +239,8 @@ def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monk
     monkeypatch.setattr(site, "_supervisor", applied)
     (tmp_path / "hall.json").write_text("{}")
     corner = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
-    with pytest.raises(SettingsRefused, match="the calibration can not be read"):
-        site.set_masks(camera_id("hall"), (NamedMask("door", corner),))
-    assert applied.masks == [(Mask(corner),)]
+    site.set_masks(camera_id("hall"), (NamedMask("door", corner),))
+    assert [one[camera_id("hall")].settings.masks for one in applied.specs] == [(Mask(corner),)] * 2
     engine.dispose()
 
 

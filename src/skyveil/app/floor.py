@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from skyveil.core.camera import CameraSpec, CrowdSpec
-from skyveil.core.errors import MeasureRefused, SettingsRefused
+from skyveil.core.errors import CalibrationRefused, MeasureRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.measure.places import LEAST_AREA_M2
 from skyveil.measure.points import points_of, polygon_area
@@ -16,18 +16,18 @@ _NO_PLACES: Final = CrowdSpec()
 
 
 def checked_floor(specs: Mapping[CameraId, CameraSpec]) -> dict[CameraId, CameraSpec]:
-    """The same cameras; SettingsRefused, one line for each calibration that is none or place that it does not see."""
+    """The same cameras; CalibrationRefused has a line for each calibration that is none or sees a place not."""
     crowds = {name: spec.crowd for name, spec in specs.items() if spec.crowd is not None}
     problems = [problem for name, crowd in crowds.items() for problem in _problems(name, crowd, crowd.calibration)]
     if problems:
-        raise SettingsRefused("\n".join(problems))
+        raise CalibrationRefused("\n".join(problems))
     return dict(specs)
 
 
 def checked_text(camera: str, calibration: str) -> None:
-    """Raise SettingsRefused for a calibration that is none, of a camera without zones and lines."""
+    """Raise CalibrationRefused for a calibration that is none, of a camera without zones and lines."""
     for problem in _problems(camera_id(camera), _NO_PLACES, calibration):
-        raise SettingsRefused(problem)
+        raise CalibrationRefused(problem)
 
 
 def _problems(camera: CameraId, crowd: CrowdSpec, text: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, final
 from sqlalchemy import Engine
 
 from skyveil import __version__
-from skyveil.app.config import Config, Secrets, load, sent_on, set_masks, specs, told
+from skyveil.app.config import Config, Secrets, load, reloaded, sent_on, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
@@ -25,6 +25,7 @@ from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.supervisor import COMMAND, Supervisor
 from skyveil.app.telling import Telling
 from skyveil.app.views import Views
+from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
@@ -78,6 +79,8 @@ class LiveSite:
         self.views = Views(ViewStore(engine), self._trust)
         self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm, also=self.views.tick)
         self._know_views()
+        self._refused: list[str] = []
+        """Calibrations that the last reload did not take over."""
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,13 +178,19 @@ class LiveSite:
         """Write other masks to the configuration and cover them at once, whatever else is wrong with it."""
         with self._lock:
             set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
-            if camera in self._specs:
-                spec = self._specs[camera]
-                covered = replace(spec.settings, masks=tuple(Mask(mask.points) for mask in masks))
-                self._specs = {**self._specs, camera: replace(spec, settings=covered)}
-                if self._supervisor is not None:
-                    self._supervisor.apply(self._specs)
+            self._cover({camera: tuple(Mask(mask.points) for mask in masks)})
             self._apply(load(self._path))
+
+    def _cover(self, masks: Mapping[CameraId, tuple[Mask, ...]]) -> None:
+        """Cover these masks at once, of cameras that run."""
+        specs = {
+            name: replace(spec, settings=replace(spec.settings, masks=masks.get(name, spec.settings.masks)))
+            for name, spec in self._specs.items()
+        }
+        if specs != self._specs:
+            self._specs = specs
+            if self._supervisor is not None:
+                self._supervisor.apply(specs)
 
     def drawing(self, camera: CameraId) -> Drawing:
         """The zones and lines of a camera."""
@@ -228,9 +237,11 @@ class LiveSite:
         return named(self.config, camera)
 
     def reload(self) -> str:
-        """Read the configuration again; what changed, in words."""
+        """Read the configuration again; what changed and was refused, in words. Masks cover whatever is refused."""
         with self._lock:
-            return self._apply(load(self._path))
+            before, config = self._specs, load(self._path)
+            self._cover({camera_id(one.id): settings_of(config, one).masks for one in config.cameras})
+            return self._apply(config, before=before)
 
     def settings(self) -> dict[str, str | int | float | None]:
         """What the server is set to."""
@@ -251,17 +262,21 @@ class LiveSite:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
         told = self.telling.problems() + self.restreaming.problems()
+        found += [f"{one}; what it measured before goes on" for one in self._refused]
         return found + self.recordings.problems() + told + self.crowd.problems()
 
     def losses(self) -> Mapping[str, int]:
         """What was lost since the start, by kind."""
         return {"notices": self.telling.lost(), **self.crowd.losses()}
 
-    def _apply(self, config: Config) -> str:
-        """Run another configuration; cameras that did not change are not disturbed."""
+    def _apply(self, config: Config, *, before: Mapping[CameraId, CameraSpec] | None = None) -> str:
+        """Run another configuration; cameras that did not change are not disturbed. before: what ran, for the words."""
         secrets = Secrets(config.server.secrets)
-        wanted, to_tell, to_send = specs(config, secrets), told(config, secrets), sent_on(config, secrets)
-        old = self._specs
+        wanted, refused = reloaded(config, secrets, self._specs)
+        to_tell, to_send = told(config, secrets), sent_on(config, secrets)
+        config = _with_places(config, self.config, refused)
+        old = self._specs if before is None else before
+        self._refused = list(refused.values())
         told_reasons(self._audit, self._sent_on, to_send)
         self.config, self._specs, self._told = config, wanted, to_tell
         self._know_views()
@@ -279,12 +294,37 @@ class LiveSite:
             self._in_loop(partial(self._hub.remove, name))
         self._tell()
         parts = [("added", added), ("removed", removed), ("changed", changed)]
-        return "; ".join(f"{word} {', '.join(sorted(names))}" for word, names in parts if names) or "nothing"
+        said = [f"{word} {', '.join(sorted(names))}" for word, names in parts if names]
+        for problem in self._refused:
+            log.error("refused, what it measured goes on: %s", problem)
+            said.append(f"refused {problem}")
+        return "; ".join(said) or "nothing"
 
     def _tell(self) -> None:
         """Tell whom the configuration names, of the cameras that it names."""
         names = {camera_id(one.id): one.name for one in self.config.cameras if one.enabled}
         self._in_loop(partial(self.telling.configure, self._told, names))
+
+
+def _with_places(config: Config, before: Config, refused: Collection[CameraId]) -> Config:
+    """A configuration with the places of before for cameras whose calibration was refused."""
+    old = {camera_id(one.id): one for one in before.cameras}
+
+    def placed(one: Camera) -> Camera:
+        if camera_id(one.id) not in refused:
+            return one
+        kept = old.get(camera_id(one.id))
+        if kept is None:
+            return replace(one, zones=(), lines=(), calibration=None, density_network=None)
+        return replace(
+            one,
+            zones=kept.zones,
+            lines=kept.lines,
+            calibration=kept.calibration,
+            density_network=kept.density_network,
+        )
+
+    return replace(config, cameras=tuple(placed(one) for one in config.cameras))
 
 
 def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:

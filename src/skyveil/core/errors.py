@@ -4,6 +4,7 @@ SkyveilError
 ├── InputRefused          the input can not be redacted, and nothing was written
 ├── OutputRefused         the output can not be written where it was asked for
 ├── SettingsRefused       a setting or argument is wrong
+│   └── CalibrationRefused    the calibration of a camera can not be read, or does not fit its places
 ├── ModelMissing          weights are not on this machine: `skyveil models pull`
 ├── ModelCorrupt          weights are not the ones the manifest names
 ├── DetectorFailed        a network raised, hung, or answered for another frame
@@ -34,6 +35,10 @@ class OutputRefused(SkyveilError):
 
 class SettingsRefused(SkyveilError):
     """A setting or argument has a value that is not allowed."""
+
+
+class CalibrationRefused(SettingsRefused):
+    """The calibration of a camera can not be read, or does not fit its places."""
 
 
 class ModelMissing(SkyveilError):

@@ -1,8 +1,21 @@
 """The configuration of a site: read, checked, changed. App."""
 
 from skyveil.app.config.edit import set_masks
-from skyveil.app.config.load import Secrets, load, schema, specs
+from skyveil.app.config.load import Secrets, load, reloaded, schema, specs
 from skyveil.app.config.models import Camera, Config, Server
 from skyveil.app.config.outputs import Told, sent_on, told
 
-__all__ = ["Camera", "Config", "Secrets", "Server", "Told", "load", "schema", "sent_on", "set_masks", "specs", "told"]
+__all__ = [
+    "Camera",
+    "Config",
+    "Secrets",
+    "Server",
+    "Told",
+    "load",
+    "reloaded",
+    "schema",
+    "sent_on",
+    "set_masks",
+    "specs",
+    "told",
+]

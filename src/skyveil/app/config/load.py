@@ -19,8 +19,8 @@ from skyveil.app.config.measured import checked_density, crowd_of, density_of
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
 from skyveil.app.floor import checked_floor
-from skyveil.core.camera import SCHEMES, CameraSpec
-from skyveil.core.errors import SettingsRefused
+from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec
+from skyveil.core.errors import CalibrationRefused, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
 from skyveil.core.secret import SafeUrl, Secret
@@ -334,8 +334,30 @@ class Secrets:
 
 def specs(config: Config, secrets: Secrets) -> dict[CameraId, CameraSpec]:
     """The cameras that run; SettingsRefused for a password that is not there or a calibration that does not fit."""
-    made = {camera_id(camera.id): _spec(config, camera, secrets) for camera in config.cameras if camera.enabled}
+    made = {camera_id(one.id): _spec(config, one, secrets, crowd_of(one)) for one in config.cameras if one.enabled}
     return checked_floor(made)
+
+
+def reloaded(
+    config: Config, secrets: Secrets, before: Mapping[CameraId, CameraSpec]
+) -> tuple[dict[CameraId, CameraSpec], dict[CameraId, str]]:
+    """The same for a site that runs, and why the calibration of each camera was refused whose was.
+
+    Such a camera goes on with the places that it has, one that is new with none; everything else of it, masks first of
+    all, is as the configuration says. Raises SettingsRefused for a password that is not there.
+    """
+    made: dict[CameraId, CameraSpec] = {}
+    refused: dict[CameraId, str] = {}
+    for camera in (one for one in config.cameras if one.enabled):
+        name = camera_id(camera.id)
+        try:
+            one = _spec(config, camera, secrets, crowd_of(camera))
+            made |= checked_floor({name: one})
+        except CalibrationRefused as error:
+            crowd, density = (before[name].crowd, before[name].density) if name in before else (None, None)
+            made[name] = dataclasses.replace(_spec(config, camera, secrets, crowd), density=density)
+            refused[name] = str(error)
+    return made, refused
 
 
 def settings_of(config: Config, camera: Camera) -> RedactSettings:
@@ -357,7 +379,7 @@ def records(config: Config, camera: Camera) -> bool:
     return config.defaults.record is not False
 
 
-def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
+def _spec(config: Config, camera: Camera, secrets: Secrets, crowd: CrowdSpec | None) -> CameraSpec:
     defaults = config.defaults
     reference = camera.password or defaults.password
     hindsight = camera.hindsight if camera.hindsight is not None else defaults.hindsight
@@ -372,6 +394,6 @@ def _spec(config: Config, camera: Camera, secrets: Secrets) -> CameraSpec:
         max_fps=camera.max_fps or defaults.max_fps,
         ca_file=camera.ca_file,
         verify_tls=camera.verify_tls,
-        crowd=crowd_of(camera),
+        crowd=crowd,
         density=density_of(config, camera),
     )

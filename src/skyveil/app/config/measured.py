@@ -11,18 +11,18 @@ from skyveil.app.models import locate
 from skyveil.core.camera import CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.density import Density
 from skyveil.core.density import DensityNetwork as Network
-from skyveil.core.errors import SettingsRefused
+from skyveil.core.errors import CalibrationRefused
 from skyveil.core.ids import PlaceId
 
 
 def crowd_of(camera: Camera) -> CrowdSpec | None:
-    """Its places; raises SettingsRefused when its calibration can not be read."""
+    """Its places; raises CalibrationRefused when its calibration can not be read."""
     calibration = None
     if camera.calibration is not None:
         try:
             calibration = camera.calibration.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
+            raise CalibrationRefused(f"{camera.calibration}: the calibration of {camera.id} can not be read") from error
     if not camera.zones and not camera.lines:
         if calibration is not None:
             checked_text(camera.id, calibration)
