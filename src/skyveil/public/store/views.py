@@ -1,6 +1,6 @@
 """By what the views of cameras are known again after a restart, in the database. Public side.
 
-A view is a few whole numbers: where corners of the place lay in the picture. docs/adr/0016-known-views.md says why
+A view is a few whole numbers: where corners of the place lay in the picture. docs/adr/0018-known-views.md says why
 these and no more are kept.
 """
 

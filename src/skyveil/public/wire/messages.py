@@ -181,7 +181,7 @@ class Epoch:
 @dataclass(frozen=True, slots=True)
 class ViewSeen:
     """By what a camera's view is known again: places of corners, as calibrated and as seen last, and nothing of what is
-    seen there (docs/adr/0016-known-views.md)."""
+    seen there (docs/adr/0018-known-views.md)."""
 
     scenes: tuple[Corners, ...]
 
