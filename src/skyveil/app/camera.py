@@ -131,6 +131,8 @@ class CameraProcess:
                 self._listen(0.0)
                 if arrived is not None:
                     for message in self._live.seen(arrived):
+                        # First its wall time: without it the first key frame could not be recorded.
+                        self._note()
                         self._send(message)
                     self._note()
                 self._judge()
