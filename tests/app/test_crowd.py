@@ -215,6 +215,14 @@ def test_masks_cover_though_the_rest_of_a_reload_is_refused(tmp_path: Path, monk
         site.reload()
     (specs,) = applied.specs
     assert len(specs[hall].settings.masks) == 1 and specs[hall].password is None
+    covered = applied.specs[-1][hall].settings.masks
+    text["cameras"][0]["masks"] = []
+    path.write_text(json.dumps(text))
+    with pytest.raises(SettingsRefused, match="NOT_SET_ANYWHERE"):
+        site.reload()
+    assert (
+        applied.specs[-1][hall].settings.masks == covered != ()
+    )  # taken away only with all that was changed beside it
     engine.dispose()
 
 

@@ -237,10 +237,14 @@ class LiveSite:
         return named(self.config, camera)
 
     def reload(self) -> str:
-        """Read the configuration again; what changed and was refused, in words. Masks cover whatever is refused."""
+        """Read the configuration again; what changed and was refused, in words.
+
+        New masks of a file that can be read cover whatever else is refused, beside those of before.
+        """
         with self._lock:
             before, config = self._specs, load(self._path)
-            self._cover({camera_id(one.id): settings_of(config, one).masks for one in config.cameras})
+            new = {camera_id(one.id): settings_of(config, one).masks for one in config.cameras}
+            self._cover({name: _together(spec.settings.masks, new.get(name, ())) for name, spec in before.items()})
             return self._apply(config, before=before)
 
     def settings(self) -> dict[str, str | int | float | None]:
@@ -304,6 +308,10 @@ class LiveSite:
         """Tell whom the configuration names, of the cameras that it names."""
         names = {camera_id(one.id): one.name for one in self.config.cameras if one.enabled}
         self._in_loop(partial(self.telling.configure, self._told, names))
+
+
+def _together(before: tuple[Mask, ...], now: tuple[Mask, ...]) -> tuple[Mask, ...]:
+    return (*before, *(mask for mask in now if mask not in before))
 
 
 def _with_places(config: Config, before: Config, refused: Collection[CameraId]) -> Config:

@@ -169,7 +169,6 @@ def test_after_a_restore_nothing_is_published_of_the_days_before_and_all_of_the_
     assert [ledger.noise(charge(T + 60 * n), lambda: 7) for n in range(4)] == [7] * 4
     rolled_back(database, to_serial=2)
     for one in (ledger, ledger_of(database, path)):  # a server that goes on, and one that begins
-        assert one.problem() == ""
         # What was drawn after the backup, with whatever value; what it has and may be published since; what is new.
         assert [one.noise(charge(T + 60 * n), never) for n in (3, 0, 9)] == [None] * 3
         assert one.noise(charge(T - 86400), never) is None
@@ -177,7 +176,10 @@ def test_after_a_restore_nothing_is_published_of_the_days_before_and_all_of_the_
         assert one.spent(CAMERA, T) == []
     next_day = [ledger.noise(charge(T + 86400 + 60 * n), lambda: 5) for n in range(2)]
     assert next_day == [5, 5] and ledger.problem() == ""
-    assert ledger_of(database, path).noise(charge(T + 86400), never) == 5
+    for one in (ledger, ledger_of(database, path)):
+        assert one.noise(charge(T + 86400), never) == 5
+        # The database is as new as the mark again, and what was published is forgotten all the same.
+        assert [one.noise(charge(T + 60 * n), never) for n in (3, 0, 9)] == [None] * 3
 
 
 def test_a_kill_between_the_draw_and_the_mark_loses_no_number(

@@ -610,6 +610,10 @@ OPEN_CHART = "/open/v1/cameras/door/places/hall/numbers"
         ("/open/v1/cameras/door/ledger?at=60", 86400),
         ("/open/v1/cameras/door/ledger", 60),
         ("/open/v1", 60),
+        # What the route does not ask for says nothing about what it tells.
+        (OPEN_CHART + "?measure=count&at=60", 60),
+        ("/open/v1/cameras/door/ledger?to=60", 60),
+        ("/open/v1?to=60&at=x", 60),
     ],
 )
 def test_open_data_may_be_kept_by_caches_and_is_not_sent_twice(running: Running, path: str, kept_s: int) -> None:

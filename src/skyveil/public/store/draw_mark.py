@@ -20,32 +20,41 @@ class DrawMark:
     """The newest draw that a number was published with, in a file. Any thread may call it.
 
     serial: the number of the draw; draws of a database are numbered. day: the last one (UTC, since 1970-01-01) that a
-    draw was for. Both only grow.
+    draw was for. closed: the last day of which nothing may be published any more, because the database was restored.
+    All only grow.
     """
 
     def __init__(self, path: Path | None) -> None:
         """Read the file, where there is one; None remembers nothing. Raises StoreFailed for one that is damaged."""
         self._path = path
         self._lock = threading.Lock()
-        self.serial, self.day = (0, -1) if path is None or not path.exists() else _read(path)
+        self.serial, self.day, self.closed = (0, -1, -1) if path is None or not path.exists() else _read(path)
 
     def reach(self, serial: int, *, day: int) -> None:
         """Remember a draw before a number is made with it; it survives a power cut. Raises OSError."""
+        self._move(serial, day, -1)
+
+    def close(self) -> None:
+        """Publish nothing more of any day so far, for ever; it survives a power cut. Raises OSError."""
+        self._move(self.serial, self.day, self.day)
+
+    def _move(self, serial: int, day: int, closed: int) -> None:
         with self._lock:
-            further = max(self.serial, serial), max(self.day, day)
-            if further == (self.serial, self.day):
+            further = max(self.serial, serial), max(self.day, day), max(self.closed, closed)
+            if further == (self.serial, self.day, self.closed):
                 return
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_durably(self._path, json.dumps({"serial": further[0], "day": further[1]}).encode())
-            self.serial, self.day = further
+                said = dict(zip(("serial", "day", "closed"), further, strict=True))
+                write_durably(self._path, json.dumps(said).encode())
+            self.serial, self.day, self.closed = further
 
 
-def _read(path: Path) -> tuple[int, int]:
+def _read(path: Path) -> tuple[int, int, int]:
     try:
         found = json.loads(path.read_bytes())
-        return int(found["serial"]), int(found["day"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return int(found["serial"]), int(found["day"]), int(found.get("closed", -1))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreFailed(
             f"{path.name} can not be read, so what was published is not known: remove it on a later day"
         ) from error

@@ -55,7 +55,6 @@ class Ledger:
         """mark: how far noise was drawn, kept where no backup of the database is; nothing is remembered without."""
         self._engine = engine
         self._mark = mark or DrawMark(None)
-        self._refuses = False
         self._numbers = numbers
         self._cap = cap
         self._lock = threading.Lock()
@@ -77,8 +76,10 @@ class Ledger:
         with self._engine.begin() as connection:
             _alone(connection)
             newest = connection.execute(select(func.max(noise.c.serial))).scalar() or 0
-            self._refuses = newest < self._mark.serial and charge.day <= self._mark.day
-            if self._refuses:
+            if newest < self._mark.serial:
+                # Kept: the first draw of the next day makes the database as new as the mark again.
+                self._mark.close()
+            if charge.day <= self._mark.closed:
                 return None
             found = connection.execute(select(noise.c.noise, noise.c.serial).where(*is_cell(noise, charge))).first()
             if found is not None and found.noise is None:
@@ -99,7 +100,7 @@ class Ledger:
 
     def problem(self) -> str:
         """What keeps numbers from the public now, in a sentence; empty when nothing does."""
-        if not self._refuses:
+        if self._mark.closed < 0 or self._mark.closed < self._mark.day:
             return ""
         return "the public is told nothing until the next day (UTC): the database is older than what was published"
 

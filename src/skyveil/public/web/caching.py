@@ -49,9 +49,10 @@ def kept(request: Request, response: Response) -> Response:
 
 
 def _age_s(request: Request) -> int:
-    """Long where all that is asked for is settled; the route has checked that these are numbers."""
-    ends = [float(text) for key in ("to", "at") for text in request.query_params.getlist(key)]
-    return LONG_S if ends and max(ends) <= time.time() - SETTLED_S else SHORT_S
+    """Long where all that is asked for is settled: only by what the route itself asks for, which it has checked."""
+    name = request.url.path.rsplit("/", 1)[-1]
+    end = request.query_params.get({"ledger": "at", "numbers": "to", "numbers.csv": "to"}.get(name, ""))
+    return LONG_S if end is not None and float(end) <= time.time() - SETTLED_S else SHORT_S
 
 
 def _has(asked: str, name: str) -> bool:

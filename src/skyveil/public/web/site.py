@@ -124,7 +124,10 @@ class Site(Protocol):
         ...
 
     def reload(self) -> str:
-        """Read the configuration again; what changed, in words. Raises SettingsRefused, and then nothing changed."""
+        """Read the configuration again; what changed, in words.
+
+        Raises SettingsRefused, and then nothing changed, but that new masks of a file that could be read cover as well.
+        """
         ...
 
     def settings(self) -> Mapping[str, str | int | float | None]:

@@ -66,6 +66,8 @@ export class LivePlayer {
     this.buffer = null;
     this.waiting = [];
     this.end = undefined;
+    this.lags = [];
+    this.step = LEAST_LAG_S;
     if (this.url) {
       URL.revokeObjectURL(this.url);
       this.url = null;
