@@ -15,6 +15,7 @@ import pytest
 from skyveil.app import crowd
 from skyveil.app.config import Config, Secrets, load, told
 from skyveil.app.config.models import Quiet
+from skyveil.app.config.networks import DensityUse
 from skyveil.app.crowd import LiveCrowd, grounds_of
 from skyveil.app.server import audit_of, database_of
 from skyveil.app.site import LiveSite
@@ -39,6 +40,7 @@ from skyveil.public.store.numbers import NumberStore, Retention
 from skyveil.public.web.site import NamedMask
 from tests.measure.cameras import SIZE_WH, Hung
 
+NETWORK = DensityUse("crowd", 0.2)
 HUNG = Hung(6, 35, 1300)
 
 
@@ -249,6 +251,18 @@ def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monk
     corner = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
     site.set_masks(camera_id("hall"), (NamedMask("door", corner),))
     assert [one[camera_id("hall")].settings.masks for one in applied.specs] == [(Mask(corner),)] * 2
+    engine.dispose()
+
+
+def test_a_camera_that_keeps_its_density_network_as_its_calibration_is_refused_is_not_public(tmp_path: Path) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    engine = database_of(config)
+    config = dataclasses.replace(config, numbers=dataclasses.replace(config.numbers, public=True))
+    live = LiveCrowd(config, engine, health=dict, tell=lambda event: None)
+    assert [one.public for one in live.places(camera_id("hall"))] == [True, True]
+    (hall,) = config.cameras
+    live.configure(dataclasses.replace(config, cameras=(dataclasses.replace(hall, density_network=NETWORK),)))
+    assert [(one.staff, one.public) for one in live.places(camera_id("hall"))] == [(True, False)] * 2
     engine.dispose()
 
 

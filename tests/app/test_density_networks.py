@@ -109,6 +109,21 @@ def test_what_can_not_be_used_is_refused_by_check(
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("public", "network", "refused"), [(True, USE, True), (True, None, False), (False, USE, False)]
+)
+def test_the_public_is_not_told_of_zones_that_a_network_counts(
+    tmp_path: Path, public: bool, network: dict[str, object] | None, refused: bool
+) -> None:
+    path = written(tmp_path, dict(ONE), density_network=network)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "numbers": {"public": public}}))
+    if not refused:
+        load(path)
+        return
+    with pytest.raises(SettingsRefused, match="the public can not be told of a zone that a density network counts"):
+        load(path)
+
+
 def test_two_networks_have_two_names(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="the id `crowd` stands here twice"):
         load(written(tmp_path, dict(ONE), dict(ONE)))

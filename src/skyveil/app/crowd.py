@@ -105,7 +105,7 @@ class LiveCrowd:
         stay_s = config.numbers.stay_minutes * 60
         self._numbers.configure(
             {
-                name: Telling(found, config.numbers.public, fair_epsilon(found), stay_s, drawn_of(one))
+                name: Telling(found, public_of(config, one), fair_epsilon(found), stay_s, drawn_of(one))
                 for one in config.cameras
                 for name, found in [(camera_id(one.id), self._grounds[camera_id(one.id)])]
             }
@@ -222,7 +222,7 @@ class LiveCrowd:
         one = next((one for one in self._config.cameras if one.id == camera), None)
         if one is None:
             return []
-        told, public = self._grounds[camera], self._config.numbers.public
+        told, public = self._grounds[camera], public_of(self._config, one)
         zones = [
             PlaceView(
                 PlaceId(zone.id),
@@ -325,6 +325,15 @@ def thresholds_of(zone: Zone) -> Thresholds:
     if own is None:
         return DEFAULTS[ZoneKind(zone.kind)]
     return Thresholds(own.yellow, own.orange, own.red, own.critical, rise_s=own.rise_s, fall_s=own.fall_s)
+
+
+def public_of(config: Config, camera: Camera) -> bool:
+    """Whether the public may be told of a camera: not while a density network counts in its zones, whose sum one visit
+    may change by more than the noise is made for.
+
+    A configuration with both is refused; a camera whose new calibration is refused keeps the network that it had.
+    """
+    return config.numbers.public and not (camera.zones and camera.density_network)
 
 
 def grounds_of(camera: Camera) -> Grounds:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from typing import Final
 
 from skyveil.app.config.checks import Where
 from skyveil.app.config.models import Camera, Config, Zone
@@ -13,6 +14,10 @@ from skyveil.core.density import Density
 from skyveil.core.density import DensityNetwork as Network
 from skyveil.core.errors import CalibrationRefused
 from skyveil.core.ids import PlaceId
+
+PUBLIC_REFUSED: Final = (
+    "the public can not be told of a zone that a density network counts: take out `density_network` or `numbers.public`"
+)
 
 
 def crowd_of(camera: Camera) -> CrowdSpec | None:
@@ -65,3 +70,7 @@ def checked_density(config: Config, camera: Camera, where: Where) -> Iterator[tu
         yield (*where, "density_network", "network"), f"there is no density network `{use.network}`{hint}"
     if camera.calibration is None:
         yield (*where, "density_network"), "it counts heads over the floor, in metres: add a `calibration`"
+    if config.numbers.public:
+        # A network's sum may change by more than 1 with one visit, and the noise is made for 1.
+        for index in range(len(camera.zones)):
+            yield (*where, "zones", index), PUBLIC_REFUSED
