@@ -89,7 +89,7 @@ class CameraSpec:
     max_fps: pictures above this rate are dropped at the entrance; None keeps all.
     key_every_s: longest time between key frames, which is what a new viewer waits for at most.
     preset: the encoder's; with its constant quantiser `ultrafast` gives about as many bytes as `superfast` did with a
-    rate factor, in a third of the CPU (`public.encode.header.EncodeSettings`).
+    rate factor where the view is calm, in a third of the CPU (`public.encode.header.EncodeSettings`).
     crowd: None where nothing is measured. density: the operator's network for crowds that boxes can not count.
     view: is no setting, and two cameras that differ in it alone are equal.
     """

@@ -210,6 +210,20 @@ def test_a_weak_box_found_once_where_hints_were_is_believed_and_held_no_longer_t
     assert count_at(tracks, 15) == 0
 
 
+@pytest.mark.parametrize(("hints", "face", "held"), [(3, None, 0), (5, None, 1), (2, None, 0), (2, 0.09, 1)])
+def test_a_face_that_stops_is_held_when_its_hints_are_enough_twice_or_beside_a_find(
+    hints: int, face: float | None, held: int
+) -> None:
+    tracks, frame = hinted(*[0.06] * hints), 5 * hints - 5
+    if face is not None:
+        frame += 5
+        tracks.update(found(frame, moved(FAINT, frame), score=face), frame=frame)
+    for look in range(1, 5):
+        tracks.hold(Kind.FACE, np.ones(len(tracks.last(Kind.FACE)), np.bool_), frame=frame + 5 * look)
+        tracks.update(found(frame + 5 * look), frame=frame + 5 * look)
+    assert count_at(tracks, frame + 20) == held
+
+
 def test_a_hint_beside_the_track_of_a_face_takes_nothing_from_it() -> None:
     tracks = tracks_of((0, [FAINT]), holding=BARE)
     tracks.update(found(5, FAINT), frame=5, hints=Hints(found(5, moved(FAINT, 6), score=0.06), np.array([True])))

@@ -91,7 +91,8 @@ class _Track:
 
     @property
     def lasting(self) -> bool:
-        return self.finds - self.hints > 1 or self.best >= _LASTING
+        real = self.finds - self.hints
+        return real > 1 or self.best >= _LASTING or self.evidence >= (2 - real) * _ENOUGH
 
     def predicted(self, frame: int) -> Box:
         """Where it should be: where it was followed to, and on from there with its velocity."""
@@ -152,8 +153,8 @@ class Tracks:
         """Take the boxes found in `frame`, which is later than the frames before.
 
         Strong boxes choose their track first, then weak ones; what is left begins new tracks. doubtful: boxes too weak
-        to begin a track, which keep one that would be lost. hints: they begin tracks that cover nothing until something
-        is found there, or those of enlarged looks are enough; then they cover all of their way.
+        to begin a track, which keep one that would be lost. hints: they begin tracks that cover nothing until a face
+        is found there surely, or those of enlarged looks are enough; then they cover all of their way.
         """
         for kind in _kinds_in(found):
             self._update_kind(found.of_kind(kind), int(kind), frame)
