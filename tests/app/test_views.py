@@ -66,6 +66,13 @@ def test_only_a_picture_says_that_a_camera_is_not_moved_any_more(engine: Engine)
     assert not views.of(HALL).moved
 
 
+def test_what_fails_beside_the_view_says_that_a_camera_is_not_moved(engine: Engine) -> None:
+    views = begun(engine)
+    views.health(health(Cause.MOVED))
+    views.health(health(Cause.DENSITY_MISSING))
+    assert not views.of(HALL).moved
+
+
 def test_another_calibration_has_another_view_and_other_zones_have_the_same(engine: Engine) -> None:
     views = begun(engine)
     views.seen(HALL, SEEN)
