@@ -194,14 +194,15 @@ def test_new_places_reach_the_running_process(clip_path: Path) -> None:
         assert supervisor.process_id(one) == before
 
 
-def test_what_changes_while_a_process_starts_is_not_lost() -> None:
+@pytest.mark.parametrize("camera_at", [1, 3])
+def test_what_changes_while_a_process_starts_is_not_lost(camera_at: int) -> None:
     one = CameraSpec(camera_id("one"), SafeUrl("rtsp://127.0.0.1/"))
     masks = (Mask(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))),)
     crowd = CrowdSpec(lines=(LineSpec(PlaceId("door"), (0.1, 0.5), (0.9, 0.5)),))
-    orders = (
-        {"begin": Begin((), {}).json()}, {"camera": spec_json(one)}, {"masks": masks_json(masks)},
-        {"crowd": crowd_json(crowd)},
-    )  # fmt: skip
+    orders: list[dict[str, Json]] = [
+        {"begin": Begin((), {}).json()}, {"masks": masks_json(masks)}, {"crowd": crowd_json(crowd)},
+    ]  # fmt: skip
+    orders.insert(camera_at, {"camera": spec_json(one)})
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
@@ -209,14 +210,15 @@ def test_what_changes_while_a_process_starts_is_not_lost() -> None:
     assert (spec.settings.masks, spec.crowd) == (masks, crowd)
 
 
-@pytest.mark.parametrize("looked", [False, True])
-def test_a_process_that_begins_is_told_what_is_known_of_its_view(looked: bool) -> None:
+@pytest.mark.parametrize("looked", [None, "before", "after"])
+def test_a_process_that_begins_is_told_what_is_known_of_its_view(looked: str | None) -> None:
     known = KnownView((((1, 2), (3, 4)), ((5, 6),)), moved=True)
     one = CameraSpec(camera_id("one"), SafeUrl("rtsp://127.0.0.1/"), view=known)
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        trust: list[dict[str, Json]] = [{"trust_view": True}]
         orders: list[dict[str, Json]] = [{"begin": Begin((), {}).json()}, {"camera": spec_json(one)}]
-        orders += [{"trust_view": True}] if looked else []
+        orders = [*(trust if looked == "before" else []), *orders, *(trust if looked == "after" else [])]
         ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
         _, spec = begun(Control(theirs))
     assert spec.view == (KnownView() if looked else known)

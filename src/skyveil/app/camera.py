@@ -12,7 +12,7 @@ import ssl
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -307,22 +307,30 @@ def begun(control: Control) -> tuple[Begin, CameraSpec]:
     """What the parent says at first, with what it changed meanwhile; raises WorkerFailed."""
     begin: Begin | None = None
     spec: CameraSpec | None = None
+    orders: list[Order] = []
     until_s = time.monotonic() + 30
     while time.monotonic() < until_s:
-        for order in control.orders(1.0):
+        # A change that comes before the camera was made while that was being written, and may not be in it.
+        orders += control.orders(1.0)
+        for order in orders:
             if "begin" in order:
                 begin = Begin.of_json(order["begin"])
             if "camera" in order:
                 spec = spec_from(order["camera"])
-            if spec is not None and "masks" in order:
-                spec = replace(spec, settings=replace(spec.settings, masks=masks_from(order["masks"])))
-            if spec is not None and "crowd" in order:
-                spec = replace(spec, crowd=crowd_from(order["crowd"]))
-            if spec is not None and "trust_view" in order:
-                spec = replace(spec, view=KnownView())
         if begin is not None and spec is not None:
-            return begin, spec
+            return begin, _changed(spec, orders)
     raise WorkerFailed("the parent gave no camera within 30 s")
+
+
+def _changed(spec: CameraSpec, orders: Iterable[Order]) -> CameraSpec:
+    for order in orders:
+        if "masks" in order:
+            spec = replace(spec, settings=replace(spec.settings, masks=masks_from(order["masks"])))
+        if "crowd" in order:
+            spec = replace(spec, crowd=crowd_from(order["crowd"]))
+        if "trust_view" in order:
+            spec = replace(spec, view=KnownView())
+    return spec
 
 
 def main(making: "LiveFactory | None" = None) -> int:
