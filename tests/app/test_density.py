@@ -18,7 +18,8 @@ from examples.rtsp_server import Camera, load, serving
 from skyveil.app.camera_line import spec_from, spec_json
 from skyveil.app.density import EVERY_S, LATE_S, LOADING_S, HeadMaps
 from skyveil.app.live import Live
-from skyveil.core.camera import CameraSpec, CrowdSpec
+from skyveil.app.observing import Observing, ViewWatch
+from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView
 from skyveil.core.density import Density, DensityNetwork
 from skyveil.core.errors import DetectorFailed
 from skyveil.core.health import CameraState, Cause
@@ -26,6 +27,7 @@ from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl
 from skyveil.measure.measures import Measure
 from skyveil.measure.quantity import Quality
+from skyveil.private.capture.live.given import Shape
 from skyveil.private.detect.density import PerCell
 from skyveil.private.detect.view import Rgb
 from skyveil.private.frame import RawFrame
@@ -258,6 +260,27 @@ def packets(given: Density | None) -> tuple[list[bytes], Live]:
     one = Live(CameraSpec(camera_id("hall"), SafeUrl("rtsp://h/a"), crowd=places, density=given), Nets("two people"))
     said = [message for number in range(30) for message in one.seen(arrived(number, width=320, height=180))]
     return [message.data for message in said if isinstance(message, RedactedPacket)], one
+
+
+def test_a_network_sees_nothing_of_a_view_that_is_not_trusted_and_forgets_what_it_saw() -> None:
+    places = CameraSpec(camera_id("hall"), SafeUrl("rtsp://h/a"), crowd=crowd())
+    shape = Shape(*SIZE_WH, Fraction(1), full_range=False, color=(1, 1, 1))
+    net = Net()
+    maps, clock = watched(net)
+    in_place, moved = (
+        Observing(places, shape, ViewWatch(replace(places, view=KnownView(moved=moved)), shape), maps)
+        for moved in (False, True)
+    )
+    in_place.picture(frame(1))
+    net.let.release()
+    until(lambda: ready(maps))
+    assert maps.newest() is not None
+    clock.now_s += EVERY_S
+    moved.picture(frame(2))
+    assert ready(maps) and maps.newest() is None
+    in_place.picture(frame(3))
+    assert not ready(maps)
+    net.let.release()
 
 
 @pytest.mark.parametrize("kind", ["works", "missing", "wrong", "hangs", "raises"])

@@ -33,7 +33,7 @@ from tests.measure.cameras import SIZE_WH, Hung
 from tests.private.capture.live.test_rtsp_source import made
 from tests.private.made import frame_of
 from tests.private.observe.test_observer import boxes
-from tests.private.observe.test_view_check import no_regions
+from tests.private.observe.test_view_check import ROOM, no_regions
 from tests.private.observe.test_view_check import view as room
 
 HALL, STEP = PlaceId("hall"), PlaceId("step")
@@ -99,6 +99,14 @@ def test_a_check_that_fails_leaves_a_moved_camera_moved(monkeypatch: pytest.Monk
     monkeypatch.setattr(ViewCheck, "see", fails)
     view.see(frame_of(room(), 100, ms=100_000), no_regions(100))
     assert (view.trusted, view.cause) == (False, Cause.MOVED)
+
+
+def test_a_moved_camera_that_turns_is_still_moved_for_a_process_that_begins() -> None:
+    view = moved_camera(seconds=12)
+    for index in range(8):
+        turning = np.roll(ROOM, -100 * index, axis=1)[: room().shape[0], : room().shape[1]]
+        view.see(frame_of(turning, 100 + index, ms=72_000 + 250 * index), no_regions(100 + index))
+    assert (view.cause, view.known.moved) == (Cause.TURNING, True)
 
 
 def test_a_view_is_told_once_and_a_process_that_begins_with_it_knows_whether_it_was_moved() -> None:

@@ -76,7 +76,7 @@ class ViewWatch:
     @property
     def known(self) -> KnownView:
         """What is known of the view now."""
-        return KnownView() if self._check is None else KnownView(self._check.scenes, self.cause is Cause.MOVED)
+        return KnownView() if self._check is None else KnownView(self._check.scenes, self._check.moved)
 
     def measure(self, spec: CameraSpec) -> None:
         """Judge moves by other places from now on."""
@@ -126,8 +126,12 @@ class Observing:
 
     def picture(self, raw: RawFrame) -> None:
         """Take a frame before the gate takes it, for the density network where there is one and it can be used."""
-        if self._heads is not None and self._observer is not None and self._observer.calibrated:
-            self._heads.offer(raw)
+        if self._heads is None or self._observer is None or not self._observer.calibrated:
+            return
+        if self._view is not None and not self._view.trusted:
+            self._heads.forget()  # heads of another view are not those of the zones
+            return
+        self._heads.offer(raw)
 
     def told(self, *, wall_s: float, at_s: float) -> Iterator[Aggregate | DensityMap]:
         """The numbers and maps of the second that ended, when one ended since this was asked last.

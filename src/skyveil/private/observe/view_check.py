@@ -144,6 +144,11 @@ class ViewCheck:
         return self.view in (View.LEARNING, View.IN_PLACE)
 
     @property
+    def moved(self) -> bool:
+        """Whether the camera is known to be moved; one that turns is, if it was before."""
+        return (self._before if self.view is View.TURNING else self.view) is View.MOVED
+
+    @property
     def cause(self) -> Cause:
         """What is to be said of the camera."""
         return {View.MOVED: Cause.MOVED, View.TURNING: Cause.TURNING}.get(self.view, Cause.OK)
