@@ -1,6 +1,6 @@
 """What is known of views outlives processes and servers, and ends when somebody looked or calibrated anew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl
 from skyveil.public.store import open_database
-from skyveil.public.store.views import ViewStore
+from skyveil.public.store.views import StoredView, ViewStore
 from skyveil.public.wire import ViewSeen
 from tests.cli.running import run
 
@@ -98,6 +98,31 @@ def test_who_looked_at_a_view_ends_it_for_the_process_and_for_later_ones(engine:
     assert told == [HALL] and begun(engine).of(HALL) == KnownView()
 
 
+def test_who_looks_at_a_view_while_it_is_written_down_is_not_overruled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, put = ViewStore(engine), ViewStore.put
+    views = begun(engine)
+    views.health(health(Cause.MOVED))
+    views.tick()
+    views.seen(HALL, SEEN)
+
+    def trusted_meanwhile(one: ViewStore, changed: Mapping[CameraId, StoredView]) -> None:
+        store.trust(HALL, at_s=60.0)
+        put(one, changed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ViewStore, "put", trusted_meanwhile)
+        views.tick()
+    assert begun(engine).of(HALL) == KnownView()
+    views.tick()
+    assert views.of(HALL) == KnownView()
+    # And what is seen from then on is written down.
+    views.seen(HALL, SEEN)
+    views.tick()
+    assert begun(engine).of(HALL) == KnownView(SEEN.scenes)
+
+
 def test_the_command_line_is_heard_by_a_server_that_runs(engine: Engine, tmp_path: Path) -> None:
     told: list[CameraId] = []
     views = begun(engine, told=told)
@@ -124,6 +149,25 @@ def test_cameras_that_are_gone_are_forgotten_and_those_switched_off_are_not(engi
     views.tick()
     assert set(ViewStore(engine).all()) == {HALL}
     views.configure({}, cameras=[])
+    views.tick()
+    assert ViewStore(engine).all() == {}
+
+
+def test_cameras_that_are_gone_are_forgotten_though_the_database_is_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = begun(engine)
+    views.seen(HALL, SEEN)
+    views.tick()
+    views.configure({}, cameras=[])
+
+    def away(*_: object) -> None:
+        raise SQLAlchemyError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ViewStore, "keep", away)
+        with pytest.raises(SQLAlchemyError):
+            views.tick()
     views.tick()
     assert ViewStore(engine).all() == {}
 

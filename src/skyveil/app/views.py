@@ -74,13 +74,16 @@ class Views:
 
     def tick(self) -> None:
         """Write down what changed, and take what the command line said. Raises SQLAlchemyError."""
-        kept, self._kept = self._kept, None
+        kept = self._kept
         if kept is not None:
             self._store.keep(kept)
+            with self._lock:
+                self._kept = None if self._kept is kept else self._kept
         self._take_trusted()
         with self._lock:
             changed = {name: self._views[name] for name in self._unwritten if name in self._views}
-        self._store.put(changed)
+            trusted = self._trusted
+        self._store.put({name: replace(one, trusted_s=trusted.get(name, 0.0)) for name, one in changed.items()})
         with self._lock:
             self._unwritten -= {name for name, one in changed.items() if self._views.get(name) is one}
 

@@ -19,11 +19,14 @@ def test_a_view_comes_back_as_it_was_put_and_the_newest_stays(database: Database
 
 
 def test_trusting_a_view_forgets_what_was_known_and_stays_when_it_is_learned_anew(database: Database) -> None:
-    store = ViewStore(database.engine)
+    store, at_s = ViewStore(database.engine), 1_764_193_000.123456
     store.put({HALL: SEEN})
     assert store.trusted() == {}
-    store.trust(HALL, at_s=20.0)
-    assert store.all() == {HALL: StoredView("", trusted_s=20.0)}
-    store.put({HALL: StoredView("0123456789abcdef", SEEN.scenes)})
-    assert store.all()[HALL] == StoredView("0123456789abcdef", SEEN.scenes, None, 20.0)
-    assert store.trusted() == {HALL: 20.0}
+    store.trust(HALL, at_s=at_s)
+    assert store.all() == {HALL: StoredView("", trusted_s=at_s)}
+    store.put({HALL: SEEN, DOOR: SEEN})  # who says this does not know yet that it is trusted
+    assert store.all() == {HALL: StoredView("", trusted_s=at_s), DOOR: SEEN}
+    anew = StoredView("0123456789abcdef", SEEN.scenes, None, at_s)
+    store.put({HALL: anew})
+    assert store.all()[HALL] == anew
+    assert store.trusted() == {HALL: at_s}

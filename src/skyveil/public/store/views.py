@@ -47,7 +47,7 @@ class ViewStore:
             }
 
     def put(self, changed: Mapping[CameraId, StoredView]) -> None:
-        """Store views in place of older ones; when somebody trusted one stays."""
+        """Store views in place of older ones, but for those that somebody trusted since the `trusted_s` they have."""
         with self._engine.begin() as connection:
             for camera, one in changed.items():
                 known = {
@@ -55,8 +55,11 @@ class ViewStore:
                     "scenes": json.dumps(one.scenes, separators=(",", ":")),
                     "moved_s": one.moved_s,
                 }
-                if not connection.execute(update(views).where(views.c.camera == camera).values(**known)).rowcount:
-                    connection.execute(insert(views).values(camera=camera, trusted_s=one.trusted_s, **known))
+                of = views.c.camera == camera
+                changes = update(views).where(of, views.c.trusted_s == one.trusted_s).values(**known)
+                if connection.execute(changes).rowcount or connection.execute(select(views.c.camera).where(of)).first():
+                    continue
+                connection.execute(insert(views).values(camera=camera, trusted_s=one.trusted_s, **known))
 
     def trust(self, camera: CameraId, *, at_s: float) -> None:
         """Forget what was known of a view: what the camera sees from now on is right."""
