@@ -16,11 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skyveil.app.alarms import Alarms, Watch, Watched
 from skyveil.app.config import Config
+from skyveil.app.config.measured import crowd_of
 from skyveil.app.config.models import Camera, Zone
 from skyveil.app.drawings import Drawings
 from skyveil.app.hour_maps import HourMaps
 from skyveil.app.numbers import Numbers, Telling, fair_epsilon
-from skyveil.core.errors import MeasureRefused, SettingsRefused
+from skyveil.core.camera import CameraSpec
+from skyveil.core.errors import CalibrationRefused, MeasureRefused, SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.grounds import Grounds, grounds
@@ -60,13 +62,14 @@ class LiveCrowd:
         self,
         config: Config,
         engine: Engine,
+        specs: Mapping[CameraId, CameraSpec],
         *,
         health: Callable[[], Mapping[CameraId, CameraHealth]],
         tell: Callable[[AlarmEvent], None],
         also: Callable[[], None] = lambda: None,
     ) -> None:
-        """health: of every camera. tell: sends messages of an alarm, without waiting. also: writes down something else,
-        with the same patience."""
+        """specs: the cameras that run. health: of every camera. tell: sends messages of an alarm, without waiting.
+        also: writes down something else, with the same patience."""
         self._also = also
         self._store = NumberStore(engine)
         self._ledger = Ledger(engine, self._store, mark=DrawMark(config.server.keys / NAME))
@@ -82,10 +85,10 @@ class LiveCrowd:
         self._failed: dict[str, str] = {}
         """What fails now, by thread."""
         self._maps: dict[tuple[CameraId, PlaceId], tuple[float, DensityMap]] = {}
-        self.configure(config)
+        self.configure(config, specs)
 
-    def configure(self, config: Config) -> None:
-        """Count, tell, watch, keep and be quiet as another configuration says."""
+    def configure(self, config: Config, specs: Mapping[CameraId, CameraSpec]) -> None:
+        """Count, tell, watch, keep and be quiet as another configuration says, of which these cameras run."""
         self._config = config
         kept = config.numbers
         self._store.keep(Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
@@ -101,11 +104,12 @@ class LiveCrowd:
             for zone in one.zones
         }
         self._maps = {key: one for key, one in tuple(self._maps.items()) if self._counted(*key)}
-        self._grounds = {camera_id(one.id): grounds_of(one) for one in config.cameras}
+        texts = {camera_id(one.id): _calibration(one, specs) for one in config.cameras}
+        self._grounds = {name: grounds_of(one, texts[name]) for one in config.cameras for name in [camera_id(one.id)]}
         stay_s = config.numbers.stay_minutes * 60
         self._numbers.configure(
             {
-                name: Telling(found, public_of(config, one), fair_epsilon(found), stay_s, drawn_of(one))
+                name: Telling(found, public_of(config, one), fair_epsilon(found), stay_s, drawn_of(one, texts[name]))
                 for one in config.cameras
                 for name, found in [(camera_id(one.id), self._grounds[camera_id(one.id)])]
             }
@@ -336,35 +340,43 @@ def public_of(config: Config, camera: Camera) -> bool:
     return config.numbers.public and not (camera.zones and camera.density_network)
 
 
-def grounds_of(camera: Camera) -> Grounds:
+def _calibration(camera: Camera, specs: Mapping[CameraId, CameraSpec]) -> str | None:
+    """The calibration that a camera measures with, whatever its file holds by now; that of its file where it does not
+    run."""
+    spec = specs.get(camera_id(camera.id))
+    try:
+        crowd = crowd_of(camera) if spec is None else spec.crowd
+    except CalibrationRefused as error:
+        log.warning("%s", error)
+        return None
+    return None if crowd is None else crowd.calibration
+
+
+def grounds_of(camera: Camera, calibration: str | None) -> Grounds:
     """What of a camera may be told outside the control room: its lines, and its zones of 10 m2 or more.
 
     A zone has an area only where the camera is calibrated; where zones overlap, none of them is told.
     """
     lines = frozenset(PlaceId(one.id) for one in camera.lines)
     try:
-        return grounds(_floor_of(camera), lines)
-    except (MeasureRefused, SettingsRefused, OSError) as error:
+        return grounds(_floor_of(camera, calibration), lines)
+    except (MeasureRefused, SettingsRefused) as error:
         log.warning("no zone of camera %s is told outside the control room: %s", camera.id, error)
         return grounds({}, lines)
 
 
-def drawn_of(camera: Camera) -> dict[PlaceId, str]:
+def drawn_of(camera: Camera, calibration: str | None) -> dict[PlaceId, str]:
     """A name for how each place of a camera is drawn and measured: other corners or calibration, another name."""
-    calibration = ""
-    if camera.calibration is not None:
-        with suppress(OSError):  # `grounds_of` has said so
-            calibration = camera.calibration.read_text(encoding="utf-8")
-    zones = [(one.id, f"zone {one.points} {calibration}") for one in camera.zones]
-    lines = [(one.id, f"line {one.points} {calibration}") for one in camera.lines]
+    zones = [(one.id, f"zone {one.points} {calibration or ''}") for one in camera.zones]
+    lines = [(one.id, f"line {one.points} {calibration or ''}") for one in camera.lines]
     return {PlaceId(name): hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in zones + lines}
 
 
-def _floor_of(camera: Camera) -> dict[PlaceId, Points]:
+def _floor_of(camera: Camera, text: str | None) -> dict[PlaceId, Points]:
     """The corners of every zone in metres on the floor; none without a calibration."""
-    if camera.calibration is None or not camera.zones:
+    if text is None or not camera.zones:
         return {}
-    calibration = calibration_from(camera.calibration.read_text(encoding="utf-8"))
+    calibration = calibration_from(text)
     return {
         PlaceId(zone.id): calibration.floor_of(points_of(zone.points) * calibration.size_wh) for zone in camera.zones
     }

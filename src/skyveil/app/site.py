@@ -77,7 +77,9 @@ class LiveSite:
         self.telling, self.restreaming = Telling(__version__, on_lost=self._undelivered), Restreaming(audit)
         self.recordings = LiveRecordings(self.config)
         self.views = Views(ViewStore(engine), self._trust)
-        self.crowd = LiveCrowd(self.config, engine, health=self.health, tell=self._alarm, also=self.views.tick)
+        self.crowd = LiveCrowd(
+            self.config, engine, self._specs, health=self.health, tell=self._alarm, also=self.views.tick
+        )
         self._know_views()
         self._refused: list[str] = []
         """Calibrations that the last reload did not take over."""
@@ -289,7 +291,7 @@ class LiveSite:
         self.recordings.configure(config, wanted)
         if self._supervisor is not None:
             self._supervisor.apply(wanted)
-        self.crowd.configure(config)  # after the masks: numbers that are late harm nobody
+        self.crowd.configure(config, wanted)  # after the masks: numbers that are late harm nobody
         self._sent_on = to_send
         self._in_loop(partial(self.restreaming.configure, to_send))
         added, removed = wanted.keys() - old.keys(), old.keys() - wanted.keys()
