@@ -200,15 +200,27 @@ def test_an_estimate_raises_a_level_and_never_puts_at_ease(per_m2: float, level:
     assert any("by the density network" in one.words for one in judged.reasons)
 
 
-def test_an_estimate_lets_red_fall_back_to_orange_and_no_further() -> None:
+def test_a_level_does_not_fall_while_boxes_can_not_count_whatever_the_network_says() -> None:
     state = begin(0.0)
     levels = []
-    for second in range(200):
-        state = step(state, estimated(4.0 if second < 60 else 1.0), MOVING, at_s=float(second))
+    for second in range(300):
+        said = estimated(4.0) if second < 60 else estimated(1.0) if second < 200 else crowd(0.5)
+        state = step(state, said, MOVING, at_s=float(second))
         levels.append(state.level)
-    assert levels[59] is Level.RED
-    assert levels[-1] is Level.ORANGE
-    assert level_of(crowd(1.0, quality=Quality.AT_LEAST), MOVING, last=Level.RED).level is Level.RED
+    assert levels[59] is levels[199] is Level.RED
+    assert levels[-1] is Level.GREEN  # boxes can count again
+    alone = {Measure.DENSITY: estimated(1.0)[Measure.DENSITY]}
+    assert level_of(alone, MOVING, last=Level.RED).level is Level.ORANGE
+
+
+def test_the_network_is_said_to_have_seen_what_it_saw_and_not_more() -> None:
+    hot = {Measure.LOCAL_DENSITY_MAX: Quantity(4.2, None, Unit.PER_M2, Quality.AT_LEAST, 0.0)}
+    judged = level_of(estimated(2.6) | hot, MOVING)
+    assert judged.level is Level.RED
+    assert [one.words for one in judged.reasons] == [
+        "hot spot 4.2 per m2, red from 3.5",
+        "past what can be counted: about 2.6 per m2 by the density network, so at least orange",
+    ]
 
 
 def test_an_estimate_that_is_too_old_is_none() -> None:

@@ -4,7 +4,7 @@ Density leads. Crowd pressure, stop-and-go, collective oscillation and the trend
 yellow to orange; red and critical are reached by density alone: on harmless walking in a laboratory the usual absolute
 limits of pressure and trend were passed in 80 to 85 % of all seconds. A value that is only "at least" gives at least
 orange, and never less than what was last measured. One that a density network estimated gives at least orange as well:
-it may raise a level, and let a higher one fall back to orange, but never says that a crowd past counting is none.
+it may raise a level, but ends none while anything of the zone is past counting.
 """
 
 from collections.abc import Mapping
@@ -140,16 +140,11 @@ def level_of(
     value = density.value or 0.0
     level = _by_density(value, thresholds, current)
     reasons = [_of_density(measure, value, level, thresholds)]
-    qualities = {quantity.quality for _, quantity in fresh}
-    if Quality.ESTIMATED in qualities:
-        level = max(level, Level.ORANGE, key=lambda one: one.rank)
-        words = f"past what can be counted: about {value:.1f} per m2 by the density network, so at least {Level.ORANGE}"
-        reasons.append(Reason(measure, value, None, words))
-    elif Quality.AT_LEAST in qualities:
-        floor = max(level, Level.ORANGE, last, key=lambda one: one.rank)
-        words = f"past what can be counted: at least {value:.1f} per m2, so at least {Level.ORANGE}"
-        level = Level.ORANGE if floor is Level.UNKNOWN else floor
-        reasons.append(Reason(measure, value, None, words))
+    estimated = [one for one in fresh if one[1].quality is Quality.ESTIMATED]
+    at_least = any(quantity.quality is Quality.AT_LEAST for _, quantity in fresh)
+    if estimated or at_least:
+        level = max(level, Level.ORANGE, last if at_least else Level.ORANGE, key=lambda one: one.rank)
+        reasons.append(_past_counting(*estimated[0]) if estimated else _past_counting(measure, density))
     signs = _signs(values, thresholds)
     if signs and level is Level.YELLOW:
         level = Level.ORANGE
@@ -175,6 +170,14 @@ def _of_density(measure: Measure, value: float, level: Level, thresholds: Thresh
         return Reason(measure, value, limit, f"{name} {_said(value)} per m2, {Level.YELLOW} from {_said(limit)}")
     limit = thresholds.densities[level.rank - 1]
     return Reason(measure, value, limit, f"{name} {_said(value)} per m2, {level} from {_said(limit)}")
+
+
+def _past_counting(measure: Measure, density: Quantity) -> Reason:
+    value = density.value or 0.0
+    said = f"at least {value:.1f} per m2"
+    if density.quality is Quality.ESTIMATED:
+        said = f"about {value:.1f} per m2 by the density network"
+    return Reason(measure, value, None, f"past what can be counted: {said}, so at least {Level.ORANGE}")
 
 
 def _said(per_m2: float) -> str:
