@@ -1,6 +1,7 @@
 """A number that says how sure, how old and of what unit it is. Measure."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
@@ -37,6 +38,11 @@ class Quality(StrEnum):
     """Near or past what can be counted: the true value is this or more."""
     UNKNOWN = "unknown"
     """Not measured: no picture, no calibration, a camera that moved, too little data. It has no value."""
+
+
+def worst(qualities: Iterable[Quality]) -> Quality:
+    """The worst of some qualities: the last of good, degraded, estimated, at-least, unknown."""
+    return max(qualities, key=tuple(Quality).index)
 
 
 @final

@@ -6,7 +6,7 @@ from typing import Final
 
 from skyveil.core.errors import MeasureRefused
 from skyveil.measure.measures import Measure, PlaceMeasures
-from skyveil.measure.quantity import Quality, Quantity, unknown
+from skyveil.measure.quantity import Quality, Quantity, unknown, worst
 
 SUMS: Final = frozenset({Measure.CROSSED_FORWARD, Measure.CROSSED_BACKWARD})
 """Events: they add up."""
@@ -14,7 +14,6 @@ PEAKS: Final = frozenset({Measure.LOCAL_DENSITY_MAX, Measure.PRESSURE_RATIO, Mea
 """What matters at its worst: the largest counts. Of TIME_TO_CRITICAL the smallest does; others are means over time."""
 COVERED: Final = 0.9
 """Share of a span that must have been measured for its value to be as good as its parts were."""
-_WORSE: Final = (Quality.GOOD, Quality.DEGRADED, Quality.ESTIMATED, Quality.AT_LEAST)
 
 
 def rolled_up(parts: Sequence[PlaceMeasures], *, start_s: float, end_s: float) -> PlaceMeasures:
@@ -39,7 +38,7 @@ def _value(measure: Measure, parts: Sequence[PlaceMeasures], length_s: float) ->
     if not known:
         return unknown(measure.unit)
     lengths = [one_s for _, _, one_s in known]
-    quality = max((quantity.quality for quantity, _, _ in known), key=_WORSE.index)
+    quality = worst(quantity.quality for quantity, _, _ in known)
     if quality is Quality.GOOD and math.fsum(lengths) < COVERED * length_s:
         quality = Quality.DEGRADED
     value = _combined(measure, [value for _, value, _ in known], lengths)

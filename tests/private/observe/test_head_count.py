@@ -51,16 +51,22 @@ def test_cells_count_by_how_much_of_them_is_over_the_zone() -> None:
 
 
 def told(
-    people_m: Points, heads: PerCell | None, *, age_s: float = 0.0, seconds: int = 1, error: float = 0.2
+    people_m: Points,
+    heads: PerCell | None,
+    *,
+    age_s: float = 0.0,
+    seconds: int = 1,
+    error: float = 0.2,
+    from_s: int = 0,
 ) -> dict[Measure, Quantity]:
-    """The values of the hall, whose boxes show these people and whose map is this."""
+    """The values of the hall, whose boxes show these people and whose map is this, from that second on."""
     observer = Observer(crowd(), size_wh=SIZE_WH, camera=CameraId("made"))
     values: dict[Measure, Quantity] = {}
     for second in range(seconds):
         for index in range(8):
             observer.see(boxes(people_m, 8 * second + index), at_s=second + index / 8)
         at_s = second + 0.875
-        seen = None if heads is None else HeadMap(heads, at_s - age_s, error)
+        seen = None if heads is None or second < from_s else HeadMap(heads, at_s - age_s, error)
         measures = observer.measures(start_s=second, end_s=second + 1, at_s=at_s, heads=seen)
         (hall,) = (one for one in measures.places if one.place == HALL)
         values = dict(hall.values)
@@ -84,6 +90,19 @@ def test_a_crowd_past_counting_is_estimated_by_the_map() -> None:
     # What only boxes say stays a lower bound.
     for one in (Measure.VORONOI_DENSITY, Measure.LOCAL_DENSITY_MAX, Measure.DENSE_AREA):
         assert values[one].quality is Quality.AT_LEAST
+
+
+def test_a_minute_that_boxes_counted_in_part_is_at_least_for_as_long_as_it_lasts() -> None:
+    heads = seen_by(HUNG, DENSE)
+    boxes_alone, mapped = told(DENSE[::2], None), told(DENSE[::2], heads)
+    values = told(DENSE[::2], heads, seconds=4, from_s=3)
+    assert values[Measure.COUNT].quality is Quality.ESTIMATED
+    occupancy, count, least = (
+        values[Measure.OCCUPANCY], mapped[Measure.COUNT], boxes_alone[Measure.COUNT],
+    )  # fmt: skip
+    assert occupancy.quality is Quality.AT_LEAST
+    assert occupancy.value == pytest.approx((3 * (least.value or 0) + (count.value or 0)) / 4, rel=0.02)
+    assert occupancy.sigma == pytest.approx((3 * (least.sigma or 0) + (count.sigma or 0)) / 4, rel=0.02)
 
 
 def test_without_a_map_a_crowd_past_counting_stays_at_least() -> None:

@@ -1,6 +1,7 @@
 """The people of one zone over time. Private side; what comes out is about the zone."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -16,7 +17,7 @@ from skyveil.measure.level import DEFAULTS, ZoneKind
 from skyveil.measure.measures import Measure
 from skyveil.measure.places import SHOWN_LEAST, Raster, Zone
 from skyveil.measure.points import Points
-from skyveil.measure.quantity import Quality, Quantity, measured, unknown
+from skyveil.measure.quantity import Quality, Quantity, measured, unknown, worst
 from skyveil.private.observe.head_count import HeadCount, HeadMap
 from skyveil.private.observe.linker import Linked
 
@@ -89,7 +90,7 @@ class ZoneWatch:
         self._began_s: float | None = None
         self._seconds: deque[_Second] = deque(maxlen=180)
         self._counts: deque[float] = deque(maxlen=int(_OVER_S))
-        self._minute: deque[float] = deque(maxlen=60)
+        self._minute: deque[Quantity] = deque(maxlen=60)
         self._pressures: deque[float] = deque(maxlen=3600)
         self._fresh = False
 
@@ -147,10 +148,8 @@ class ZoneWatch:
         found |= self._queue(quality, moments)
         if heads is not None and seen is not None:
             found |= self._estimated(found[Measure.COUNT], seen, heads.error, heads_age_s)
-        self._minute.append(found[Measure.COUNT].value or 0.0)
-        mean, sigma = _with(list(self._minute), COUNT_SIGMA)
-        unit = Measure.OCCUPANCY.unit
-        found[Measure.OCCUPANCY] = Quantity(mean, sigma, unit, found[Measure.COUNT].quality, 0.0)
+        self._minute.append(found[Measure.COUNT])
+        found[Measure.OCCUPANCY] = _mean(self._minute)
         return found | self._unrest()
 
     @property
@@ -331,6 +330,13 @@ class _Visits:
     def since(self, at_s: float) -> tuple[int, int]:
         """How many came and how many left since then."""
         return sum(one >= at_s for one in self._came), sum(one >= at_s for one in self._left)
+
+
+def _mean(counts: Collection[Quantity]) -> Quantity:
+    """The mean of known counts, with the worst of their qualities, and their errors taken as the same throughout."""
+    value = float(np.mean([one.value or 0.0 for one in counts]))
+    sigma = float(np.mean([one.sigma or 0.0 for one in counts]))
+    return Quantity(value, sigma, Measure.OCCUPANCY.unit, worst(one.quality for one in counts), 0.0)
 
 
 def _with(values: list[float], share: float) -> tuple[float, float]:
