@@ -8,12 +8,14 @@ from typing import Final
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from skyveil.core.camera import CrowdSpec, KnownView, ZoneSpec
 from skyveil.core.geometry import no_boxes
 from skyveil.core.health import Cause
 from skyveil.core.ids import PlaceId
 from skyveil.private.looked import Looked, Why
+from skyveil.private.observe import view_check
 from skyveil.private.observe.marks import Band, band_of, marks_of, seen_in
 from skyveil.private.observe.view_check import View, ViewCheck, in_sight
 from skyveil.private.regions import Regions, whole_frame
@@ -191,10 +193,17 @@ def test_a_frame_without_evidence_or_a_damaged_one_says_nothing(still: Luma) -> 
     assert check.view is View.LEARNING
 
 
-def test_what_is_covered_leaves_no_trace_in_the_marks(still: Luma) -> None:
-    """Two runs that differ inside of regions only know the same marks, bit for bit."""
+def test_what_is_covered_leaves_no_trace_in_the_marks(still: Luma, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs that differ inside of regions only look at the same pictures and know the same marks, bit for bit."""
     boxes = np.array([[100, 80, 380, 560]], np.int32)
     found = []
+    looked_at: list[bytes] = []
+
+    def seen(luma: NDArray[np.uint8] | NDArray[np.float32]) -> Band:
+        looked_at.append(luma.tobytes())
+        return band_of(luma)
+
+    monkeypatch.setattr(view_check, "band_of", seen)
     for seed in (1, 2):
         check = ViewCheck.of(CrowdSpec((ZONE,)), size_wh=SIZE_WH)
         for index in range(12):
@@ -203,6 +212,7 @@ def test_what_is_covered_leaves_no_trace_in_the_marks(still: Luma) -> None:
             check.see(frame_of(luma, index, ms=index * 5000), no_regions(index, boxes), no_boxes())
         assert check.first is not None
         found.append(check.first)
+    assert looked_at[: len(looked_at) // 2] == looked_at[len(looked_at) // 2 :]
     assert (found[0].corners == found[1].corners).all()
     assert (found[0].bits == found[1].bits).all()
     # A square of 16 samples of 2 px, and 2 samples to spare, lies wholly beside the box.

@@ -187,12 +187,11 @@ class ViewCheck:
     def check(self, luma: NDArray[np.uint8], sight: Sight, *, at_s: float) -> None:
         """Take a small picture, and which of its samples nobody and no mask covers, both (rows, columns)."""
         self._checked_s = at_s
+        # Nothing that is covered has any part in what is learned and told of the view.
+        luma = np.where(sight, luma, np.uint8(luma[sight].mean() if sight.any() else 0))
         if self.first is None:
             self._learn(luma, sight)
             return
-        if sight.any():
-            # Nothing that is covered has any part in what is told of the view.
-            luma = np.where(sight, luma, np.uint8(luma[sight].mean()))
         band = band_of(luma)
         motion = self._motion(band, sight)
         if motion is None:
