@@ -29,10 +29,9 @@ def area(xyxy: BoxesXyxy) -> NDArray[np.float32]:
 
 def intersection(a: BoxesXyxy, b: BoxesXyxy) -> NDArray[np.float32]:
     """Common area of every pair, shape (len(a), len(b)), square pixels."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+    width = np.minimum.outer(a[:, 2], b[:, 2]) - np.maximum.outer(a[:, 0], b[:, 0])
+    height = np.minimum.outer(a[:, 3], b[:, 3]) - np.maximum.outer(a[:, 1], b[:, 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0), np.float32)
 
 
 def iou(a: BoxesXyxy, b: BoxesXyxy) -> NDArray[np.float32]:

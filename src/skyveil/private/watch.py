@@ -291,7 +291,8 @@ class VideoWatch:
         areas = self._attention.areas(small, explained=explained, seconds=raw.time.seconds)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
-        every = self._finder.faces_in(raw, areas, pyramid, threshold=HINT)
+        # While everything moves, thousands of answers are hints, and comparing them took ten times the looks' time.
+        every = self._finder.faces_in(raw, areas, pyramid, threshold=LEAST if self._busy else HINT)
         faces = found_in(raw, every, Kind.FACE)
         maybe = far_bodies(np.concatenate([persons.xyxy, known]), self._height)
         weak = self._doubts.of(every, explained=maybe)

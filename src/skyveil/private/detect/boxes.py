@@ -12,6 +12,8 @@ from skyveil.core.geometry import BoxesXyxy, iou, no_boxes
 
 _TOUCHING: Final = 0.1
 """IoU from which on two boxes may be answers to the same face."""
+_AT_ONCE: Final = 256
+"""Boxes that are compared at once: of a pan there are thousands, and all pairs of them took a gigabyte."""
 
 
 @final
@@ -56,8 +58,13 @@ def together(parts: list[Scored]) -> Scored:
 
 def beside_better(boxes: Scored) -> NDArray[np.bool_]:
     """Which boxes touch one that scores more: a network answers all around a face, weaker and weaker."""
-    touch = iou(boxes.xyxy, boxes.xyxy) > _TOUCHING
-    return np.asarray((touch & (boxes.score[None] > boxes.score[:, None])).any(axis=1), np.bool_)
+    found = np.zeros(len(boxes.score), np.bool_)
+    order = np.argsort(-boxes.score, kind="stable")
+    for start in range(0, len(order), _AT_ONCE):
+        some, better = order[start : start + _AT_ONCE], order[: start + _AT_ONCE]
+        touch = iou(boxes.xyxy[some], boxes.xyxy[better]) > _TOUCHING
+        found[some] = (touch & (boxes.score[better] > boxes.score[some][:, None])).any(axis=1)
+    return found
 
 
 def suppressed(boxes: Scored, *, iou: float) -> Scored:
