@@ -104,7 +104,7 @@ imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 test: $(VENV)/.dev $(VENV)/.models
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.dev $(VENV)/.models
 	$(BIN)/python -m bench

@@ -42,7 +42,10 @@ def traces(folder: Path, inputs: set[str], ran: Ran, source: Picture) -> list[st
 
 
 def shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").iterdir()} if Path("/dev/shm").is_dir() else set()  # noqa: S108
+    """The segments of this machine but those of programs that other tests start meanwhile."""
+    segments = Path("/dev/shm")  # noqa: S108
+    names = {path.name for path in segments.iterdir()} if segments.is_dir() else set()
+    return {name for name in names if not name.startswith(("PostgreSQL.", ".org.chromium."))}
 
 
 def test_the_search_finds_the_code_where_it_is_and_nowhere_else(
