@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skyveil.app import camera
 from skyveil.app.live import Live
+from skyveil.app.rulers import Rulers
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import no_boxes
@@ -33,6 +34,17 @@ def crowd_boxes(count: int) -> NDArray[np.float64]:
     half = 0.15 * np.abs(feet[:, 1] - heads[:, 1])
     middle = (heads[:, 0] + feet[:, 0]) / 2
     return np.stack([middle - half, heads[:, 1], middle + half, feet[:, 1]], axis=1)
+
+
+def walkers_boxes(look: int) -> NDArray[np.float64]:
+    """Boxes round twelve people who are elsewhere at each look, one in each part of the floor, pixels of `SIZE_WH`."""
+    random = np.random.default_rng(look)
+    x, y = np.meshgrid([-3.0, -1.0, 1.0, 3.0], [6.0, 9.0, 12.5])
+    people = np.stack([x.ravel(), y.ravel()], axis=1) + random.uniform(-0.6, 0.6, (x.size, 2))
+    heads, feet = HUNG.shows(people, random.normal(1.68, 0.09, len(people))), HUNG.shows(people, np.zeros(len(people)))
+    half = 0.13 * np.abs(feet[:, 1] - heads[:, 1])
+    left, right = np.minimum(feet[:, 0], heads[:, 0]) - half, np.maximum(feet[:, 0], heads[:, 0]) + half
+    return np.stack([left, heads[:, 1], right, feet[:, 1]], axis=1)
 
 
 def _nothing() -> Scored:
@@ -62,7 +74,8 @@ def _ways_out() -> list[str]:
 
 
 class Nets:
-    """Networks that see nothing, two people who stand still, or a crowd that grows; or fail as they are told."""
+    """Networks that see nothing, two people who stand still, a crowd that grows, or people who walk about; or fail as
+    they are told."""
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
@@ -98,6 +111,10 @@ class Nets:
             self._looks += 1
             boxes_of = crowd_boxes(min(len(CROWD_M), self._looks // 2)) * (area[2] / SIZE_WH[0])
             return Scored(boxes_of.astype(np.float32), np.full(len(boxes_of), 0.9, np.float32))
+        if self.fault == "walkers":
+            self._looks += 1
+            boxes_of = walkers_boxes(self._looks) * (area[2] / SIZE_WH[0])
+            return Scored(boxes_of.astype(np.float32), np.full(len(boxes_of), 0.9, np.float32))
         return self._look()
 
     def persons_passing(
@@ -114,6 +131,9 @@ def main() -> None:
     fault = sys.argv[1] if len(sys.argv) > 1 else ""
 
     def making(_: Mapping[str, Path], spec: CameraSpec) -> Live:
-        return Live(spec, Nets(fault))
+        live = Live(spec, Nets(fault))
+        if fault == "walkers":
+            live.rulers = Rulers(clock=lambda: 20 * time.monotonic())  # hours pass in minutes
+        return live
 
     sys.exit(camera.main(making))

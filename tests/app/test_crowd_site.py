@@ -30,7 +30,7 @@ from tests.private.capture.live.test_rtsp_source import made
 from tests.public.notify.receiving import Receiver, brokering, receiving
 
 CAMERA = (
-    "import sys; sys.path[:0] = {path!r}; sys.argv[1:] = ['a crowd']; from tests.app.live_stand_in import main; main()"
+    "import sys; sys.path[:0] = {path!r}; sys.argv[1:] = [{fault!r}]; from tests.app.live_stand_in import main; main()"
 )
 PATIENCE_S = 120.0
 ZONE_M = ((-3.0, 6.0), (3.0, 6.0), (3.0, 11.0), (-3.0, 11.0))
@@ -127,7 +127,7 @@ def running(folder: Path, told: Outside, monkeypatch: pytest.MonkeyPatch) -> Ite
         accounts.add("ada", "plenty of goats", Role.OPERATOR, cameras=["*"])
         link = accounts.new_link("ada")
         engine.dispose()
-        script = SCRIPT.format(path=sys.path, config=str(path), camera=CAMERA.format(path=sys.path))
+        script = SCRIPT.format(path=sys.path, config=str(path), camera=CAMERA.format(path=sys.path, fault="a crowd"))
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-c", script], stderr=log)
         try:

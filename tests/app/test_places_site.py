@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,15 @@ class Drawn:
 
 
 @contextmanager
-def running(folder: Path, *, calibrated: bool = True) -> Iterator[Drawn]:
+def running(
+    folder: Path,
+    *,
+    calibrated: bool = True,
+    fault: str = "a crowd",
+    zones: Sequence[Mapping[str, object]] = (),
+    before: Callable[[Path], None] = lambda _: None,
+) -> Iterator[Drawn]:
+    """fault: what the networks do. zones: of the hall. before: what happens to the configuration before the start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -66,7 +74,8 @@ def running(folder: Path, *, calibrated: bool = True) -> Iterator[Drawn]:
         ]
         cameras[0] |= {"calibration": "hall.json"} if calibrated else {}
         path = folder / "skyveil.yaml"
-        path.write_text(json.dumps({"version": 1, "server": {"port": port}, "cameras": cameras}))
+        written = [{**cameras[0], "zones": list(zones)}, *cameras[1:]]
+        path.write_text(json.dumps({"version": 1, "server": {"port": port}, "cameras": written}))
         config = load_config(path)
         engine = database_of(config)
         accounts = accounts_of(config, engine)
@@ -75,7 +84,8 @@ def running(folder: Path, *, calibrated: bool = True) -> Iterator[Drawn]:
             accounts.add(role.value, "plenty of goats", role, cameras=["*"])
             links[role] = f"http://127.0.0.1:{port}/login?token={accounts.new_link(role.value)}"
         engine.dispose()
-        script = SCRIPT.format(path=sys.path, config=str(path), camera=CAMERA.format(path=sys.path))
+        before(path)
+        script = SCRIPT.format(path=sys.path, config=str(path), camera=CAMERA.format(path=sys.path, fault=fault))
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-c", script], stderr=log)
         try:

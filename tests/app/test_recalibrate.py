@@ -9,7 +9,7 @@ from skyveil.app.config import load
 from skyveil.app.places import drawn, judged, named, version_of
 from skyveil.app.recalibrate import calibrated, calibration_version, calibration_view, fitted
 from skyveil.core.errors import MeasureRefused, SettingsRefused
-from skyveil.measure.given import Given, Hung
+from skyveil.measure.given import Given, Hung, solved
 from tests.app.live_stand_in import HUNG
 from tests.app.test_places import FLOOR, configured
 from tests.measure.cameras import SIZE_WH
@@ -41,9 +41,9 @@ def test_what_is_shown_before_saving_is_what_the_calibration_says(tmp_path: Path
 def test_a_calibration_is_a_new_file_and_the_old_one_stays(tmp_path: Path) -> None:
     path = configured(tmp_path, calibrated=False)
     assert calibration_version(named(load(path), "hall")) == ""
-    first = calibrated(path, "hall", hung(), version="")
+    first = calibrated(path, "hall", solved(hung()), version="")
     version = calibration_version(named(first, "hall"))
-    second = calibrated(path, "hall", hung(height=7), version=version)
+    second = calibrated(path, "hall", solved(hung(height=7)), version=version)
     view = calibration_view(second, named(second, "hall"))
     assert view.version != version and view.fitted is not None and view.fitted.height_m == pytest.approx(7)
     old, new = named(first, "hall").calibration, named(second, "hall").calibration
@@ -58,11 +58,11 @@ def test_an_old_version_no_calibration_and_one_without_a_place_change_nothing(tm
     text, files = path.read_text(), sorted(tmp_path.iterdir())
     version = calibration_version(named(load(path), "hall"))
     with pytest.raises(SettingsRefused, match="load the page again"):
-        calibrated(path, "hall", hung(), version="another")
+        calibrated(path, "hall", solved(hung()), version="another")
     with pytest.raises(MeasureRefused, match="below heads"):
-        calibrated(path, "hall", hung(height=1), version=version)
+        calibrated(path, "hall", solved(hung(height=1)), version=version)
     with pytest.raises(SettingsRefused, match="Hall floor"):
-        calibrated(path, "hall", hung(tilt=0.5), version=version)  # the zone reaches the horizon
+        calibrated(path, "hall", solved(hung(tilt=0.5)), version=version)  # the zone reaches the horizon
     assert path.read_text() == text and sorted(tmp_path.iterdir()) == files
 
 
@@ -72,5 +72,5 @@ def test_a_calibration_that_can_not_be_read_is_shown_as_none_and_can_be_replaced
     config = load(path)
     view = calibration_view(config, named(config, "hall"))
     assert (view.version, view.fitted) == ("unreadable", None)
-    mended = calibrated(path, "hall", hung(), version="unreadable")
+    mended = calibrated(path, "hall", solved(hung()), version="unreadable")
     assert calibration_view(mended, named(mended, "hall")).fitted is not None

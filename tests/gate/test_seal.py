@@ -14,6 +14,7 @@ from skyveil.public._seal import SEAL, Sealed, _Seal
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.alarm import Alarm
 from skyveil.public.density_map import DensityMap
+from skyveil.public.ruler_report import RulerReport
 from skyveil.public.types import RedactedFrame, sealed
 from tests.gate.pictures import TIME_BASE, looked_at, name, noise, raw_frame, regions_of
 
@@ -69,7 +70,7 @@ def test_it_can_not_be_subclassed() -> None:
         type("Open", (RedactedFrame,), {})
 
 
-@pytest.mark.parametrize("kind", [RedactedFrame, Aggregate, Alarm, DensityMap])
+@pytest.mark.parametrize("kind", [RedactedFrame, Aggregate, Alarm, DensityMap, RulerReport])
 def test_no_sealed_class_has_a_way_in(kind: type[Sealed]) -> None:
     """Not by a subclass that names a door, nor beside the base that all of them have, nor by a field of one's own."""
     for bases in ((kind,), (kind, Sealed)):

@@ -12,10 +12,14 @@ from skyveil.core.errors import BoundaryViolated, InputRefused, SkyveilError, Wo
 from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.stream import StreamInfo
+from skyveil.gate.release_rulers import release_camera, release_progress
+from skyveil.measure.calibration import Fit
 from skyveil.measure.calibration_text import calibration_text
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import unknown
+from skyveil.measure.rulers import RulerCamera
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
+from skyveil.public.ruler_report import RulerState
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
     Calibrated,
@@ -78,6 +82,8 @@ MESSAGES: tuple[Message, ...] = (
     Calibrated(calibration_text(HUNG[0].given)),
     ViewSeen((((0, 0), (10_000, 512)), ((17, 9_999),))),
     ViewSeen(()),
+    release_progress(RulerState.COLLECTING, 34),
+    release_camera(RulerCamera(6.0, 35.0, -1.0, 64.0, Fit(60, 11.2, None, 0.16, 0.07)), size_wh=(1920, 1080)),
     *numbers(EXACT, PlaceMeasures(HALL, T, T + 1, {COUNT: unknown(COUNT.unit, age_s=3.5)})),
 )
 
@@ -169,7 +175,7 @@ def test_garbage_is_a_failed_worker_and_nothing_else(data: bytes) -> None:
 
 
 @settings(max_examples=400)
-@given(st.integers(1, 15), st.binary(max_size=200))
+@given(st.integers(1, 19), st.binary(max_size=200))
 def test_a_garbage_body_is_a_failed_worker_and_nothing_else(number: int, body: bytes) -> None:
     try:
         read(framed(number, body))

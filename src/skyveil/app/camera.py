@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from skyveil.app import sandbox
-from skyveil.app.camera_line import crowd_from, masks_from, spec_from
+from skyveil.app.camera_line import crowd_from, masks_from, rulers_from, spec_from
 from skyveil.app.control import Control, Order, SocketConnection, secured
 from skyveil.app.task import Begin
 from skyveil.app.worker import own_stdout, quiet_logging
@@ -214,6 +214,8 @@ class CameraProcess:
                 self._live.measure(crowd_from(order["crowd"]))
             if "trust_view" in order:
                 self._live.trust_view()
+            if "rulers" in order:
+                self._live.measure_by_people(rulers_from(order["rulers"]))
             if "dialled" in order:
                 self._answers.append(order)
 

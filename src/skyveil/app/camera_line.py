@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Final, get_args
 
 from skyveil.app.task import Json, mask_from_json, mask_json, settings_from_json, task_settings_json
-from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, Shares, Transport, ZoneSpec, ZoneUse
+from skyveil.core.camera import (
+    AskedRulers,
+    CameraSpec,
+    CrowdSpec,
+    KnownView,
+    LineSpec,
+    Shares,
+    Transport,
+    ZoneSpec,
+    ZoneUse,
+)
 from skyveil.core.density import Channels, Density, DensityNetwork, Scaling
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.ids import PlaceId, camera_id
@@ -182,6 +192,19 @@ def masks_from(value: Json) -> tuple[Mask, ...]:
     if not isinstance(value, list):
         raise WorkerFailed("expected masks on the control socket")
     return tuple(mask_from_json(one) for one in value)
+
+
+def rulers_json(asked: AskedRulers | None) -> Json:
+    """The wish that people be rulers, for the control socket; None ends it."""
+    return None if asked is None else {"view_deg": asked.view_deg, "head_m": asked.head_m}
+
+
+def rulers_from(value: Json) -> AskedRulers | None:
+    """The wish from the control socket; WorkerFailed when it is none."""
+    if value is None:
+        return None
+    table = _table(value)
+    return AskedRulers(_number(table["view_deg"]), _number(table["head_m"]))
 
 
 def _table(value: Json) -> dict[str, Json]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from skyveil.app.observing import Observing, ViewWatch
 from skyveil.app.pipeline import Door
-from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView
+from skyveil.app.rulers import Rulers
+from skyveil.core.camera import AskedRulers, CameraSpec, CrowdSpec, KnownView
 from skyveil.core.density import Density
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.health import Cause
@@ -72,7 +73,7 @@ class _Chain:
         self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
         self._masks = settings.masks
         self._spec = spec
-        self._heads = tally.heads
+        self._heads, self._rulers = tally.heads, tally.rulers
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -80,7 +81,7 @@ class _Chain:
         leave."""
         if self._heads is not None:
             self._heads.forget()
-        self.observing = Observing(self._spec, self.shape, self.view, self._heads)
+        self.observing = Observing(self._spec, self.shape, self.view, self._heads, self._rulers)
         self.watch = VideoWatch(
             self._finder,
             replace(self.door.settings, masks=self._masks),
@@ -120,6 +121,7 @@ class Live:
         """compiled: the folder of networks that were compiled ahead."""
         self._spec = spec
         self.heads = None if spec.density is None else _head_maps(spec.density, compiled)
+        self.rulers = Rulers()
         self._finder = finder
         self._given = Given(spec)
         self._chain: _Chain | None = None
@@ -173,6 +175,13 @@ class Live:
             self._chain.trust_view(self._spec)
             self._arrivals.clear()
 
+    def measure_by_people(self, asked: AskedRulers | None) -> None:
+        """Take people for rulers from now on until there is a camera; None: no more, and forget them."""
+        if asked is None:
+            self.rulers.drop()
+        else:
+            self.rulers.begin(asked)
+
     def seen(self, arrived: Arrived) -> Iterator[Message]:
         """Take a picture; gives the messages that are ready to leave."""
         chain = self._chain
@@ -187,6 +196,7 @@ class Live:
         yield from chain.door.passed(self._decided(chain, arrived.raw))
         yield from chain.observing.told(wall_s=time.time(), at_s=at_s)
         yield from chain.view.told()
+        yield from self.rulers.told()
 
     def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
         """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
+from skyveil.app.rulers import Rulers, View
 from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.geometry import no_boxes
@@ -100,12 +101,19 @@ class Observing:
     """Observes pictures of one shape. One thread owns it; a new scene or shape gets a new one."""
 
     def __init__(
-        self, spec: CameraSpec, shape: Shape, view: ViewWatch | None = None, heads: "HeadMaps | None" = None
+        self,
+        spec: CameraSpec,
+        shape: Shape,
+        view: ViewWatch | None = None,
+        heads: "HeadMaps | None" = None,
+        rulers: Rulers | None = None,
     ) -> None:
         """view: whether the camera still stands where it was calibrated; while it does not, nothing is counted.
 
-        heads: maps of a density network, for crowds that boxes can not count.
+        heads: maps of a density network, for crowds that boxes can not count. rulers: who calibrates by people.
         """
+        self._size_wh = (shape.width, shape.height)
+        self._rulers = rulers
         self._observer = _observer(spec, shape)
         self._view = view
         self._heads = heads
@@ -113,6 +121,7 @@ class Observing:
 
     def see(self, found: Detections, *, at_s: float) -> None:
         """Take what was found in the frame at `at_s`, seconds of media time."""
+        self._measure_by(found)
         if self._observer is None:
             return
         if self._view is not None:
@@ -123,6 +132,17 @@ class Observing:
             self._observer.see(found, at_s=at_s)
         except Exception as error:
             self._give_up(error)
+
+    def _measure_by(self, found: Detections) -> None:
+        """Give people to who calibrates by them; not while the camera turns, and not those of two views together."""
+        cause = Cause.OK if self._view is None else self._view.cause
+        if self._rulers is None or cause is Cause.TURNING:
+            return
+        try:
+            self._rulers.see(found, View(self._size_wh, moved=cause is Cause.MOVED))
+        except Exception as error:
+            log.warning("people are no rulers: %s", type(error).__name__)
+            self._rulers.drop()
 
     def picture(self, raw: RawFrame) -> None:
         """Take a frame before the gate takes it, for the density network where there is one and it can be used."""

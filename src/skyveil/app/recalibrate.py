@@ -48,7 +48,7 @@ def fitted(config: Config, camera: Camera, given: Given) -> Fitted:
     return fitted_of(config, camera, solved(given))
 
 
-def calibrated(path: Path, camera: str, given: Given, *, version: str) -> Config:
+def calibrated(path: Path, camera: str, calibration: Calibration, *, version: str) -> Config:
     """Write a new calibration beside the configuration, and name it there; gives the new configuration.
 
     The old file stays. Raises SettingsRefused or MeasureRefused, and then the camera keeps the one that it has.
@@ -57,7 +57,6 @@ def calibrated(path: Path, camera: str, given: Given, *, version: str) -> Config
     one = named(config, camera)
     if calibration_version(one) != version:
         raise SettingsRefused("the camera was calibrated by somebody else meanwhile: load the page again")
-    calibration = solved(given)
     places = drawing_of(config, one).places
     for place, said_of in zip(places, judged_on(config, one, places, calibration), strict=True):
         if said_of.refused:

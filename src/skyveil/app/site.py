@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,23 +14,27 @@ from sqlalchemy import Engine
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, load, reloaded, sent_on, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
+from skyveil.app.config.measured import with_places
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.crowd import LiveCrowd
 from skyveil.app.models import ensure_for
 from skyveil.app.places import drawing_of, drawn, judged, named
-from skyveil.app.recalibrate import calibrated, calibration_view, fitted
+from skyveil.app.recalibrate import calibrated, calibration_view, fitted, fitted_of
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
+from skyveil.app.ruler_fits import RulerFits
 from skyveil.app.supervisor import COMMAND, Supervisor
 from skyveil.app.telling import Telling
 from skyveil.app.views import Views
-from skyveil.core.camera import CameraSpec
-from skyveil.core.errors import SkyveilError
+from skyveil.core.camera import AskedRulers, CameraSpec
+from skyveil.core.errors import SettingsRefused, SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
-from skyveil.measure.given import Given
+from skyveil.measure.calibration import Calibration
+from skyveil.measure.given import Given, solved
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.event import AlarmEvent
 from skyveil.public.alarm.notice import AlarmNotice
@@ -38,10 +42,11 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.live.fragments import Fragmenter
 from skyveil.public.live.hub import Hub
+from skyveil.public.ruler_report import RulerReport
 from skyveil.public.store import AuditLog
 from skyveil.public.store.views import ViewStore
 from skyveil.public.types import RedactedPacket
-from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
 from skyveil.public.wire import Epoch, Message, ViewSeen
 
@@ -81,6 +86,7 @@ class LiveSite:
             self.config, engine, self._specs, health=self.health, tell=self._alarm, also=self.views.tick
         )
         self._know_views()
+        self._rulers = RulerFits(self._order_rulers)
         self._refused: list[str] = []
         """Calibrations that the last reload did not take over."""
         self._streams: dict[CameraId, _Stream] = {}
@@ -135,12 +141,15 @@ class LiveSite:
                 self.crowd.heard(camera, message)
             case ViewSeen():
                 self.views.seen(camera, message)
+            case RulerReport():
+                self._rulers.heard(camera, message)
             case _:
                 log.warning("camera %s sent a %s, which a live camera never does", camera, type(message).__name__)
 
     def _health(self, health: CameraHealth) -> None:
         self.recordings.health(health)
         self.views.health(health)
+        self._rulers.health(health)
         self._in_loop(partial(self._hub.state, health))
         self._in_loop(partial(self.telling.health, health))
 
@@ -219,10 +228,37 @@ class LiveSite:
 
     def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
         """Calibrate a camera anew, and measure with that from now on."""
+        return self._calibrate(camera, solved(given), version)
+
+    def _calibrate(self, camera: CameraId, calibration: Calibration, version: str) -> CalibrationView:
         with self._lock:
-            calibrated(self._path, camera, given, version=version)
+            calibrated(self._path, camera, calibration, version=version)
             self._apply(load(self._path))
             return self.calibration(camera)
+
+    def rulers(self, camera: CameraId) -> RulersView:
+        """How far a camera is with people as rulers, and what they say."""
+        return self._rulers.view(camera, partial(fitted_of, self.config, self._camera(camera)))
+
+    def ask_rulers(self, camera: CameraId, asked: AskedRulers) -> None:
+        """Have people before a camera be rulers, from now on until there is a fit."""
+        if not settings_of(self.config, self._camera(camera)).targets & {Kind.HEAD, Kind.PERSON}:
+            raise SettingsRefused("people are not looked for: add head or person to the camera's targets")
+        health = self.health().get(camera)
+        self._rulers.begin(camera, asked, restarts=0 if health is None else health.restarts)
+
+    def drop_rulers(self, camera: CameraId) -> None:
+        """Forget what people said."""
+        self._rulers.drop(camera)
+
+    def calibrate_by_rulers(self, camera: CameraId, number: int, *, version: str) -> CalibrationView:
+        """Calibrate a camera by what people said."""
+        view = self._calibrate(camera, self._rulers.found(camera, number), version)
+        self._rulers.drop(camera)
+        return view
+
+    def _order_rulers(self, camera: CameraId, asked: AskedRulers | None) -> bool:
+        return self._supervisor is not None and self._supervisor.rulers(camera, asked)
 
     def trust_view(self, camera: CameraId) -> None:
         """Take what a camera sees now for its calibrated view."""
@@ -280,7 +316,7 @@ class LiveSite:
         secrets = Secrets(config.server.secrets)
         wanted, refused = reloaded(config, secrets, self._specs)
         to_tell, to_send = told(config, secrets), sent_on(config, secrets)
-        config = _with_places(config, self.config, refused)
+        config = with_places(config, self.config, refused)
         old = self._specs if before is None else before
         self._refused = list(refused.values())
         told_reasons(self._audit, self._sent_on, to_send)
@@ -314,27 +350,6 @@ class LiveSite:
 
 def _together(before: tuple[Mask, ...], now: tuple[Mask, ...]) -> tuple[Mask, ...]:
     return (*before, *(mask for mask in now if mask not in before))
-
-
-def _with_places(config: Config, before: Config, refused: Collection[CameraId]) -> Config:
-    """A configuration with the places of before for cameras whose calibration was refused."""
-    old = {camera_id(one.id): one for one in before.cameras}
-
-    def placed(one: Camera) -> Camera:
-        if camera_id(one.id) not in refused:
-            return one
-        kept = old.get(camera_id(one.id))
-        if kept is None:
-            return replace(one, zones=(), lines=(), calibration=None, density_network=None)
-        return replace(
-            one,
-            zones=kept.zones,
-            lines=kept.lines,
-            calibration=kept.calibration,
-            density_network=kept.density_network,
-        )
-
-    return replace(config, cameras=tuple(placed(one) for one in config.cameras))
 
 
 def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:

@@ -24,11 +24,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final, final
 
-from skyveil.app.camera_line import crowd_json, masks_json, spec_json
+from skyveil.app.camera_line import crowd_json, masks_json, rulers_json, spec_json
 from skyveil.app.dial import Dialer, DialFailed
 from skyveil.app.process import child_environment
 from skyveil.app.task import Begin, Json
-from skyveil.core.camera import CameraSpec, KnownView
+from skyveil.core.camera import AskedRulers, CameraSpec, KnownView
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
@@ -100,6 +100,10 @@ class _Camera:
     def trust_view(self) -> None:
         """Take the view that is seen now for the calibrated one."""
         self._order({"trust_view": True})
+
+    def rulers(self, asked: AskedRulers | None) -> None:
+        """Take people for rulers from now on, or no more."""
+        self._order({"rulers": rulers_json(asked)})
 
     def ask_to_stop(self) -> None:
         """Ask the process to end; `join` waits for it."""
@@ -345,6 +349,13 @@ class Supervisor:
         running = self._cameras.get(camera)
         if running is not None:
             running.trust_view()
+
+    def rulers(self, camera: CameraId, asked: AskedRulers | None) -> bool:
+        """Take people before a camera for rulers, or no more; whether it runs. A process that ends forgets it."""
+        running = self._cameras.get(camera)
+        if running is not None:
+            running.rulers(asked)
+        return running is not None
 
     def process_id(self, camera: CameraId) -> int | None:
         """The process of a camera, for tests and `doctor`; None while there is none."""

@@ -82,6 +82,16 @@ class KnownView:
 
 @final
 @dataclass(frozen=True, slots=True)
+class AskedRulers:
+    """A wish that people before a camera be rulers. view_deg: degrees from the left to the right edge of its picture,
+    which people do not tell. head_m: mean height of heads over the floor, metres."""
+
+    view_deg: float
+    head_m: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class CameraSpec:
     """One camera. `settings.masks` are in shares of the picture, 0 to 1, whatever its size.
 

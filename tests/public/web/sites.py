@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from skyveil.core.camera import AskedRulers
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.gate.release_maps import release_maps
-from skyveil.measure.given import Given, solved
+from skyveil.measure.given import Given, Hung, solved
 from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.measure.level import Level, LevelState, Reason, ZoneKind
 from skyveil.measure.measures import Measure
@@ -22,7 +23,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
-from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
 from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
 from tests.public.store.made import COUNT, EXACT, numbers, place
 
@@ -43,6 +44,7 @@ class StillSite:
         self.set: dict[str, tuple[NamedMask, ...]] = {}
         self.drawn: dict[str, tuple[DrawnPlace, ...]] = {}
         self.calibrated: dict[str, Given] = {}
+        self.asked: dict[str, tuple[int, AskedRulers]] = {}
         self.trusted: list[CameraId] = []
         self.public = False
         self.wrong: list[str] = []
@@ -95,6 +97,25 @@ class StillSite:
     def calibrate(self, camera: CameraId, given: Given, *, version: str) -> CalibrationView:
         self.calibrated[camera] = given
         return self.calibration(camera)
+
+    def rulers(self, camera: CameraId) -> RulersView:
+        if camera not in self.asked:
+            return RulersView("none", 0, 60, None, 0, None)
+        number, asked = self.asked[camera]
+        found = self.fitted(camera, Given((1920, 1080), camera=Hung(5.0, 30.0, asked.view_deg)))
+        return RulersView("fitted", 60, 60, asked.view_deg, number, found)
+
+    def ask_rulers(self, camera: CameraId, asked: AskedRulers) -> None:
+        if self.wrong:
+            raise SettingsRefused("people are not looked for: add head or person to the camera's targets")
+        self.asked[camera] = (len(self.asked) + 1, asked)
+
+    def drop_rulers(self, camera: CameraId) -> None:
+        self.asked.pop(camera, None)
+
+    def calibrate_by_rulers(self, camera: CameraId, number: int, *, version: str) -> CalibrationView:
+        _, asked = self.asked.pop(camera)
+        return self.calibrate(camera, Given((1920, 1080), camera=Hung(5.0, 30.0, asked.view_deg)), version=version)
 
     def trust_view(self, camera: CameraId) -> None:
         self.trusted.append(camera)

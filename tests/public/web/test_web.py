@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from skyveil.core.camera import AskedRulers
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.measure.level import Level
 from skyveil.public.alarm.event import Occasion
@@ -103,6 +104,8 @@ HUNG = {"size": [1920, 1080], "camera": {"height": 4.2, "tilt": 30, "view": 70}}
 BODIES: dict[str, object] = {
     "PUT /api/v1/cameras/{camera}/calibration": {"version": "", "given": HUNG},
     "POST /api/v1/cameras/{camera}/calibration/fitted": HUNG,
+    "PUT /api/v1/cameras/{camera}/calibration/people": {"version": "1", "number": 1},
+    "POST /api/v1/cameras/{camera}/calibration/people": {"view": 70},
     "PUT /api/v1/cameras/{camera}/drawing": {"version": "0", "places": []},
     "POST /api/v1/cameras/{camera}/drawing/judged": {"places": [ZONE]},
     "PUT /api/v1/cameras/{camera}/masks": MASKS,
@@ -139,6 +142,10 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
     "PUT /api/v1/cameras/{camera}/calibration": frozenset({P, A}),
     "POST /api/v1/cameras/{camera}/calibration/fitted": frozenset({P, A}),
+    "GET /api/v1/cameras/{camera}/calibration/people": frozenset({P, A}),
+    "POST /api/v1/cameras/{camera}/calibration/people": frozenset({P, A}),
+    "PUT /api/v1/cameras/{camera}/calibration/people": frozenset({P, A}),
+    "DELETE /api/v1/cameras/{camera}/calibration/people": frozenset({P, A}),
     "POST /api/v1/cameras/{camera}/view/trusted": frozenset({C, P, A}),
     "GET /cameras/{camera}/places": frozenset({P, A}),
     "GET /api/v1/cameras/{camera}/drawing": frozenset({P, A}),
@@ -475,6 +482,55 @@ def test_what_a_camera_can_not_be_calibrated_from_is_refused_in_words(
     assert not running.site.calibrated
 
 
+PEOPLE = CALIBRATION + "/people"
+
+
+def test_a_camera_is_calibrated_by_people_who_walk_by_and_all_of_it_is_audited(running: Running) -> None:
+    client = running.client("privacy-officer")
+    assert client.get(PEOPLE).json() == {
+        "state": "none", "pairs": 0, "enough": 60, "view": None, "number": 0, "fitted": None
+    }  # fmt: skip
+    assert client.put(PEOPLE, json={"version": "", "number": 0}).status_code == 409
+    assert client.post(PEOPLE, json={"view": 70, "head_height": 1.6}).status_code == 204
+    assert running.site.asked["door"][1] == AskedRulers(70, 1.6)
+    found = client.get(PEOPLE).json()
+    assert (found["state"], found["number"], found["fitted"]["height_m"]) == ("fitted", 1, 5.0)
+    assert not running.site.calibrated
+    assert client.put(PEOPLE, json={"version": "old", "number": 1}).status_code == 409
+    assert client.put(PEOPLE, json={"version": "", "number": 2}).status_code == 409
+    saved = client.put(PEOPLE, json={"version": "", "number": 1}).json()
+    assert (saved["version"], saved["by"], saved["fitted"]["height_m"]) == ("1", "privacy-officer", 5.0)
+    assert client.get(PEOPLE).json()["state"] == "none"
+    client.post(PEOPLE, json={"view": 60})
+    assert client.delete(PEOPLE).status_code == 204 and not running.site.asked
+    entries = [one for one in running.console.audit.entries(limit=20) if one.object == "door"]
+    assert [one.action for one in reversed(entries)] == [
+        "rulers.begin", "calibration.change", "rulers.begin", "rulers.drop"
+    ]  # fmt: skip
+    assert entries[2].details["from"] == "people before the camera"
+
+
+@pytest.mark.parametrize("wrong", [{}, {"view": 1}, {"view": 170}, {"view": None}, {"view": 70, "head_height": 3}])
+def test_people_are_no_rulers_without_a_view(running: Running, wrong: dict[str, object]) -> None:
+    assert running.client("admin").post(PEOPLE, json=wrong).status_code == 422
+    assert not running.site.asked
+
+
+def test_why_people_can_not_be_rulers_is_said(running: Running) -> None:
+    running.site.wrong.append("x")
+    answer = running.client("admin").post(PEOPLE, json={"view": 70})
+    assert answer.status_code == 422 and "targets" in answer.json()["detail"]
+
+
+def test_people_say_no_calibration_with_which_a_place_can_not_be_measured(running: Running) -> None:
+    client = running.client("admin")
+    client.post(PEOPLE, json={"view": 70})
+    running.site.drawn["door"] = (DrawnPlace("hall", "refused", line=False, points=((0, 0), (1, 0), (1, 1))),)
+    answer = client.put(PEOPLE, json={"version": "", "number": 1})
+    assert answer.status_code == 422 and "draw it anew" in answer.json()["detail"]
+    assert running.site.asked and not running.site.calibrated
+
+
 def test_who_says_that_a_view_is_right_stands_in_the_audit_log(running: Running) -> None:
     assert running.client("operator").post("/api/v1/cameras/door/view/trusted").status_code == 204
     assert running.site.trusted == ["door"]
@@ -774,6 +830,7 @@ NUMBER_FIELDS = {
         "horizon", "figures", "judged",
     },
     "FitOut": {"refused", "fitted"},
+    "RulersView": {"state", "pairs", "enough", "view", "number", "fitted"},
     "GridPart": {"points", "fine"},
     "DrawingOut": {"version", "by", "at_s", "calibrated", "places", "judged", "defaults"},
     "DrawnPlace": {"id", "name", "line", "points", "use", "way", "thresholds"},

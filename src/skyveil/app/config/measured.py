@@ -1,7 +1,8 @@
 """What is measured of the crowd before a camera, from its configuration. App."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from skyveil.app.config.checks import Where
@@ -13,7 +14,7 @@ from skyveil.core.camera import CrowdSpec, LineSpec, ZoneSpec
 from skyveil.core.density import Density
 from skyveil.core.density import DensityNetwork as Network
 from skyveil.core.errors import CalibrationRefused
-from skyveil.core.ids import PlaceId
+from skyveil.core.ids import CameraId, PlaceId, camera_id
 
 PUBLIC_REFUSED: Final = (
     "the public can not be told of a zone that a density network counts: take out `density_network` or `numbers.public`"
@@ -43,6 +44,27 @@ def _zone(zone: Zone) -> ZoneSpec:
     own = zone.thresholds
     orange, critical = (None, None) if own is None else (own.orange, own.critical)
     return ZoneSpec(PlaceId(zone.id), zone.kind, zone.points, zone.way, orange, critical)
+
+
+def with_places(config: Config, before: Config, refused: Collection[CameraId]) -> Config:
+    """A configuration with the places of before for cameras whose calibration was refused."""
+    old = {camera_id(one.id): one for one in before.cameras}
+
+    def placed(one: Camera) -> Camera:
+        if camera_id(one.id) not in refused:
+            return one
+        kept = old.get(camera_id(one.id))
+        if kept is None:
+            return replace(one, zones=(), lines=(), calibration=None, density_network=None)
+        return replace(
+            one,
+            zones=kept.zones,
+            lines=kept.lines,
+            calibration=kept.calibration,
+            density_network=kept.density_network,
+        )
+
+    return replace(config, cameras=tuple(placed(one) for one in config.cameras))
 
 
 def density_of(config: Config, camera: Camera) -> Density | None:

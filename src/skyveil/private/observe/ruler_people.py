@@ -1,4 +1,7 @@
-"""People of a video as rulers: which of them stand free and upright, from head to foot. Private side."""
+"""People as rulers, of a video or of a live camera: which of them stand free and upright. Private side.
+
+Boxes are all that is kept, a bounded number of them, in memory: no time, no name, no order by person.
+"""
 
 from typing import Final, final
 
@@ -6,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyveil.core.errors import MeasureRefused
-from skyveil.core.geometry import BoxesXyxy, intersection
+from skyveil.core.geometry import BoxesXyxy, intersection, iou
 from skyveil.measure.calibration import Calibration
 from skyveil.measure.rulers import LEAST_PEOPLE, from_boxes
 from skyveil.private.detect.boxes import Scored
@@ -19,6 +22,8 @@ _TALL_PX: Final = 40.0
 _EDGE_PX: Final = 4.0
 _ENOUGH: Final = 400
 """Pairs that are kept; more make nothing surer."""
+_SAME_PLACE: Final = 0.6
+"""Boxes of somebody who stands agree by 0.8 and more, from look to look."""
 _ROWS: Final = 8
 """Strips of the picture that share the pairs evenly: people who wait near the door must not outweigh the rest."""
 
@@ -31,9 +36,27 @@ class RulerPeople:
         self._size_wh = size_wh
         self._boxes: list[NDArray[np.float64]] = [np.zeros((0, 4)) for _ in range(_ROWS)]
 
+    def __len__(self) -> int:
+        """How many boxes are kept."""
+        return sum(len(row) for row in self._boxes)
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """The boxes that are kept, (N, 4) xyxy pixels."""
+        return np.concatenate(self._boxes)
+
     def add(self, persons: Scored) -> None:
         """Take the persons of one frame."""
-        free = persons.xyxy[_usable(persons, self._size_wh)].astype(np.float64)
+        self._keep(persons.xyxy[_usable(persons, self._size_wh)])
+
+    def add_elsewhere(self, persons: Scored) -> None:
+        """Take the persons of one frame who are where none was before: who stands there for long counts once."""
+        free = persons.xyxy[_usable(persons, self._size_wh)]
+        before = np.asarray(self.boxes, np.float32)
+        self._keep(free[(iou(free, before) < _SAME_PLACE).all(axis=1)])
+
+    def _keep(self, found: BoxesXyxy) -> None:
+        free = found.astype(np.float64)
         rows = np.clip(free[:, 3] * _ROWS / self._size_wh[1], 0, _ROWS - 1).astype(np.int64)
         for row in range(_ROWS):
             self._boxes[row] = np.concatenate([self._boxes[row], free[rows == row]])[-_ENOUGH // _ROWS :]
@@ -43,7 +66,7 @@ class RulerPeople:
 
         view_deg: degrees from the left to the right edge.
         """
-        boxes = np.concatenate(self._boxes)
+        boxes = self.boxes
         if len(boxes) < LEAST_PEOPLE:
             raise MeasureRefused(
                 f"{LEAST_PEOPLE} or more people must stand free from head to foot, found {len(boxes)}: film longer"

@@ -118,6 +118,25 @@ class Fitted:
     judged: tuple[Judged, ...]
 
 
+RulerWords: TypeAlias = Literal["none", "collecting", "fitted", "few", "one-row", "unlike", "lost"]
+"""How far a camera is with people as rulers: nobody asked, it collects, it found; and why it ended without a camera."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RulersView:
+    """What a camera says of people as rulers. pairs: of foot and head, in steps of ten; enough: so many are waited for.
+    view: what was given, degrees; null where nobody asked. number: of the wish, to take what it found. fitted: what
+    that would be."""
+
+    state: RulerWords
+    pairs: int
+    enough: int
+    view: float | None
+    number: int
+    fitted: Fitted | None
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class CalibrationView:

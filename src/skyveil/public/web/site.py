@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
 
+from skyveil.core.camera import AskedRulers
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.given import Given
@@ -20,7 +21,7 @@ from skyveil.public.density_map import DensityMap
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
-from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged
+from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
 
 
 @final
@@ -117,6 +118,22 @@ class Site(Protocol):
         Raises SettingsRefused or MeasureRefused, and changes nothing, when `version` is not the newest any more, the
         calibration is none, or a place could not be measured with it.
         """
+        ...
+
+    def rulers(self, camera: CameraId) -> RulersView:
+        """How far a camera is with people as rulers, and what they say."""
+        ...
+
+    def ask_rulers(self, camera: CameraId, asked: AskedRulers) -> None:
+        """Have people before a camera be rulers until there is a fit; raises SettingsRefused when it can not."""
+        ...
+
+    def drop_rulers(self, camera: CameraId) -> None:
+        """Forget the wish, what people said, and the people."""
+        ...
+
+    def calibrate_by_rulers(self, camera: CameraId, number: int, *, version: str) -> CalibrationView:
+        """Calibrate a camera by what people said in this wish; raises as `calibrate` does, and then changes nothing."""
         ...
 
     def trust_view(self, camera: CameraId) -> None:

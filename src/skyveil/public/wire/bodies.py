@@ -12,6 +12,7 @@ from skyveil.core.stills import StillFormat
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
+from skyveil.public.ruler_report import RulerReport
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire.documents import (
     audio_header_json,
@@ -56,7 +57,14 @@ from skyveil.public.wire.messages import (
     ViewSeen,
     Walled,
 )
-from skyveil.public.wire.numbers import aggregate_json, map_json, read_aggregate, read_map
+from skyveil.public.wire.numbers import (
+    aggregate_json,
+    map_json,
+    read_aggregate,
+    read_map,
+    read_ruler_report,
+    ruler_report_json,
+)
 
 PACKET_LIMIT: Final = 64 << 20
 """Bytes of the largest packet: one 8K key frame at the best quality has under 40 MiB."""
@@ -65,6 +73,8 @@ TEXT_LIMIT: Final = 8 << 20
 """Bytes of the largest JSON body: a day of one share per second has under 1 MiB."""
 VIEW_LIMIT: Final = 4 << 10
 """Bytes of what a view is known again by: two times 96 pairs of whole numbers have under 3 KiB."""
+RULERS_LIMIT: Final = 512
+"""Bytes of how far a camera is with people as rulers: nine numbers and a word."""
 _PACKET = struct.Struct("!qqqIIB")
 _AUDIO_PACKET = struct.Struct("!qqII")
 _STILL = struct.Struct("!BII")
@@ -115,6 +125,8 @@ def packed(message: Message) -> tuple[int, bytes, bytes]:
             return 17, _checked(calibrated_json(message), read_calibrated), b""
         case ViewSeen():
             return 18, _checked(view_seen_json(message), read_view_seen), b""
+        case RulerReport():
+            return 19, _checked(ruler_report_json(message), read_ruler_report), b""
 
 
 def _struct(layout: struct.Struct, *values: int) -> bytes:
@@ -195,5 +207,6 @@ TYPES: Final = {
     16: _Type("DensityMap", TEXT_LIMIT, read_map),
     17: _Type("Calibrated", TEXT_LIMIT, read_calibrated),
     18: _Type("ViewSeen", VIEW_LIMIT, read_view_seen),
+    19: _Type("RulerReport", RULERS_LIMIT, read_ruler_report),
 }
 """Message types by their number, with the largest body of each."""

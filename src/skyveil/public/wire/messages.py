@@ -16,6 +16,7 @@ from skyveil.core.kinds import Kind
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
+from skyveil.public.ruler_report import RulerReport
 from skyveil.public.types import RedactedPacket
 
 
@@ -205,4 +206,5 @@ Message: TypeAlias = (
     | DensityMap
     | Calibrated
     | ViewSeen
+    | RulerReport
 )  # fmt: skip

@@ -14,11 +14,21 @@ from skyveil.public._seal import SEAL
 from skyveil.public.aggregate import Aggregate, Figure, Told, released
 from skyveil.public.audience import Audience
 from skyveil.public.density_map import MOST_SQUARES, SQUARES, DensityMap, sealed_map
-from skyveil.public.wire.fields import Fields, Json, impossible, number
+from skyveil.public.ruler_report import (
+    LEAST_PAIRS,
+    MOST_PAIRS,
+    PAIRS_STEP,
+    RulerFit,
+    RulerReport,
+    RulerState,
+    sealed_report,
+)
+from skyveil.public.wire.fields import Fields, Json, impossible, integer, number, two
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MEASURES: Final = {one.value: one for one in Measure}
 _QUALITIES: Final = {one.value: one for one in Quality}
+_STATES: Final = {one.value: one for one in RulerState}
 _LARGEST: Final = 1e12
 _CLOCK_S: Final = 1e11
 _DAY_S: Final = 86400.0
@@ -101,3 +111,60 @@ def read_map(body: bytes) -> DensityMap:
         floor_to_picture=tuple(matrix),
         seal=SEAL,
     )
+
+
+def ruler_report_json(report: RulerReport) -> dict[str, Json]:
+    """How far a camera is with people as rulers, as JSON."""
+    one = sealed_report(report)
+    fit = one.fit
+    return {
+        "state": one.state.value,
+        "pairs": one.pairs,
+        "fit": None
+        if fit is None
+        else {
+            "size_wh": list(fit.size_wh),
+            "height_m": fit.height_m,
+            "tilt_deg": fit.tilt_deg,
+            "roll_deg": fit.roll_deg,
+            "view_deg": fit.view_deg,
+            "rms_px": fit.rms_px,
+            "left_out_m": fit.left_out_m,
+            "area_sigma": fit.area_sigma,
+        },
+    }
+
+
+def read_ruler_report(body: bytes) -> RulerReport:
+    """How far a camera is with people as rulers, read; raises WorkerFailed."""
+    fields = Fields.parse(body)
+    state, pairs, given = (
+        _STATES.get(str(fields.take("state"))),
+        fields.integer("pairs", 0, MOST_PAIRS),
+        fields.take("fit"),
+    )
+    fields.end()
+    fit = None if given is None else _ruler_fit(given)
+    if state is None or pairs % PAIRS_STEP or (fit is not None) != (state is RulerState.FITTED):
+        raise impossible("state or pairs")
+    if fit is not None and pairs < LEAST_PAIRS:
+        raise impossible("pairs")
+    return RulerReport(state, pairs, fit, seal=SEAL)
+
+
+def _ruler_fit(value: Json) -> RulerFit:
+    fields = Fields(value)
+    width, height = (integer(side, "size_wh", 16, 65_535) for side in two(fields.take("size_wh"), "size_wh"))
+    left_out_m = fields.take("left_out_m")
+    fit = RulerFit(
+        (width, height),
+        height_m=fields.number("height_m", 1, 100),
+        tilt_deg=fields.number("tilt_deg", 0, 90),
+        roll_deg=fields.number("roll_deg", -90, 90),
+        view_deg=fields.number("view_deg", 1, 179),
+        rms_px=fields.number("rms_px", 0, 65_535),
+        left_out_m=None if left_out_m is None else number(left_out_m, "left_out_m", 0, 1000),
+        area_sigma=fields.number("area_sigma", 0, 1000),
+    )
+    fields.end()
+    return fit

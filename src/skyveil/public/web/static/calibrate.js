@@ -1,5 +1,5 @@
 // Calibrating a camera on its redacted picture. The server fits; here is only what was clicked, and what it answered.
-import { byId, context, dateTime, make, notify, showState, slateText, t } from "./page.js";
+import { byId, context, dateTime, every, make, notify, showState, slateText, t } from "./page.js";
 import { ApiError, attempt, get, send } from "./api.js";
 import { Shapes, layOver } from "./shapes.js";
 import { LivePlayer } from "./player.js";
@@ -15,6 +15,7 @@ const given = { // what was clicked and typed, by way
   rectangle: { part: { points: [], closed: true, most: 4, numbered: true }, width: null, depth: null },
   camera: { height: null, tilt: null, view: null, roll: 0 },
   people: { parts: [], view: null },
+  rulers: { view: null },
 };
 const more = { head_height: null, camera_height: null, fx: null, fy: null, cx: null, cy: null, k1: null, k2: null, p1: null, p2: null, k3: null };
 const plan = { scale: { points: [], closed: false, most: 2 }, part: bare() };
@@ -22,6 +23,8 @@ let saved = { version: "", fitted: null, places: [] };
 let fitted = null; // of what is given now
 let edits = 0;
 let fitting = null;
+let shown = null;
+let rulers = { state: "none", pairs: 0, enough: 0, view: null, number: 0, fitted: null }; // what the camera says of people
 
 const shapes = new Shapes(byId("shapes"), { changed, ended });
 const planShapes = new Shapes(byId("plan-shapes"), { changed: planChanged, ended: planEnded });
@@ -67,6 +70,15 @@ function showForm() {
       make("button", { type: "button", id: "remove-person", disabled: given.people.parts.length === 0, onclick: () => { given.people.parts.pop(); restart(); } }, t("cal.remove-person")),
       field(given.people, "view", t("cal.view"), { step: 0.1 }),
     ],
+    rulers: () => [
+      make("p", { className: "soft" }, t("cal.rulers-note")),
+      field(given.rulers, "view", t("cal.view"), { step: 0.1 }),
+      make("p", { id: "rulers-state", role: "status" }),
+      make("progress", { id: "rulers-progress", "aria-label": t("cal.way-rulers") }),
+      make("div", { className: "tools" },
+        make("button", { type: "button", id: "rulers-begin", onclick: beginRulers }, t("cal.rulers-begin")),
+        make("button", { type: "button", id: "rulers-drop", onclick: dropRulers }, t("cal.rulers-drop"))),
+    ],
   }[way()]();
   byId("form").replaceChildren(...form);
   byId("plan-box").hidden = way() !== "points";
@@ -91,7 +103,7 @@ function addPerson() {
 }
 
 const partsOf = () => ({
-  points: () => [given.points.part], rectangle: () => [given.rectangle.part], camera: () => [], people: () => given.people.parts,
+  points: () => [given.points.part], rectangle: () => [given.rectangle.part], camera: () => [], people: () => given.people.parts, rulers: () => [],
 }[way()]());
 
 /** Begin anew with what is given now: another way, or something was taken away. */
@@ -101,6 +113,7 @@ function restart() {
   showForm();
   show(null, "cal.result");
   changed();
+  if (way() === "rulers") showRulers();
 }
 
 function ended() {
@@ -110,7 +123,7 @@ function ended() {
 
 function help() {
   const drawing = shapes.drawing !== null;
-  byId("help").textContent = t(drawing ? `cal.help-${way()}` : way() === "camera" ? "cal.help-camera" : "cal.help-edit");
+  byId("help").textContent = t(drawing ? `cal.help-${way()}` : ["camera", "rulers"].includes(way()) ? `cal.help-${way()}` : "cal.help-edit");
 }
 
 // --- the plan --------------------------------------------------------------------------------------------------------
@@ -175,6 +188,7 @@ function body() {
       ? { rectangle: { corners: pixels(given.rectangle.part.points), width: given.rectangle.width, depth: given.rectangle.depth } } : null),
     camera: () => (whole(given.camera.height, given.camera.tilt, given.camera.view) ? { camera: { ...given.camera, roll: given.camera.roll ?? 0 } } : null),
     people: () => (people.length && whole(given.people.view) ? { people, view: given.people.view } : null),
+    rulers: () => null,
   }[way()]();
   if (asked === null) return null;
   if (whole(more.fx, more.fy, more.cx, more.cy)) {
@@ -200,6 +214,10 @@ function changed() {
 }
 
 async function fit() {
+  if (way() === "rulers") {
+    showRulers();
+    return;
+  }
   const turn = edits;
   const asked = body();
   let refused = "";
@@ -223,8 +241,44 @@ async function fit() {
   byId("save").disabled = fitted === null || fitted.judged.some((one) => one.refused);
 }
 
+// --- people as rulers, before the camera --------------------------------------------------------------------------------
+
+async function askRulers() {
+  const told = await get(`${path}/people`);
+  if (told.fitted && told.number === rulers.number) told.fitted = rulers.fitted ?? told.fitted; // the one that is shown
+  rulers = told;
+  if (way() === "rulers") showRulers();
+}
+
+/** How far the camera is, and over the picture what it found. */
+function showRulers() {
+  byId("rulers-state").textContent = t(`cal.rulers-${rulers.state}`, { n: rulers.pairs, enough: rulers.enough });
+  byId("rulers-progress").hidden = rulers.state !== "collecting";
+  byId("rulers-progress").max = rulers.enough;
+  byId("rulers-progress").value = Math.min(rulers.pairs, rulers.enough);
+  byId("rulers-begin").disabled = given.rulers.view === null || rulers.state === "collecting";
+  byId("rulers-drop").disabled = rulers.state === "none";
+  fitted = rulers.fitted;
+  byId("refused").hidden = true;
+  const wanted = fitted ?? saved.fitted;
+  if (wanted !== shown) show(wanted, fitted ? "cal.result" : "cal.in-use");
+  byId("save").disabled = fitted === null || fitted.judged.some((one) => one.refused);
+}
+
+const beginRulers = () => attempt(async () => {
+  const { view } = given.rulers;
+  await send("POST", `${path}/people`, more.head_height === null ? { view } : { view, head_height: more.head_height });
+  await askRulers();
+});
+
+const dropRulers = () => attempt(async () => {
+  await send("DELETE", `${path}/people`);
+  await askRulers();
+});
+
 /** The grid, the horizon and figures over the picture, and what the calibration says of itself. */
 function show(one, title) {
+  shown = one;
   byId("result-title").textContent = t(title);
   byId("result-title").hidden = byId("check").hidden = one === null;
   shapes.marks = one === null ? [] : [
@@ -265,7 +319,10 @@ function take(told) {
 }
 
 byId("save").addEventListener("click", () => attempt(async () => {
-  take(await send("PUT", path, { version: saved.version, given: fitting }));
+  const { version } = saved;
+  const byPeople = way() === "rulers";
+  take(byPeople ? await send("PUT", `${path}/people`, { version, number: rulers.number }) : await send("PUT", path, { version, given: fitting }));
+  if (byPeople) await askRulers();
   byId("save").disabled = true;
   show(saved.fitted, "cal.in-use");
   notify(t("cal.saved"));
@@ -286,8 +343,16 @@ document.addEventListener("keydown", (event) => {
 
 byId("more").replaceChildren(...Object.keys(more).map((key) => field(more, key, t(`cal.more-${key}`), { step: "any" })));
 layOver(byId("stage"), video, [byId("shapes")], (width, height) => shapes.resize(width, height));
-await attempt(async () => take(await get(path)));
+await attempt(async () => {
+  take(await get(path));
+  await askRulers();
+});
+if (rulers.state !== "none") {
+  document.querySelector("input[name=way][value=rulers]").checked = true;
+  given.rulers.view = rulers.view;
+}
 restart();
+every(2, () => (way() === "rulers" ? attempt(askRulers) : null));
 video.addEventListener("loadedmetadata", changed);
 new LivePlayer(video, context.camera.id, (health) => {
   const now = health ?? { state: "stale", cause: "server-lost", since_s: Date.now() / 1000 };
