@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from skyveil.core.errors import OutputRefused
 from skyveil.public.record.output import OutputFile
+from skyveil.public.record.report_page import Curve, Picture, Shown, page_of
 from skyveil.public.record.result import Result
 from skyveil.public.wire import Suspect
 
@@ -47,15 +48,6 @@ class Entry:
     note: str = ""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture of the contact sheet: seconds of media time and a JPEG as a data address."""
-
-    time_s: float
-    address: str
-
-
 def write_report(path: Path, entries: Sequence[Entry]) -> None:
     """Write the page in one step, over an older one. Raises OutputRefused."""
     page = render(entries)
@@ -66,13 +58,8 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
 
 def render(entries: Sequence[Entry]) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("skyveil.public.record", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     shown = [_shown(entry, with_pictures=index < SHEET_FILES) for index, entry in enumerate(entries)]
-    return environment.get_template("report.html.j2").render(files=shown, curve=(_CURVE_WIDTH, _CURVE_HEIGHT))
+    return page_of(shown)
 
 
 def contact_sheet(output: Path) -> tuple[Picture, ...]:
@@ -140,21 +127,13 @@ def curve_points(shares: Sequence[float], *, top: float) -> str:
     return " ".join(f"{index * width:.1f},{_CURVE_HEIGHT * (1 - peak / top):.1f}" for index, peak in enumerate(peaks))
 
 
-def _shown(entry: Entry, *, with_pictures: bool) -> dict[str, object]:
-    """What the template reads of one file."""
-    result = entry.result
+def _shown(entry: Entry, *, with_pictures: bool) -> Shown:
+    """What the page shows of one file."""
     pictures = contact_sheet(entry.output) if with_pictures and entry.output is not None else ()
-    shares = () if result is None else result.finished.covered_share_per_s
+    shares = () if entry.result is None else entry.result.finished.covered_share_per_s
     top = curve_top(shares)
-    return {
-        "name": _printable(entry.name),
-        "note": entry.note,
-        "pictures": pictures,
-        "points": curve_points(shares, top=top) if shares else "",
-        "top": top,
-        "fields": None if result is None else result.as_json(),
-        "suspects": entry.suspects,
-    }
+    curve = Curve(curve_points(shares, top=top) if shares else "", _CURVE_WIDTH, _CURVE_HEIGHT, top)
+    return Shown(_printable(entry.name), entry.note, entry.result, pictures, curve, entry.suspects)
 
 
 def _printable(name: str) -> str:
