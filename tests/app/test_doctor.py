@@ -3,6 +3,10 @@ from pathlib import Path
 import pytest
 
 from skyveil.app.doctor import diagnose, plan
+from skyveil.app.models import Checked, State, compiled_folder, write_compiled
+from skyveil.private.detect.engine import Preprocess
+from skyveil.private.detect.networks import Use
+from tests.private.tiny_networks import one_step, written
 
 GOOD = """\
 version: 1
@@ -46,6 +50,29 @@ def test_what_a_setting_needs_and_opens_is_told(tmp_path: Path, monkeypatch: pyt
     told = {(one.level, one.what.split(":")[0]) for one in diagnose(path)}
     assert ("error", "the configuration needs the extra `c2pa`") in told
     assert ("warning", "streams are sent on from 0.0.0.0 without TLS") in told
+
+
+def test_networks_that_are_not_compiled_for_this_machine_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    entry, weights = written(tmp_path, one_step("Relu"))
+    use = Use(entry, Preprocess("rgb"), (0,), ((32, 32), (32, 64)))
+    monkeypatch.setattr("skyveil.app.models.verify", lambda: [Checked(entry, weights, State.OK)])
+    monkeypatch.setattr("skyveil.private.detect.networks.USES", (use,))
+
+    def told() -> dict[str, str]:
+        return {one.level: one.what for one in diagnose(tmp_path / "none.yaml") if "compiled" in one.what}
+
+    assert told()["warning"].startswith("3 of 3 compiled networks")
+    for name, content in use.compiled(weights, present=compiled_folder()):
+        write_compiled(name, content or b"")
+    assert told() == {"ok": "the networks are compiled for this machine"}
+    missing, damaged, _ = sorted(compiled_folder().glob("*.blob"))
+    missing.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    assert told()["warning"].startswith("1 of 3 compiled networks")
+    assert damaged.name in told()["error"]
 
 
 def test_a_plan_grows_with_its_cameras() -> None:

@@ -18,7 +18,7 @@ from skyveil.app.config import Config, Secrets, load, sent_on, specs, told
 from skyveil.app.config.measured import network_of
 from skyveil.app.config.models import Retention
 from skyveil.app.density_networks import located
-from skyveil.app.models import State, verify
+from skyveil.app.models import State, compiled_folder, not_compiled, verify
 from skyveil.app.sandbox import REQUIRED
 from skyveil.app.server import database_of, is_loopback
 from skyveil.core.errors import SkyveilError
@@ -80,7 +80,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
         found.append(Diagnosis("ok", f"{path.name}: {len(config.cameras)} cameras"))
     except SkyveilError as error:
         found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]
-    for look in (_wall, _swap, _models, _clock):
+    for look in (_wall, _swap, _models, _compiled, _clock):
         found += look()
     if config is not None:
         for look_at in (_density, _disk, _keys, _port, _descriptors, _database, _extras, _restream):
@@ -124,6 +124,23 @@ def _models() -> Iterator[Diagnosis]:
         yield Diagnosis("error", f"the weights {one.entry.name} are {one.state}", "run `skyveil models pull`")
     if not bad:
         yield Diagnosis("ok", "the weights are here and whole")
+
+
+def _compiled() -> Iterator[Diagnosis]:
+    missing, broken, wanted = not_compiled()
+    again = "run `skyveil models pull`, as the user that the service runs as"
+    if broken:
+        what = f"compiled networks in {compiled_folder()} are not as they were written: {', '.join(broken)}"
+        yield Diagnosis("error", what, again)
+    if missing:
+        yield Diagnosis(
+            "warning",
+            f"{len(missing)} of {wanted} compiled networks for this processor and these versions are missing in "
+            f"{compiled_folder()}: every start compiles anew, which takes seconds",
+            again,
+        )
+    if wanted and not broken and not missing:
+        yield Diagnosis("ok", "the networks are compiled for this machine")
 
 
 def _density(config: Config) -> Iterator[Diagnosis]:

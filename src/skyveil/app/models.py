@@ -155,6 +155,27 @@ def compile_ahead() -> list[Path]:
     return kept
 
 
+def not_compiled() -> tuple[list[str], list[str], int]:
+    """Compiled networks that are missing for this machine and these versions, those that are not as they were written,
+    and how many there should be: of the networks whose weights are here and whole. Nothing is compiled.
+
+    A worker passes over the first in silence and compiles for itself at every start; with the second it does not start.
+    """
+    from skyveil.private.detect.engine_openvino import is_whole as is_blob_whole
+    from skyveil.private.detect.networks import USES
+
+    here = {one.entry.name: one.path for one in verify() if one.state is State.OK and one.path is not None}
+    wanted = [
+        compiled_folder() / name
+        for use in USES
+        if (path := here.get(use.entry.name)) is not None
+        for name in use.compiled_names(path)
+    ]
+    missing = [path.name for path in wanted if not path.exists()]
+    broken = [path.name for path in wanted if path.exists() and not is_blob_whole(path)]
+    return missing, broken, len(wanted)
+
+
 def write_compiled(name: str, content: bytes) -> Path:
     """The file of a network that was compiled for this machine."""
     folder = compiled_folder()

@@ -8,7 +8,7 @@ from typing import Final, final, get_args
 from skyveil.core.errors import ModelMissing
 from skyveil.core.manifest import CENTERFACE, COMPILED, PPOCR_DETECTOR, YOLOX_NANO, YUNET, ModelEntry
 from skyveil.core.settings import Precision
-from skyveil.private.detect.engine import ANY_SHAPE, Preprocess, Shapes
+from skyveil.private.detect.engine import ANY_SHAPE, Preprocess, Shape, Shapes
 from skyveil.private.detect.engine_openvino import OpenVinoEngine, is_whole
 from skyveil.private.detect.network import Backend, Network, verified_weights
 
@@ -58,12 +58,20 @@ class Use:
 
         The content is None where the folder `present` holds that file already, as it was written.
         """
+        for engine, shape in self._ahead(path):
+            name = engine.blob_name(shape)
+            yield name, None if is_whole(present / name) else engine.export(shape)
+
+    def compiled_names(self, path: Path) -> list[str]:
+        """The files that `compiled` gives, by the same names; nothing is compiled. ModelMissing or ModelCorrupt."""
+        return [engine.blob_name(shape) for engine, shape in self._ahead(path)]
+
+    def _ahead(self, path: Path) -> Iterator[tuple[OpenVinoEngine, Shape]]:
         weights = verified_weights(self.entry, path)
         for shapes in get_args(Shapes):
             engine = OpenVinoEngine(self.entry, weights, self.preprocess, self.outputs, shapes=shapes, precision="auto")
             for shape in [(1, *size) for size in self.sizes] if shapes == "fixed" else [ANY_SHAPE]:
-                name = engine.blob_name(shape)
-                yield name, None if is_whole(present / name) else engine.export(shape)
+                yield engine, shape
 
 
 FACES: Final = Use(
