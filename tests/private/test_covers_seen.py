@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from skyveil.gate.fill import _INDIGO_RGB
+from skyveil.private import covers_seen
 from skyveil.private.covers_seen import FILL_RGB, enclosed, fill_of, without_covers
+from skyveil.private.detect.view import Rgb
+from tests.conftest import Picture
 
 Box = tuple[float, float, float, float]
 
@@ -33,6 +36,47 @@ def test_a_thin_rim_that_is_joined_to_a_square_is_fill() -> None:
     view[10:26, 10:30] = FILL_RGB
     view[12:24, 11:25] = 90
     assert fill_of(view)[10:26, 10].all()
+
+
+def lit(astronaut: Picture, gain: float) -> Rgb:
+    """The portrait in light of the colour of covers."""
+    luma = cv2.cvtColor(np.array(astronaut[:256, 100:356]), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return np.asarray(np.clip(luma[..., None] * np.array(FILL_RGB) * gain, 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize("gain", [1.0, 1.3, 1.8, 2.5])
+def test_a_face_in_light_of_that_colour_is_no_fill(astronaut: Picture, gain: float) -> None:
+    assert fill_of(lit(astronaut, gain))[70:190, 70:185].mean() < 0.01
+
+
+def test_a_cover_in_light_of_that_colour_is_fill(astronaut: Picture) -> None:
+    view = lit(astronaut, 2.5)
+    view[60:200, 60:195] = np.add(FILL_RGB, 3)
+    fill = fill_of(view)
+    assert fill[60:200, 60:195].all()
+    assert fill.mean() < 0.32
+
+
+def test_an_even_wall_of_a_colour_beside_that_of_covers_is_no_fill() -> None:
+    assert not fill_of(np.full((40, 60, 3), np.add(FILL_RGB, 10), np.uint8)).any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 211), (513, 64), (65, 300)])
+def test_a_picture_in_strips_gives_what_one_strip_gives(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(height)
+    view = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    for _ in range(8):
+        x, y = rng.integers(0, width - 20), rng.integers(0, height - 20)
+        view[y : y + 60, x : x + 30] = FILL_RGB
+    monkeypatch.setattr(covers_seen, "_STRIP_ROWS", 64)
+    fill = fill_of(view)
+    shown = without_covers(view, fill)
+    monkeypatch.setattr(covers_seen, "_STRIP_ROWS", 4096)
+    assert fill.any()
+    assert np.array_equal(fill_of(view), fill)
+    assert np.array_equal(without_covers(view, fill), shown)
 
 
 def test_a_cover_takes_the_colours_around_it_and_the_rest_stays() -> None:
