@@ -273,6 +273,21 @@ def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monk
     engine.dispose()
 
 
+@pytest.mark.parametrize("text", ["{}", calibration_text(Hung(6, 35, 900).given)])
+def test_places_are_judged_by_what_a_camera_measures_with_and_not_by_what_its_file_holds(
+    tmp_path: Path, text: str
+) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
+    engine, hall = database_of(config), camera_id("hall")
+    site = LiveSite(tmp_path / "skyveil.yaml", Hub(), audit_of(config, engine), engine)
+    before = site.drawing(hall), site.calibration(hall).fitted
+    (tmp_path / "hall.json").write_text(text)
+    assert (site.drawing(hall), site.calibration(hall).fitted) == before
+    (zone, line) = site.judged(hall, before[0].places)
+    assert not zone.refused and zone.area_m2 == pytest.approx(30) and line.length_m is not None
+    engine.dispose()
+
+
 def test_a_camera_that_keeps_its_density_network_as_its_calibration_is_refused_is_not_public(tmp_path: Path) -> None:
     config = configured(tmp_path, shares(-3, 6, 3, 11), calibration=calibration_text(HUNG.given))
     engine = database_of(config)
@@ -282,6 +297,21 @@ def test_a_camera_that_keeps_its_density_network_as_its_calibration_is_refused_i
     (hall,) = config.cameras
     live.configure(dataclasses.replace(config, cameras=(dataclasses.replace(hall, density_network=NETWORK),)), {})
     assert [(one.staff, one.public) for one in live.places(camera_id("hall"))] == [(True, False)] * 2
+    engine.dispose()
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_a_damaged_mark_of_noise_keeps_no_server_from_starting_and_is_told(tmp_path: Path, public: bool) -> None:
+    config = configured(tmp_path)
+    config = dataclasses.replace(config, numbers=dataclasses.replace(config.numbers, public=public))
+    config.server.keys.mkdir()
+    (config.server.keys / "noise.mark").write_text("{")
+    engine = database_of(config)
+    live = LiveCrowd(config, engine, {}, health=dict, tell=lambda event: None)
+    assert [one for one in live.problems() if "the public is told nothing" in one] == live.problems() != []
+    live.start()
+    live.close()
+    assert (config.server.keys / "noise.mark").read_text() == "{"
     engine.dispose()
 
 

@@ -110,12 +110,19 @@ def test_what_can_not_be_used_is_refused_by_check(
 
 
 @pytest.mark.parametrize(
-    ("public", "network", "refused"), [(True, USE, True), (True, None, False), (False, USE, False)]
+    ("public", "camera", "refused"),
+    [
+        (True, {}, True),
+        (True, {"density_network": None}, False),
+        (False, {}, False),
+        (True, {"enabled": False}, False),  # nobody counts there
+        (True, {"zones": None}, False),
+    ],
 )
 def test_the_public_is_not_told_of_zones_that_a_network_counts(
-    tmp_path: Path, public: bool, network: dict[str, object] | None, refused: bool
+    tmp_path: Path, public: bool, camera: dict[str, object], refused: bool
 ) -> None:
-    path = written(tmp_path, dict(ONE), density_network=network)
+    path = written(tmp_path, dict(ONE), **camera)
     path.write_text(json.dumps({**json.loads(path.read_text()), "numbers": {"public": public}}))
     if not refused:
         load(path)

@@ -3,8 +3,9 @@
 import copy
 import pickle  # noqa: TID251 (that it fails is what is tested)
 import random
+import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -69,6 +70,25 @@ def told(policy: Policy, one: PlaceMeasures, purse: Purse | None = None) -> dict
         for aggregate in found
         for measure, figure in aggregate.figures.items()
     }
+
+
+@pytest.mark.parametrize("policy", [ControlRoom(), Staff(GROUNDS), Public(GROUNDS)])
+def test_a_policy_can_not_be_changed_afterwards(policy: Policy) -> None:
+    assert not hasattr(policy, "__dict__")
+    for name in ("grounds", "epsilon"):
+        with pytest.raises((FrozenInstanceError, TypeError)):  # a TypeError where there is no field at all
+            setattr(policy, name, None)
+
+
+def test_what_the_public_is_told_begins_with_one_epsilon_an_hour_and_quarters_of_it() -> None:
+    policy = Public(GROUNDS)
+    assert (policy.epsilon, policy.stay_s, policy.snapshot_s, policy.bits) == (Fraction(1), 3600, 900, secrets.randbits)
+
+
+def test_a_place_of_which_nothing_is_told_is_not_told_at_all() -> None:
+    for policy, values in ((ControlRoom(), {}), (Staff(GROUNDS), {Measure.PRESSURE: 1.0}), (public(), {IN: 3.0})):
+        one = place(HALL, dict(values))
+        assert release(CameraMeasures(CAMERA, (one,)), policy, Purse()) == ()
 
 
 # --- the control room -------------------------------------------------------------------------------------------------
@@ -305,6 +325,15 @@ def test_the_noise_is_that_of_the_charge_and_is_not_drawn_again() -> None:
     (figure,) = release(CameraMeasures(CAMERA, (one,)), public(), purse)[0].figures.values()
     # Canonne, Kamath, Steinke 2020: variance 2 p / (1 - p)^2, here with scale 3.
     assert figure.quantity.sigma == pytest.approx(4.2, abs=0.05)
+
+
+def test_the_noise_is_made_of_the_bits_of_the_policy() -> None:
+    purses = [Purse(), Purse()]
+    for purse in purses:
+        policy = public()
+        for minute in range(10):
+            told(policy, place(GATE, {IN: 500}, start_s=T + 60 * minute), purse)
+    assert purses[0].drawn == purses[1].drawn and len(set(purses[0].drawn.values())) > 2
 
 
 def test_a_negative_number_is_told_as_none_and_a_small_one_is_told() -> None:

@@ -41,14 +41,14 @@ _WORDS: Final[Mapping[Code, str]] = {
 }
 
 
-def drawing_of(config: Config, camera: Camera) -> Drawing:
-    """What is drawn on a camera, as the configuration has it."""
+def drawing_of(config: Config, camera: Camera, *, running: str | None = None) -> Drawing:
+    """What is drawn on a camera, as the configuration has it. running: the calibration that it measures with."""
     places = _drawn(camera)
     return Drawing(
         version_of(camera),
         camera.calibration is not None,
         places,
-        judged(config, camera, places),
+        judged(config, camera, places, running=running),
         {
             kind.value: DrawnThresholds(*one.densities, rise_s=one.rise_s, fall_s=one.fall_s)
             for kind, one in DEFAULTS.items()
@@ -92,10 +92,12 @@ def values_of(places: Sequence[DrawnPlace]) -> dict[str, Plain]:
     return {"zones": zones, "lines": lines}
 
 
-def judged(config: Config, camera: Camera, places: Sequence[DrawnPlace]) -> tuple[Judged, ...]:
+def judged(
+    config: Config, camera: Camera, places: Sequence[DrawnPlace], *, running: str | None = None
+) -> tuple[Judged, ...]:
     """What each place would be and whether it can be saved, in their order."""
     try:
-        calibration = calibration_of(camera)
+        calibration = calibration_of(camera, running=running)
     except (MeasureRefused, SettingsRefused) as error:
         return tuple(_refused(one, "other", str(error)) for one in places)
     return judged_on(config, camera, places, calibration)
@@ -112,10 +114,15 @@ def judged_on(
     return _told(config, told, places, calibration)
 
 
-def calibration_of(camera: Camera) -> Calibration | None:
-    """The calibration of a camera; raises SettingsRefused or MeasureRefused when it is none."""
+def calibration_of(camera: Camera, *, running: str | None = None) -> Calibration | None:
+    """The calibration of a camera; raises SettingsRefused or MeasureRefused when it is none.
+
+    running: the one that it measures with, whatever its file holds by now; without it, that of the file.
+    """
     if camera.calibration is None:
         return None
+    if running is not None:
+        return calibration_from(running)
     try:
         return calibration_from(camera.calibration.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -23,10 +23,10 @@ _FAR: Final = 100.0
 """Widths of the picture beyond which a horizon is not drawn: a camera that looks straight down has none."""
 
 
-def calibration_view(config: Config, camera: Camera) -> CalibrationView:
-    """How a camera is calibrated now."""
+def calibration_view(config: Config, camera: Camera, *, running: str | None = None) -> CalibrationView:
+    """How a camera is calibrated now. running: the calibration that it measures with, whatever its file holds."""
     try:
-        calibration = calibration_of(camera)
+        calibration = calibration_of(camera, running=running)
     except (MeasureRefused, SettingsRefused):
         calibration = None
     fitted = None if calibration is None else fitted_of(config, camera, calibration)

@@ -205,11 +205,11 @@ class LiveSite:
 
     def drawing(self, camera: CameraId) -> Drawing:
         """The zones and lines of a camera."""
-        return drawing_of(self.config, self._camera(camera))
+        return drawing_of(self.config, self._camera(camera), running=self._running(camera))
 
     def judged(self, camera: CameraId, places: Sequence[DrawnPlace]) -> tuple[Judged, ...]:
         """What places would be on the floor of a camera, and what refuses them; nothing is changed."""
-        return judged(self.config, self._camera(camera), places)
+        return judged(self.config, self._camera(camera), places, running=self._running(camera))
 
     def draw(self, camera: CameraId, places: Sequence[DrawnPlace], *, version: str) -> Drawing:
         """Write other places to the configuration and count there from now on."""
@@ -220,7 +220,7 @@ class LiveSite:
 
     def calibration(self, camera: CameraId) -> CalibrationView:
         """How a camera is calibrated."""
-        return calibration_view(self.config, self._camera(camera))
+        return calibration_view(self.config, self._camera(camera), running=self._running(camera))
 
     def fitted(self, camera: CameraId, given: Given) -> Fitted:
         """What the calibration from this would be; nothing is changed."""
@@ -270,6 +270,11 @@ class LiveSite:
 
     def _know_views(self) -> None:
         self.views.configure(self._specs, cameras=[camera_id(one.id) for one in self.config.cameras])
+
+    def _running(self, camera: CameraId) -> str | None:
+        """The calibration that a camera measures with: after one was refused, not that of its file."""
+        spec = self._specs.get(camera)
+        return None if spec is None or spec.crowd is None else spec.crowd.calibration
 
     def _camera(self, camera: CameraId) -> Camera:
         return named(self.config, camera)

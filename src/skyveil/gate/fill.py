@@ -19,7 +19,8 @@ _CELL_PX: Final = 16
 _INDIGO_RGB: Final = (64, 56, 160)
 _INDIGO_FULL: Final = (70, 179, 124)
 _INDIGO_LIMITED: Final = (76, 172, 124)
-_MID_CHROMA: Final = 128
+_MID_CHROMA_BITS: Final = 7
+"""No colour is 2**7 in 8 bits, and black is none."""
 
 _TURNS: Final = 8
 """A frame teaches the background every eighth row of blocks: an eighth of the work, all rows in a third of a second."""
@@ -59,7 +60,7 @@ def _indigo(black: tuple[int, ...]) -> tuple[Paint, ...]:
     if len(black) == 1:
         return (_INDIGO_RGB,)
     luma, *chroma = _INDIGO_FULL if black[0] == 0 else _INDIGO_LIMITED
-    scale = black[1] // _MID_CHROMA
+    scale = black[1] >> _MID_CHROMA_BITS
     return (luma * scale, chroma[0] * scale, chroma[1] * scale)
 
 

@@ -4,6 +4,7 @@ docs/reference/numbers.md tells for every measure who is told what, docs/concept
 """
 
 import math
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,15 +47,15 @@ class Public:
     """Crossings of lines by minute, hour and day, and counts in zones at moments `snapshot_s` apart, with noise.
 
     epsilon: what one line and direction, or one zone, may tell of one visit in a day; of a line each of the three
-    periods takes a third. stay_s: the longest visit that this holds for. bits: where randomness comes from; the
-    system's unless a test's.
+    periods takes a third. stay_s: the longest visit that this holds for. bits: where randomness comes from, the
+    system unless in a test.
     """
 
     grounds: Grounds
     epsilon: Fraction = Fraction(1)
     stay_s: int = 3600
     snapshot_s: int = 900
-    bits: Bits | None = None
+    bits: Bits = secrets.randbits
 
     def __post_init__(self) -> None:
         """Raise SettingsRefused for numbers that no promise could be made with."""
@@ -127,7 +128,7 @@ def _noisy(camera: CameraId, one: PlaceMeasures, policy: Public, budget: Budget)
         if quantity is None or quantity.value is None:
             continue
         charge = _charge(camera, one, measure, policy, start_s=start_s, period_s=period_s)
-        figure = _with_noise(quantity, charge, policy, budget)
+        figure = _with_noise(quantity.value, charge, policy, budget)
         if figure is not None:
             figures[measure] = figure
     return figures
@@ -150,22 +151,18 @@ def _charge(
     return Charge(camera, one.place, measure, period_s, start_s, sensitivity, epsilon)
 
 
-def _with_noise(quantity: Quantity, charge: Charge, policy: Public, budget: Budget) -> Figure | None:
+def _with_noise(exact: float, charge: Charge, policy: Public, budget: Budget) -> Figure | None:
     """The number with its noise, or None.
 
     Whether it is told, and as how good, depends on nobody: neither small nor uncertain numbers are left out.
     """
     scale = Fraction(charge.sensitivity) / charge.epsilon
-
-    def draw() -> int:
-        return discrete_laplace(scale) if policy.bits is None else discrete_laplace(scale, policy.bits)
-
-    noise = budget.noise(charge, draw)
-    if noise is None or quantity.value is None:
+    noise = budget.noise(charge, lambda: discrete_laplace(scale, policy.bits))
+    if noise is None:
         return None
     # Not round(): it rounds halves to even, so that one visit more could change the number by two.
-    value = max(0, math.floor(quantity.value + 0.5) + noise)
-    return Figure(Told.NOISY, Quantity(float(value), _sd(scale), quantity.unit, Quality.DEGRADED, 0.0))
+    value = max(0, math.floor(exact + 0.5) + noise)
+    return Figure(Told.NOISY, Quantity(float(value), _sd(scale), charge.measure.unit, Quality.DEGRADED, 0.0))
 
 
 def _sd(scale: Fraction) -> float:

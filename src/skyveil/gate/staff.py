@@ -95,18 +95,16 @@ def _stepped(quantity: Quantity, persons: Figure, step: float) -> Figure:
 def _tells(measure: Measure, figure: Figure, below: Sequence[Number], period_s: float) -> bool:
     """Whether the figure of a long period would tell a hidden one of a short period inside it."""
     parts = _known_parts(measure, below, period_s)
-    if not parts:
-        return False
     return narrows(_known(measure, figure, _minutes(parts), parts))
 
 
 def _known_parts(measure: Measure, below: Sequence[Number], period_s: float) -> tuple[Known, ...]:
     """What is known of the longest periods below, each with its own parts; periods nobody measured are none."""
     shorter = [one for one in below if one.period_s < period_s and one.measure is measure]
-    longest_s = max((one.period_s for one in shorter), default=0)
-    tops = [one for one in shorter if one.period_s == longest_s]
-    if not tops:
+    if not shorter:
         return ()
+    longest_s = max(one.period_s for one in shorter)
+    tops = [one for one in shorter if one.period_s == longest_s]
     spans = {one.start_s for one in tops}
     loose = [one for one in shorter if one.start_s // longest_s * longest_s not in spans]
     known = []

@@ -208,12 +208,26 @@ def test_what_the_clean_up_takes_away_is_no_restore(database: Database, tmp_path
     assert ledger.noise(charge(T + 10 * 86400 + 60), lambda: 4) == 4
 
 
-def test_a_mark_that_is_damaged_is_told_and_never_taken_for_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"", b"[]", b'{"serial": 1}', b'{"serial": "x", "day": 1}', b"\xff"])
+def test_a_mark_that_is_damaged_is_told_left_alone_and_never_taken_for_none(
+    database: Database, tmp_path: Path, text: bytes
+) -> None:
     path = tmp_path / "noise.mark"
-    for text in (b"", b"[]", b'{"serial": 1}', b'{"serial": "x", "day": 1}', b"\xff"):
-        path.write_bytes(text)
-        with pytest.raises(StoreFailed, match=r"noise\.mark can not be read"):
-            DrawMark(path)
+    path.write_bytes(text)
+    ledger = ledger_of(database, path)
+    assert [ledger.noise(charge(start_s), never) for start_s in (T, T + 86400)] == [None, None]
+    assert ledger.spent(CAMERA, T) == []
+    assert ledger.problem() == (
+        "noise.mark can not be read, so what was published is not known and the public is told nothing: "
+        "remove it on a later day and start again"
+    )
+    with pytest.raises(StoreFailed, match=r"noise\.mark can not be read"):
+        DrawMark(path).reach(9, day=9)
+    with pytest.raises(StoreFailed, match=r"noise\.mark can not be read"):
+        DrawMark(path).close()
+    assert path.read_bytes() == text
+    path.unlink()
+    assert ledger_of(database, path).noise(charge(T + 86400), lambda: 7) == 7
 
 
 def test_the_ledger_names_places_and_terms_and_nothing_else(database: Database) -> None:

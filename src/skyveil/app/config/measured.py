@@ -92,7 +92,9 @@ def checked_density(config: Config, camera: Camera, where: Where) -> Iterator[tu
         yield (*where, "density_network", "network"), f"there is no density network `{use.network}`{hint}"
     if camera.calibration is None:
         yield (*where, "density_network"), "it counts heads over the floor, in metres: add a `calibration`"
-    if config.numbers.public:
-        # A network's sum may change by more than 1 with one visit, and the noise is made for 1.
+    if config.numbers.public and camera.enabled:
+        # A network's sum may change by more than 1 with one visit, and the noise is made for 1. Zones that are too
+        # small to be told of are refused as well: how large one is depends on the file of a calibration, and one that
+        # was changed must keep nobody from setting a mask.
         for index in range(len(camera.zones)):
             yield (*where, "zones", index), PUBLIC_REFUSED

@@ -60,8 +60,10 @@ class Ledger:
         self._lock = threading.Lock()
 
     def noise(self, charge: Charge, draw: Callable[[], int]) -> int | None:
-        """The noise of a number; None when the budget is spent, or the number is or may be published. See
-        `public.budget`. Raises OSError while the mark can not be written."""
+        """The noise of a number; None when the budget is spent, or the number is or may be published, and of every
+        number where the mark is damaged. See `public.budget`. Raises OSError while the mark can not be written."""
+        if self._mark.damaged:
+            return None
         with self._lock:
             kept = self._kept(charge, draw)
             if kept is None:
@@ -100,6 +102,8 @@ class Ledger:
 
     def problem(self) -> str:
         """What keeps numbers from the public now, in a sentence; empty when nothing does."""
+        if self._mark.damaged:
+            return self._mark.damaged
         if self._mark.closed < 0 or self._mark.closed < self._mark.day:
             return ""
         return "the public is told nothing until the next day (UTC): the database is older than what was published"
