@@ -217,7 +217,7 @@ def _drawn_by_admin(site: Drawn, tmp_path: Path) -> None:
             page.screenshot(path=str(tmp_path / f"phone-{language}.png"), full_page=True)
             page.emulate_media(color_scheme="dark")
         page.goto(f"{site.address}/audit")
-        page.locator("td", has_text="places.change").first.wait_for()
+        page.locator("td", has_text="Zones and lines changed").first.wait_for()
         assert camera_processes(site.process.pid) == before
 
 
@@ -338,5 +338,5 @@ def test_a_camera_is_calibrated_in_four_ways_and_measured_with_the_last_from_the
         looking(page, f"{site.address}/cameras/hall/places")
         assert not page.locator("#uncalibrated").is_visible()
         page.goto(f"{site.address}/audit")
-        page.locator("td", has_text="calibration.change").first.wait_for()
+        page.locator("td", has_text="Camera calibrated").first.wait_for()
         assert camera_processes(site.process.pid) == before

@@ -62,6 +62,6 @@ def test_a_camera_calibrates_itself_by_people_who_walk_by(tmp_path: Path) -> Non
         saved = calibration_from(file.read_text())
         assert saved.camera_m[2] == pytest.approx(HUNG.height_m, rel=0.1) and saved.fit.points >= 60
         page.goto(f"{site.address}/audit")
-        for action in ("rulers.begin", "rulers.drop", "calibration.change"):
+        for action in ("People taken for rulers", "People as rulers dropped", "Camera calibrated"):
             page.locator("td", has_text=action).first.wait_for()
         assert camera_processes(site.process.pid) == before

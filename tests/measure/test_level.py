@@ -71,6 +71,7 @@ def test_a_threshold_far_below_one_is_not_told_as_nothing() -> None:
     low = Thresholds(0.04, 0.08, 0.5, 1.0)
     assert level_of(crowd(0.05), low).reasons[0].words == "density 0.05 per m2, yellow from 0.04"
     assert level_of(crowd(0.0), low).reasons[0].words == "density 0.0 per m2, yellow from 0.04"
+    assert level_of(crowd(3.4e-5), low).reasons[0].words == "density under 0.01 per m2, yellow from 0.04"
 
 
 @settings(deadline=None)

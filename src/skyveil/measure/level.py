@@ -182,7 +182,9 @@ def _past_counting(measure: Measure, density: Quantity) -> Reason:
 
 def _said(per_m2: float) -> str:
     """A density: one digit behind the point, and two that count below one, so that no threshold is told as 0.0."""
-    return f"{per_m2:.1f}" if per_m2 >= 1 or per_m2 == 0 else f"{per_m2:.2g}"
+    if per_m2 >= 1 or per_m2 == 0:
+        return f"{per_m2:.1f}"
+    return f"{per_m2:.2g}" if per_m2 >= 0.01 else "under 0.01"
 
 
 def _not_known(known: list[tuple[Measure, Quantity]]) -> Reason:

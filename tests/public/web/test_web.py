@@ -1,5 +1,6 @@
 """The console and its API, asked as a browser and as programs ask."""
 
+import ast
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+import skyveil
 from skyveil.core.camera import AskedRulers
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.measure.level import Level
@@ -604,6 +606,39 @@ def test_every_word_that_pages_and_modules_ask_for_is_there() -> None:
     }
     assert len(asked_for) > 100
     assert sorted(asked_for - set(known)) == []
+
+
+def recorded_actions() -> set[str]:
+    """Every action that the code writes into the audit log: what calls that record are given as words or constants."""
+    source = Path(skyveil.__file__).parent
+    found: set[str] = set()
+    for path in (*source.glob("public/web/*.py"), *source.glob("app/*.py"), *source.glob("cli/*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {
+            node.target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name = ast.unparse(call.func).rpartition(".")[2]
+            if name not in ("record", "_viewed", "_entered") and "audit.record" not in ast.unparse(call):
+                continue
+            for given in (part for one in call.args for part in ast.walk(one)):
+                value = constants.get(given.id) if isinstance(given, ast.Name) else getattr(given, "value", None)
+                if isinstance(value, str) and re.fullmatch(r"[a-z]+(\.[a-z-]+)+|login|logout|export", value):
+                    found.add(value)
+    return found
+
+
+def test_every_action_of_the_audit_log_and_every_scope_has_words() -> None:
+    from skyveil.public.web.pages import words
+
+    actions = recorded_actions()
+    assert {"login", "login.link", "view.live.end", "calibration.change", "hold.approve", "export"} <= actions
+    wanted = {f"action.{one}" for one in actions} | {f"scope.{one.value}" for one in Scope}
+    assert sorted(wanted - set(words("en"))) == []
 
 
 def test_a_slow_viewer_is_dropped_to_the_next_key_frame_and_nothing_grows() -> None:

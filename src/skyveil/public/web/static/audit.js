@@ -1,12 +1,22 @@
 // The audit log: who viewed, exported, changed and logged in.
-import { byId, dateTime, make, t } from "./page.js";
+import { byId, make, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
 
 let last = null;
 
+/** An action in words; one that this version does not know stands as it is in the log. */
+function actionWord(action) {
+  const key = `action.${action}`;
+  const word = t(key);
+  return word === key ? action : word;
+}
+
 function row(entry) {
   const details = Object.entries(entry.details ?? {}).map(([key, value]) => `${key}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
-  return make("tr", {}, ...[dateTime(entry.at_s), entry.actor, t(`action.${entry.action}`), entry.object, details].map((text) => make("td", {}, String(text ?? ""))));
+  const [actor, action, object, more] = [entry.actor, actionWord(entry.action), entry.object, details].map((text) => make("td", {}, String(text ?? "")));
+  action.title = entry.action;
+  more.className = "why";
+  return make("tr", {}, timeCell(entry.at_s), actor, action, object, more);
 }
 
 async function show(fresh) {
@@ -21,7 +31,7 @@ async function show(fresh) {
   byId("chain").dataset.state = found.chain_ok ? "ok" : "bad";
   byId("chain").textContent = t(found.chain_ok ? "audit.chain-ok" : "audit.chain-bad");
   const select = form.action;
-  if (select.options.length === 1) select.append(...(found.actions ?? []).map((action) => make("option", { value: action }, t(`action.${action}`))));
+  if (select.options.length === 1) select.append(...(found.actions ?? []).map((action) => make("option", { value: action }, actionWord(action))));
 }
 
 byId("filter").addEventListener("submit", (event) => {

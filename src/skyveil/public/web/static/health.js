@@ -1,5 +1,5 @@
 // Health of cameras and server.
-import { byId, causeWord, dateTime, duration, every, make, showState, t } from "./page.js";
+import { byId, causeWord, dateTime, duration, every, make, showState, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
 
 const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
@@ -7,19 +7,21 @@ const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
 function row(health) {
   const badge = make("span", { className: "badge" });
   showState(badge, health);
-  const cells = [
-    make("a", { href: `/cameras/${encodeURIComponent(health.camera)}` }, health.name ?? health.camera), badge, causeWord(health.cause),
-    dateTime(health.since_s), health.fps.toFixed(1), duration(health.age_s), health.dropped, health.whole, health.restarts,
+  const link = make("a", { href: `/cameras/${encodeURIComponent(health.camera)}` }, health.name ?? health.camera);
+  const numbers = [
+    health.fps.toFixed(1), duration(health.age_s), health.dropped, health.whole, health.restarts,
     megabytes(health.rss_bytes), health.clock_offset_s === null ? "" : `${health.clock_offset_s.toFixed(1)} s`,
   ];
-  return make("tr", {}, ...cells.map((cell) => make("td", {}, cell instanceof Node ? cell : String(cell))));
+  return make("tr", {}, make("td", {}, link), make("td", {}, badge), make("td", { className: "why" }, causeWord(health.cause)), timeCell(health.since_s),
+    ...numbers.map((number) => make("td", { className: "number" }, String(number))));
 }
 
 every(2, () => attempt(async () => {
   const { cameras, server } = await get("health");
   byId("cameras").tBodies[0].replaceChildren(...cameras.map(row));
   const bad = cameras.filter((one) => !["live", "starting", "stopped"].includes(one.state));
-  const lines = bad.map((one) => `${one.name ?? one.camera}: ${causeWord(one.cause)}`).concat(server.problems ?? []);
+  const lines = bad.map((one) => `${one.name ?? one.camera}: ${causeWord(one.cause)}`)
+    .concat((server.problems ?? []).filter((line) => !bad.some((one) => line.startsWith(`${one.camera}: `)))); // said already, in the reader's words
   if (byId("alarms").dataset.shown !== lines.join("\n")) {
     byId("alarms").dataset.shown = lines.join("\n");
     byId("alarms").replaceChildren(...lines.map((line) => make("p", {}, line)));

@@ -34,6 +34,8 @@ const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle:
 
 /** Unix seconds as local date and time; nothing for nothing. */
 export const dateTime = (seconds) => (seconds === null || seconds === undefined ? "" : clock.format(seconds * 1000));
+/** A cell of a table with date and time, which break between the two and nowhere else. */
+export const timeCell = (seconds) => make("td", { className: "time" }, dateTime(seconds));
 export const timeOfDay = (seconds) => hour.format(seconds * 1000);
 
 /** Unix seconds as an input of local date and time takes them. */

@@ -1,5 +1,5 @@
 // The report of a shift: how full places were, who took on which alarm. Printed as it stands.
-import { byId, context, dateTime, duration, localTime, make, secondsOf, t } from "./page.js";
+import { byId, context, dateTime, duration, localTime, make, secondsOf, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
 import { levelChip, levelOfDensity, replayOf } from "./levels.js";
 
@@ -41,7 +41,7 @@ async function zoneRow(zone, span) {
   const missing = Math.round((span.to - span.from) / MINUTE_S) - series.value.filter((value) => value !== null).length;
   const time = (count) => (count ? duration(count * MINUTE_S) : "–");
   return [zone.name, highest === null ? t("crowd.unknown") : `${series.value[highest].toFixed(2)} ${t(`unit.${series.unit}`)}`,
-    highest === null ? "" : dateTime(series.start_s[highest]), time(minutes.orange), time(minutes.red), time(minutes.critical), time(missing)];
+    highest === null ? "" : timeCell(series.start_s[highest]), time(minutes.orange), time(minutes.red), time(minutes.critical), time(missing)];
 }
 
 async function lineRow(line, span) {
@@ -53,7 +53,7 @@ async function lineRow(line, span) {
   return [line.name, ...totals];
 }
 
-const fill = (table, rows) => byId(table).tBodies[0].replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", {}, cell)))));
+const fill = (table, rows) => byId(table).tBodies[0].replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => (cell?.tagName === "TD" ? cell : make("td", {}, cell))))));
 
 async function showReport() {
   const span = { from: Math.floor(secondsOf(byId("from").value)), to: Math.floor(secondsOf(byId("to").value)) };
@@ -62,7 +62,7 @@ async function showReport() {
   byId("about").textContent = t("report.about", { from: dateTime(span.from), to: dateTime(span.to), name: context.user.name, made: dateTime(Date.now() / 1000) });
   fill("zones", await Promise.all(places.filter((place) => !place.line).map((zone) => zoneRow(zone, span))));
   fill("lines", await Promise.all(places.filter((place) => place.line).map((line) => lineRow(line, span))));
-  fill("log", log.map((one) => [dateTime(one.at_s), one.name, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, one.words,
+  fill("log", log.map((one) => [timeCell(one.at_s), one.name, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, make("td", { className: "why" }, one.words),
     one.place ? make("a", { className: "on-screen", href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : ""]));
 }
 

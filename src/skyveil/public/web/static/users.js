@@ -1,5 +1,5 @@
 // Users of the console: staff accounts, their roles and the cameras granted to them.
-import { byId, context, dateTime, make, t } from "./page.js";
+import { byId, context, make, t, timeCell } from "./page.js";
 import { attempt, get, send } from "./api.js";
 
 const ROLES = ["viewer", "operator", "privacy_officer", "admin"];
@@ -17,7 +17,7 @@ function row(user) {
   ];
   const own = user.name === context.user.name;
   if (own) [role, ...actions].forEach((element) => { element.disabled = true; });
-  return make("tr", {}, make("td", {}, user.name), make("td", {}, role), make("td", {}, granted), make("td", {}, dateTime(user.last_login_s)), make("td", {}, ...actions));
+  return make("tr", {}, make("td", {}, user.name), make("td", {}, role), make("td", {}, granted), timeCell(user.last_login_s), make("td", {}, ...actions));
 }
 
 async function show() {
