@@ -2,7 +2,7 @@
 
 Every camera plays the first 397 frames of the labelled street of PETS 2009 (people in all of them), cut and scaled to
 1280x720 and timed at 10 pictures a second, encoded beforehand, from another moment on. Each picture carries its number
-as 16 black or white squares at the bottom. One camera's redacted stream is decoded again: the squares tell how long a
+as 18 black or white squares at the bottom. One camera's redacted stream is decoded again: the squares tell how long a
 picture took from the camera's push to the fragment in the server process, and the labels what stayed visible in it.
 A browser adds the time that its player keeps in hand, 0.05 s and more (`player.js`).
 """
@@ -45,7 +45,8 @@ from skyveil.public.wire import Message
 WIDTH_PX, HEIGHT_PX, FPS, FRAMES = 1280, 720, 10, 397
 CUT_PX, SCALE = 72, 1280 / 768
 """Rows cut off above and below to make 4:3 into 16:9, so that people keep their shape."""
-SQUARE_PX, BITS = 16, 16
+SQUARE_PX, BITS = 16, 9
+"""A number is written twice, the second time with each bit turned over: squares that are covered contradict."""
 SETTLE_S: Final = 20.0
 """Cameras start one after another; figures are of the time after this."""
 Picture = NDArray[np.uint8]
@@ -54,22 +55,24 @@ Picture = NDArray[np.uint8]
 def marked(picture: Picture, number: int) -> Picture:
     """The picture with its number at the bottom left."""
     made = picture.copy()
-    for bit in range(BITS):
+    written = number | (~number & (1 << BITS) - 1) << BITS
+    for bit in range(2 * BITS):
         x = 8 + bit * SQUARE_PX
-        made[-SQUARE_PX - 8 : -8, x : x + SQUARE_PX] = 235 if number >> bit & 1 else 20
+        made[-SQUARE_PX - 8 : -8, x : x + SQUARE_PX] = 235 if written >> bit & 1 else 20
     return made
 
 
 def number_of(picture: Picture) -> int:
     """The number in a picture; -1 when a square is covered or torn."""
-    number = 0
-    for bit in range(BITS):
+    read = 0
+    for bit in range(2 * BITS):
         x = 8 + bit * SQUARE_PX
         level = float(picture[-SQUARE_PX - 4 : -12, x + 4 : x + SQUARE_PX - 4].mean())
         if 80 < level < 175:
             return -1
-        number |= int(level > 128) << bit
-    return number
+        read |= int(level > 128) << bit
+    number, turned = read & (1 << BITS) - 1, read >> BITS
+    return number if number ^ turned == (1 << BITS) - 1 else -1
 
 
 def make_clip(video: Path, target: Path) -> None:
@@ -202,7 +205,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     folder = Path(os.environ["SKYVEIL_EVAL_DATA"]) / "video_pets09_s2l1"
     arguments.out.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / "live-1280x720.mp4"
+    path = arguments.out / "live-1280x720-twice.mp4"
     if not path.is_file():
         make_clip(folder / "vtest.avi", path)
     labelled = read_video(folder / "vtest.avi", folder / "gt.txt")

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from skyveil.app.doctor import diagnose, plan
+from skyveil.app.doctor import diagnose
 from skyveil.app.models import Checked, State, compiled_folder, write_compiled
+from skyveil.app.sizing import Machine
 from skyveil.private.detect.engine import Preprocess
 from skyveil.private.detect.networks import Use
 from tests.private.tiny_networks import one_step, written
@@ -75,7 +76,16 @@ def test_networks_that_are_not_compiled_for_this_machine_are_told(
     assert damaged.name in told()["error"]
 
 
-def test_a_plan_grows_with_its_cameras() -> None:
-    small, large = plan(4), plan(40)
-    assert large.cores > 9 * small.cores > 0
-    assert large.disk_gb_per_day == 10 * small.disk_gb_per_day
+def test_a_machine_that_is_too_small_is_told_with_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "skyveil.yaml"
+    path.write_text(GOOD)
+    monkeypatch.setattr("skyveil.app.doctor.processors", lambda: 1)
+    for machine, level, words in (
+        (Machine(100.0, 50.0, "f32"), "warning", "measured on this machine: 150 ms"),
+        (Machine(2.0, 5.0, "bf16"), "ok", "measured on this machine: 7 ms"),
+        (None, "ok", "not measured, 14.2 ms"),
+    ):
+        monkeypatch.setattr("skyveil.app.doctor.measured", lambda machine=machine: machine)
+        assert any(one.level == level and words in one.what for one in diagnose(path))

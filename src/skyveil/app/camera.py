@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from skyveil.app import sandbox
 from skyveil.app.camera_line import crowd_from, masks_from, rulers_from, spec_from
-from skyveil.app.control import Control, Order, SocketConnection, secured
+from skyveil.app.control import Control, Order, SocketConnection, SocketPair, secured
+from skyveil.app.load import Load
 from skyveil.app.task import Begin
 from skyveil.app.worker import own_stdout, quiet_logging
 from skyveil.core.camera import CameraSpec, KnownView
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 PULSE_S: Final = 0.5
 STALE_S: Final = 2.0
 COVERED_S: Final = 5.0
+_COMING_S: Final = 1.0
+"""Pictures still come when one came so lately; then it is not the camera that stopped."""
 DIAL_S: Final = 8.0
 BACK_OFF_S: Final[tuple[float, ...]] = (0.5, 1.0)
 """Waits between two attempts to reach a camera that is away, so that its picture is back within 3 s of it: an attempt
@@ -96,9 +99,10 @@ class CameraProcess:
         self._answers: deque[Order] = deque()
         self._masks: tuple[Mask, ...] | None = None
         self._counts = _Counts()
+        self._load = Load()
         self._times: deque[float] = deque(maxlen=1000)
         self._state, self._cause = CameraState.STARTING, Cause.CONNECTING
-        self._pulse_s = self._left_s = self._covered_s = 0.0
+        self._pulse_s = self._left_s = self._covered_s = self._came_s = 0.0
         self._epoch: tuple[int, float] | None = None
 
     def run(self) -> None:
@@ -127,9 +131,10 @@ class CameraProcess:
         """Show the camera until it fails; raises CameraUnavailable."""
         with closing(self._live.opened(self)) as source:
             for arrived in source.frames():
-                self._counts.dropped = self._live.dropped_before + source.dropped
+                self._counts.dropped = self._live.dropped
                 self._listen(0.0)
                 if arrived is not None:
+                    self._came_s = time.monotonic()
                     for message in self._live.seen(arrived):
                         # First its wall time: without it the first key frame could not be recorded.
                         self._note()
@@ -155,10 +160,15 @@ class CameraProcess:
     def _judge(self) -> None:
         """The state of a camera that is connected."""
         now_s = time.monotonic()
+        self._load.note(shown=self._counts.frames, late=self._live.late, now_s=now_s)
         if self._covered_s and now_s - self._covered_s > COVERED_S:
             self._say(CameraState.COVERED, self._live.trouble or Cause.DETECTOR_LATE)
         elif now_s - self._left_s <= STALE_S:
-            self._say(CameraState.LIVE, self._live.beside)
+            beside = self._live.beside
+            self._say(CameraState.LIVE, Cause.OVERLOADED if beside is Cause.OK and self._load.overloaded else beside)
+        elif self._load.overloaded and now_s - max(self._came_s, self._left_s) <= _COMING_S:
+            shown = now_s - self._left_s <= COVERED_S
+            self._say(CameraState.LIVE if shown else CameraState.STALE, Cause.OVERLOADED)
         elif self._state in (CameraState.LIVE, CameraState.COVERED):
             self._say(CameraState.STALE, Cause.FROZEN)
 
@@ -254,7 +264,7 @@ class CameraProcess:
         """Two new UDP sockets; raises CameraUnavailable."""
         self._dials += 1
         first, second = self._asked(Dial(self._dials, "udp"))
-        return _Udp(first, second, self._bind)
+        return SocketPair(first, second, self._bind)
 
     def idle(self) -> None:
         """Look at orders and clocks while a source waits."""
@@ -267,21 +277,6 @@ class CameraProcess:
         self._wire.send(DialPorts(self._dials, rtp_port, rtcp_port))
         if "error" in self._answer():
             raise CameraUnavailable(Cause.WRONG_ADDRESS)
-
-
-@final
-class _Udp:
-    """Two given UDP sockets."""
-
-    def __init__(self, first: socket.socket, second: socket.socket, bind: Callable[[int, int], None]) -> None:
-        self.ports = (int(first.getsockname()[1]), int(second.getsockname()[1]))
-        self.rtp: Connection = SocketConnection(first)
-        self.rtcp: Connection = SocketConnection(second)
-        self._bind = bind
-
-    def bind(self, rtp_port: int, rtcp_port: int) -> None:
-        """Tie the sockets to these ports of the camera."""
-        self._bind(rtp_port, rtcp_port)
 
 
 def _descriptors(order: Order) -> int:

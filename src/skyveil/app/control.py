@@ -10,10 +10,12 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, TypeAlias, final
 
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.health import CameraUnavailable, Cause
+from skyveil.private.capture.live.connection import Connection
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Order: TypeAlias = dict[str, Json]
@@ -122,3 +124,18 @@ def secured(given: socket.socket, context: ssl.SSLContext, host: str) -> socket.
     except OSError as error:
         given.close()
         raise CameraUnavailable(Cause.LINK_LOST) from error
+
+
+@final
+class SocketPair:
+    """Two given UDP sockets."""
+
+    def __init__(self, first: socket.socket, second: socket.socket, bind: Callable[[int, int], None]) -> None:
+        self.ports = (int(first.getsockname()[1]), int(second.getsockname()[1]))
+        self.rtp: Connection = SocketConnection(first)
+        self.rtcp: Connection = SocketConnection(second)
+        self._bind = bind
+
+    def bind(self, rtp_port: int, rtcp_port: int) -> None:
+        """Tie the sockets to these ports of the camera."""
+        self._bind(rtp_port, rtcp_port)

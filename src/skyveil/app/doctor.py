@@ -1,7 +1,6 @@
 """`skyveil doctor`: what is wrong with this machine or configuration, why it matters, and what to do. App."""
 
 import ctypes
-import os
 import resource
 import shutil
 import socket
@@ -21,14 +20,11 @@ from skyveil.app.density_networks import located
 from skyveil.app.models import State, compiled_folder, not_compiled, verify
 from skyveil.app.sandbox import REQUIRED
 from skyveil.app.server import database_of, is_loopback
+from skyveil.app.sizing import Sizing, measured, plan, processors
 from skyveil.core.errors import SkyveilError
 
 Level: TypeAlias = Literal["ok", "warning", "error"]
 
-CPU_MS_PER_FRAME: Final = 14.2
-"""CPU of one 1280x720 picture at 10 a second with people in it, on the machine of docs/reference/live.md."""
-RSS_MB_PER_CAMERA: Final = 385.0
-MBIT_PER_CAMERA: Final = 2.0
 _STA_UNSYNC: Final = 0x40
 _PROBE: Final = "from skyveil.app import sandbox; print('|'.join(sandbox.enter((), given_sockets=True).holds))"
 _DESCRIPTORS_PER_CAMERA: Final = 8
@@ -42,29 +38,6 @@ class Diagnosis:
     level: Level
     what: str
     do: str = ""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """What a number of cameras at 1280x720 and 10 pictures a second needs."""
-
-    cameras: int
-    cores: float
-    memory_gb: float
-    disk_gb_per_day: float
-    network_in_mbit: float
-
-
-def plan(cameras: int) -> Sizing:
-    """The machine for so many cameras; half as much again is left free for moments when everybody moves."""
-    return Sizing(
-        cameras,
-        round(cameras * 10 * CPU_MS_PER_FRAME / 1000 * 1.5, 1),
-        round(1 + cameras * RSS_MB_PER_CAMERA / 1000, 1),
-        round(cameras * MBIT_PER_CAMERA / 8 * 86400 / 1000, 1),
-        round(cameras * 4.0, 1),
-    )
 
 
 def diagnose(path: Path) -> list[Diagnosis]:
@@ -83,7 +56,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
     for look in (_wall, _swap, _models, _compiled, _clock):
         found += look()
     if config is not None:
-        for look_at in (_density, _disk, _keys, _port, _descriptors, _database, _extras, _restream):
+        for look_at in (_density, _disk, _keys, _port, _descriptors, _processors, _database, _extras, _restream):
             found += look_at(config)
     order: dict[Level, int] = {"error": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda one: order[one.level])
@@ -221,14 +194,30 @@ def _descriptors(config: Config) -> Iterator[Diagnosis]:
     needed = 256 + _DESCRIPTORS_PER_CAMERA * len(config.cameras)
     if limit < needed:
         yield Diagnosis("error", f"{limit} files may be open, {needed} are needed", "raise LimitNOFILE or ulimit -n")
-    cores = os.cpu_count() or 1
-    wanted = plan(sum(camera.enabled for camera in config.cameras)).cores
-    if wanted > cores:
+
+
+def _processors(config: Config) -> Iterator[Diagnosis]:
+    cameras = sum(camera.enabled for camera in config.cameras)
+    if not cameras:
+        return
+    size = plan(cameras, measured())
+    what = f"{cameras} cameras want about {size.cores:g} cores, this machine has {processors()}; {told_of(size)}"
+    if size.cores > processors():
         yield Diagnosis(
             "warning",
-            f"{len(config.cameras)} cameras want about {wanted:g} cores, this machine has {cores}",
-            "fewer cameras, a lower `max_fps`, or a larger machine: see `skyveil doctor --plan`",
+            what,
+            "fewer cameras, fewer pictures a second (at the camera, or `max_fps`), or a larger machine",
         )
+    else:
+        yield Diagnosis("ok", what)
+
+
+def told_of(size: Sizing) -> str:
+    """What a plan was made from, in words."""
+    cost = f"{size.cpu_ms_per_picture:g} ms of CPU for a picture"
+    if size.carries is None:
+        return f"not measured, {cost} are assumed: `skyveil models pull`, and it is measured on this machine"
+    return f"measured on this machine: {cost}, so it carries {size.carries} such cameras"
 
 
 def _database(config: Config) -> Iterator[Diagnosis]:

@@ -128,14 +128,14 @@ class Live:
         self._source: LiveSource | None = None
         self._arrivals: dict[int, float] = {}
         self._left: list[Left] = []
-        self.dropped_before = 0
+        self._dropped_before = 0
         self.trouble: Cause | None = None
         """Why whole pictures are covered, when it is not for lack of time."""
 
     def opened(self, dial: Dial) -> LiveSource:
         """Reach the camera; raises CameraUnavailable. What was seen before is forgotten: the scene may have changed."""
         if self._source is not None:
-            self.dropped_before += self._source.dropped
+            self._dropped_before += self._source.dropped
             self._source = None
         self._source = open_live(self._spec, self._given, dial)
         if self._chain is not None:
@@ -147,6 +147,16 @@ class Live:
     def clock_offset_s(self) -> float | None:
         """The camera's clock minus ours, where it tells its own."""
         return self._given.clock_offset_s
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that were not looked at, of all connections."""
+        return self._dropped_before + (0 if self._source is None else self._source.dropped)
+
+    @property
+    def late(self) -> int:
+        """Those of them that were left out because a newer one was there."""
+        return self.dropped - self._given.too_soon
 
     @property
     def beside(self) -> Cause:

@@ -2,7 +2,8 @@
 
 Each camera has a thread that reads its pipe; one more thread watches the wall-clock of all. What a process sends goes
 to `on_message` on that camera's thread. A process that says nothing for 5 s is killed, one that ended is started again:
-at once the first time, then with growing waits, and after many times in ten minutes once in a while only.
+at once the first time, then with growing waits, and after many times in ten minutes once in a while only. As many start
+at a time as there are processors; the others wait for their turn.
 """
 
 import io
@@ -10,23 +11,21 @@ import json
 import logging
 import os
 import random
-import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final, final
+from typing import Final, final
 
 from skyveil.app.camera_line import crowd_json, masks_json, rulers_json, spec_json
 from skyveil.app.dial import Dialer, DialFailed
-from skyveil.app.process import child_environment
+from skyveil.app.running import Heard, Running, Starts, Turn, started
 from skyveil.app.task import Begin, Json
 from skyveil.core.camera import AskedRulers, CameraSpec, KnownView
 from skyveil.core.errors import WorkerFailed
@@ -49,35 +48,20 @@ BUDGET: Final = 10
 BUDGET_SPAN_S: Final = 600.0
 _FAILED_RETRY_S: Final = 120.0
 _CHECK_S: Final = 0.2
-_STAGGER_S: Final = 0.15
-"""Between the starts of two cameras: starting costs most of a second of CPU."""
-
-
-@final
-@dataclass(slots=True)
-class _Process:
-    """One run of a camera's process."""
-
-    popen: "subprocess.Popen[bytes]"
-    channel: socket.socket
-    stdout: IO[bytes]
-    started_s: float
-    heard_s: float | None = None
 
 
 @final
 class _Camera:
     """One camera's process, restarted as needed. Its own thread reads; `change` and `check` come from others."""
 
-    def __init__(self, spec: CameraSpec, owner: "Supervisor", delay_s: float) -> None:
+    def __init__(self, spec: CameraSpec, owner: "Supervisor") -> None:
         self.spec = spec
         self._owner = owner
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._process: _Process | None = None
+        self._process: Running | None = None
         self._restarts = 0
         self._deaths: deque[float] = deque(maxlen=BUDGET)
-        self._delay_s = delay_s
         self._dialer = Dialer(spec.source)
         self.health = CameraHealth(spec.id, CameraState.STARTING, Cause.CONNECTING, time.time())
         self._frame_s: float | None = None
@@ -118,25 +102,25 @@ class _Camera:
             self._thread.join(5)
 
     def check(self, now_s: float) -> None:
-        """Notice silence: stale after 2 s, killed after 5."""
+        """Notice silence: stale after 2 s, killed after 5; time in which the machine kept it waiting does not count."""
         process = self._process
         if process is None or self._stopping.is_set():
             return
-        if process.heard_s is None:
-            if now_s - process.started_s > STARTING_S:
-                self._kill(Cause.PROCESS_SILENT)
-            return
-        silent_s = now_s - process.heard_s
-        if silent_s > (STARTING_S if self.health.state is CameraState.STARTING else SILENT_S):
+        starting = process.heard_s is None or self.health.state is CameraState.STARTING
+        silent_s = process.silent_s(now_s)
+        if silent_s > (STARTING_S if starting else SILENT_S):
             self._kill(Cause.PROCESS_SILENT)
-        elif silent_s > STALE_S and self.health.state in (CameraState.LIVE, CameraState.COVERED):
-            self._tell(CameraState.STALE, Cause.PROCESS_SILENT)
+        elif self.health.state in (CameraState.LIVE, CameraState.COVERED):
+            if silent_s > STALE_S:
+                self._tell(CameraState.STALE, Cause.PROCESS_SILENT)
+            elif not starting and now_s - (process.heard_s or now_s) > SILENT_S:
+                self._tell(CameraState.STALE, Cause.OVERLOADED)
         self.health = replace(self.health, age_s=None if self._frame_s is None else now_s - self._frame_s)
 
     # --- this camera's thread -----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        wait_s = self._delay_s
+        wait_s = 0.0
         while not self._stopping.wait(wait_s):
             try:
                 self._one_life()
@@ -162,43 +146,39 @@ class _Camera:
 
     def _one_life(self) -> None:
         """Start the process and read it until it ends."""
-        process = self._started()
-        try:
-            self._order({"begin": Begin(self._owner.readable, self._owner.models).json()})
-            known = self._owner.view_of(self.spec.id)
-            self._order({"camera": spec_json(replace(self.spec, view=known))})
-            for message in WireReader(io.BufferedReader(_Heard(process.stdout), 1 << 18)):
-                process.heard_s = process.heard_s or (time.monotonic() if isinstance(message, Pulse) else None)
-                if process.heard_s is not None:
-                    process.heard_s = time.monotonic()
-                self._take(message)
-        finally:
-            with self._lock:
-                self._process = None
-            process.popen.kill()
-            process.popen.wait()
-            process.stdout.close()
-            process.channel.close()
-            self._dialer.forget()
-            self._frames_before += 0 if self._last_pulse is None else self._last_pulse.frames
-            self._last_pulse = None
+        with self._owner.starts.turn(wanted=self._is_wanted, waits=self._waits) as turn:
+            if not self._is_wanted():
+                return
+            process = self._started()
+            try:
+                self._read(process, turn)
+            finally:
+                with self._lock:
+                    self._process = None
+                process.close()
+                self._dialer.forget()
+                self._frames_before += 0 if self._last_pulse is None else self._last_pulse.frames
+                self._last_pulse = None
 
-    def _started(self) -> _Process:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            popen = subprocess.Popen(  # noqa: S603 (our own module)
-                self._owner.command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=child_environment(),
-                cwd="/",
-                bufsize=0,
-                start_new_session=True,
-            )
-        assert popen.stdout is not None  # noqa: S101 (a pipe was asked for)
-        ours.settimeout(2.0)
-        process = _Process(popen, ours, popen.stdout, time.monotonic())
+    def _read(self, process: Running, turn: Turn) -> None:
+        """Tell the process its camera, and hear it until it ends."""
+        self._order({"begin": Begin(self._owner.readable, self._owner.models).json()})
+        known = self._owner.view_of(self.spec.id)
+        self._order({"camera": spec_json(replace(self.spec, view=known))})
+        for message in WireReader(io.BufferedReader(Heard(process.stdout), 1 << 18)):
+            if process.heard_s is not None or isinstance(message, Pulse):
+                process.heard_s = time.monotonic()
+                turn.end()
+            self._take(message)
+
+    def _is_wanted(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _waits(self) -> None:
+        self._tell(CameraState.STARTING, Cause.WAITING)
+
+    def _started(self) -> Running:
+        process = started(self._owner.command, now_s=time.monotonic())
         with self._lock:
             self._process = process
         return process
@@ -310,6 +290,7 @@ class Supervisor:
         self.readable = readable
         self.on_message = on_message
         self.on_health = on_health
+        self.starts = Starts()
         self.walls: dict[CameraId, Walled] = {}
         """What each camera's process said of the wall around it."""
         self._cameras: dict[CameraId, _Camera] = {}
@@ -331,12 +312,10 @@ class Supervisor:
         for camera in leaving:
             camera.join(until_s)
             del self._cameras[camera.spec.id]
-        delay_s = 0.0
         for name, spec in specs.items():
             running = self._cameras.get(name)
             if running is None:
-                self._cameras[name] = _Camera(spec, self, delay_s)
-                delay_s += _STAGGER_S
+                self._cameras[name] = _Camera(spec, self)
             elif running.spec != spec:
                 running.change(spec)
 
@@ -378,21 +357,3 @@ class Supervisor:
 def _lasting(spec: CameraSpec) -> CameraSpec:
     """What a process can not change while it runs: everything but masks and places."""
     return replace(spec, settings=replace(spec.settings, masks=()), crowd=None)
-
-
-@final
-class _Heard(io.RawIOBase):
-    """The process's stdout, which never waits for more than is there."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
-        """Read what is there, waiting for the first byte."""
-        select.select([self._stream], [], [])
-        return os.readv(self._stream.fileno(), [buffer])

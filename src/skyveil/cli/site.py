@@ -72,17 +72,19 @@ def doctor(
 
     Exit 1 for an error.
     """
-    from skyveil.app.doctor import diagnose
-    from skyveil.app.doctor import plan as sized
+    from skyveil.app.doctor import diagnose, told_of
+    from skyveil.app.sizing import measured
+    from skyveil.app.sizing import plan as sized
 
     if plan is not None:
-        size = sized(plan)
+        size = sized(plan, measured())
         if as_json:
             typer.echo(json.dumps(asdict(size)))
             return
         typer.echo(f"{size.cameras} cameras of 1280x720 at 10 pictures a second, people in all of them:")
         typer.echo(f"  {size.cores:g} cores, {size.memory_gb:g} GB of memory")
         typer.echo(f"  {size.disk_gb_per_day:g} GB of disk a day, {size.network_in_mbit:g} Mbit/s from the cameras")
+        typer.echo(f"  {told_of(size)}")
         return
     found = diagnose(config)
     if as_json:

@@ -54,6 +54,8 @@ class Cause(StrEnum):
     DENSITY_MISSING = "density-missing"
     DENSITY_WRONG = "density-wrong"
     DENSITY_LATE = "density-late"
+    WAITING = "waiting-to-start"
+    OVERLOADED = "overloaded"
 
 
 SENTENCES: Final = {
@@ -81,6 +83,8 @@ SENTENCES: Final = {
     Cause.DENSITY_MISSING: "the density network is missing or another file: people are counted by boxes alone",
     Cause.DENSITY_WRONG: "the density network gave no map of heads: people are counted by boxes alone",
     Cause.DENSITY_LATE: "the density network is too slow: people are counted by boxes alone",
+    Cause.WAITING: "other cameras start first: as many at a time as this machine has processors",
+    Cause.OVERLOADED: "this machine is too slow for its cameras, and leaves pictures out: have fewer of them",
     Cause.UNSUPPORTED_STREAM: "this kind of stream is not read: offer RTSP, MJPEG, HLS without encryption, TS or MP4",
 }
 """Each cause as one sentence in English; the console has its own words for every language."""

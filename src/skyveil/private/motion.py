@@ -64,6 +64,10 @@ class MotionTest:
         """The squares whose mean luma differs by more than noise."""
         return np.asarray(cv2.absdiff(one, other) > CHANGE_LEVELS, np.bool_)
 
+    def unlike(self, one: Small, before: Small, after: Small) -> Changed:
+        """The squares that show what neither of the other two shows."""
+        return self.changed(one, before) & self.changed(one, after)
+
     def is_cut(self, before: Small, now: Small) -> bool:
         """Whether the scene was replaced between two frames that follow each other; call it once for each frame."""
         share = float(np.count_nonzero(self.changed(before, now))) / now.size

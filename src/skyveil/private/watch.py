@@ -23,8 +23,8 @@ from skyveil.private.detect.finds import Finds
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.detections import Detections, joined
 from skyveil.private.doubts import HINT, HINT_ENLARGED, LEAST, Doubts
+from skyveil.private.evidence import Look, evidence
 from skyveil.private.frame import RawFrame
-from skyveil.private.looked import Looked, Why
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
 from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for, slower
@@ -81,17 +81,6 @@ class _Waiting:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A look that was made: at which frame, when, and what it looked like."""
-
-    index: int
-    seconds: float
-    small: Small
-    models: tuple[str, ...]
-
-
-@final
 class VideoWatch:
     """The watch of one video. One thread owns it; it forgets everything with the instance."""
 
@@ -128,7 +117,7 @@ class VideoWatch:
         self._tracks = Tracks(self._pace.holding)
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
-        self._looks: deque[_Look] = deque()
+        self._looks: deque[Look] = deque()
         self._sights: list[Sight] = []
         self._passing = Tracks(self._pace.holding)
         self._doubts = Doubts(width=width, height=height, scale=self._pace.face_scale)
@@ -226,7 +215,7 @@ class VideoWatch:
         self._tracks.update(boxes, frame=raw.id.index, doubtful=self._doubtful, hints=self._hints)
         self._tracks.trace(self._sights[::-1])
         self._sights = [sight for sight in self._sights if sight.frame > raw.id.index - self._pace.holding.gap]
-        self._looks.append(_Look(raw.id.index, raw.time.seconds, small, self._finder.used))
+        self._looks.append(Look(raw.id.index, raw.time.seconds, small, self._finder.used))
         if self._observer is not None:
             self._observer.see(boxes, at_s=raw.time.seconds)
 
@@ -375,25 +364,7 @@ class VideoWatch:
 
     def _regions(self, waiting: _Waiting, boxes: NDArray[np.int32]) -> Regions:
         raw = waiting.raw
-        looked = self._evidence(waiting)
+        looked = evidence(raw, waiting.small, self._looks, self._motion, live=self._pace.live)
         if looked is None:
             return whole_frame(raw.id)
         return Regions(raw.id, boxes, polygons(self._settings, raw.time.seconds), looked)
-
-    def _evidence(self, waiting: _Waiting) -> Looked | None:
-        """Why each tile of a frame is decided; None when no look stands beside it."""
-        index, seconds = waiting.raw.id.index, waiting.raw.time.seconds
-        before = [look for look in self._looks if look.index <= index]
-        after = [look for look in self._looks if look.index >= index]
-        if not before:
-            return None
-        ages = [abs(seconds - look.seconds) for look in (before[-1], *after[:1])]
-        shape = self._motion.tiles_shape
-        if before[-1].index == index:
-            why = np.full(shape, int(Why.LOOKED), np.uint8)
-        else:
-            moved = self._motion.tiles(self._motion.changed(waiting.small, before[-1].small))
-            why = np.where(moved, int(Why.BRACKETED if after else Why.UNDECIDED), int(Why.UNCHANGED)).astype(np.uint8)
-        return Looked(
-            waiting.raw.id, self._motion.tile_px, why, np.full(shape, min(ages), np.float32), before[-1].models
-        )

@@ -75,6 +75,8 @@ class Given:
         self._shaper: Shaper | None = None
         self._like: tuple[int, int, str] | None = None
         self.timeline = LiveTimeline(time.monotonic())
+        self.too_soon = 0
+        """Pictures above the highest rate."""
         self.clock_offset_s: float | None = None
         """The camera's clock minus ours, where it tells its own."""
 
@@ -83,6 +85,7 @@ class Given:
         now_s = time.monotonic()
         at = self.timeline.place(ticks, clock_hz, now_s)
         if self._last_ticks is not None and at.ticks - self._last_ticks < self._shortest:
+            self.too_soon += 1
             return None
         self._last_ticks = at.ticks
         like = (picture.width, picture.height, picture.format.name)

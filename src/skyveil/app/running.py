@@ -1,0 +1,143 @@
+"""One run of a camera's process, seen from its parent: how it is started, and for how long it was silent. App.
+
+A process that a busy machine keeps from its processors is not silent: it has no say in it.
+"""
+
+import io
+import os
+import select
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final, final
+
+from skyveil.app.process import child_environment
+
+_NOTED_S: Final = 1.0
+"""From so long a silence on it is noted how long the process waits for a processor: pulses come every half second."""
+_TURN_S: Final = 0.2
+"""How often who waits for their turn to start looks whether they are still wanted."""
+
+
+@final
+@dataclass(slots=True)
+class Running:
+    """A process that runs. The thread that reads it writes `heard_s`; the watchdog asks `silent_s`."""
+
+    popen: "subprocess.Popen[bytes]"
+    channel: socket.socket
+    stdout: IO[bytes]
+    started_s: float
+    heard_s: float | None = None
+    """When it was last heard (monotonic); None before its first pulse, which comes once its networks are loaded."""
+    _noted: tuple[float, float] | None = field(default=None, init=False)
+    """At which silence (its beginning) how long it had waited for processors before."""
+
+    def silent_s(self, now_s: float) -> float:
+        """Seconds since it was heard, less those that it waited for a processor; a stopped process waits for none."""
+        heard_s = self.started_s if self.heard_s is None else self.heard_s
+        if now_s - heard_s < _NOTED_S:
+            return now_s - heard_s
+        waited_s = kept_waiting_s(self.popen.pid)
+        if self._noted is None or self._noted[0] != heard_s:
+            self._noted = (heard_s, waited_s)
+        return now_s - heard_s - (waited_s - self._noted[1])
+
+    def close(self) -> None:
+        """End it at once and let go of its pipes."""
+        self.popen.kill()
+        self.popen.wait()
+        self.stdout.close()
+        self.channel.close()
+
+
+def started(command: Sequence[str], *, now_s: float) -> Running:
+    """Start a process with a socket as stdin; raises OSError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with theirs:
+        popen = subprocess.Popen(  # noqa: S603 (our own module)
+            command,
+            stdin=theirs.fileno(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(),
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+    assert popen.stdout is not None  # noqa: S101 (a pipe was asked for)
+    ours.settimeout(2.0)
+    return Running(popen, ours, popen.stdout, now_s)
+
+
+def kept_waiting_s(pid: int) -> float:
+    """For how long the main thread of a process was ready to run while others ran; 0 where the kernel does not say.
+
+    The second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst). A camera's
+    process computes in its main thread.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return 0.0
+
+
+@final
+class Starts:
+    """Lets so many processes start at a time as there are processors: more only take them from each other."""
+
+    def __init__(self, at_once: int | None = None) -> None:
+        """at_once: None for the processors that this process may use."""
+        self._free = threading.Semaphore(at_once or len(os.sched_getaffinity(0)))
+
+    @contextmanager
+    def turn(self, *, wanted: Callable[[], bool], waits: Callable[[], None]) -> Iterator["Turn"]:
+        """Wait for a turn, which ends with `Turn.end` or here; `waits` is called when there is none at once.
+
+        Whoever is not `wanted` any more while they wait goes on without one.
+        """
+        has = self._free.acquire(blocking=False)
+        if not has:
+            waits()
+            while not has and wanted():
+                has = self._free.acquire(timeout=_TURN_S)
+        turn = Turn(self._free if has else None)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+
+@final
+class Turn:
+    """One process's turn to start. One thread owns it."""
+
+    def __init__(self, free: threading.Semaphore | None) -> None:
+        self._free = free
+
+    def end(self) -> None:
+        """Let the next one start; harmless when that was said before."""
+        free, self._free = self._free, None
+        if free is not None:
+            free.release()
+
+
+@final
+class Heard(io.RawIOBase):
+    """A process's stdout, which never waits for more than is there."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
+        """Read what is there, waiting for the first byte."""
+        select.select([self._stream], [], [])
+        return os.readv(self._stream.fileno(), [buffer])
