@@ -12,7 +12,7 @@ def test_a_plan_grows_with_its_cameras_and_with_what_a_picture_costs() -> None:
     assert large.cores > 9 * small.cores > 0
     assert large.disk_gb_per_day == 10 * small.disk_gb_per_day
     slow = plan(4, Machine(20.0, 2 * PUBLISHED_MS - 20.0, "f32"))
-    assert slow.cores == pytest.approx(2 * small.cores, abs=0.1)
+    assert slow.cores == pytest.approx(2 * small.cores, abs=0.11)
     assert (small.measured, small.carries) == (False, None)
 
 
