@@ -49,7 +49,7 @@ SQUARE_PX, BITS = 16, 9
 """A number is written twice, the second time with each bit turned over: squares that are covered contradict."""
 SETTLE_S: Final = 20.0
 START_S: Final = 180.0
-"""Figures are of the time from `SETTLE_S` after the last camera was live on, and from so long after the start at most."""
+"""Figures are of the time from `SETTLE_S` after the last camera was live, or from `START_S` after the start on."""
 Picture = NDArray[np.uint8]
 
 

@@ -17,6 +17,12 @@ cameras:
 """
 
 
+@pytest.fixture(autouse=True)
+def not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds of CPU that other tests need not spend."""
+    monkeypatch.setattr("skyveil.app.doctor.measured", lambda: None)
+
+
 def test_a_sound_configuration_has_no_error_but_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "skyveil.yaml"
     path.write_text(GOOD)
