@@ -38,7 +38,7 @@ LONGEST_S: Final = 3600.0
 _FAR_AND_NEAR: Final = 0.2
 """Share of the picture's height that lies between the farthest and the nearest feet, before there is enough."""
 _ONE_ROW: Final = 0.1
-_LEAST: Final = 0.3
+PERSON_LEAST: Final = 0.3
 """Score from which a box is somebody whom a ruler may not touch, as for videos (`app.calibrating`)."""
 _NICE: Final = 10
 Boxes: TypeAlias = NDArray[np.float64]
@@ -88,7 +88,7 @@ class Rulers:
             from skyveil.private.observe.ruler_people import RulerPeople  # scipy, which most cameras do not need
 
             self._people, self._view = RulerPeople(size_wh=view.size_wh), view
-        persons = found.only((found.kind == Kind.PERSON) & (found.score >= _LEAST))
+        persons = found.only((found.kind == Kind.PERSON) & (found.score >= PERSON_LEAST))
         self._people.add_elsewhere(Scored(persons.xyxy, persons.score))
 
     def told(self) -> Iterator[RulerReport]:
