@@ -2,8 +2,8 @@
 
 Each camera has a thread that reads its pipe; one more thread watches the wall-clock of all. What a process sends goes
 to `on_message` on that camera's thread. A process that says nothing for 5 s is killed, one that ended is started again:
-at once the first time, then with growing waits, and after many times in ten minutes once in a while only. As many start
-at a time as there are processors; the others wait for their turn.
+at once the first time, then with growing waits, and after many times in ten minutes once in a while only. Two start
+at a time for each processor; the others wait for their turn.
 """
 
 import io

@@ -83,7 +83,7 @@ SENTENCES: Final = {
     Cause.DENSITY_MISSING: "the density network is missing or another file: people are counted by boxes alone",
     Cause.DENSITY_WRONG: "the density network gave no map of heads: people are counted by boxes alone",
     Cause.DENSITY_LATE: "the density network is too slow: people are counted by boxes alone",
-    Cause.WAITING: "other cameras start first: as many at a time as this machine has processors",
+    Cause.WAITING: "other cameras start first: two at a time for each processor of this machine",
     Cause.OVERLOADED: "this machine is too slow for its cameras, and leaves pictures out: have fewer of them",
     Cause.UNSUPPORTED_STREAM: "this kind of stream is not read: offer RTSP, MJPEG, HLS without encryption, TS or MP4",
 }
