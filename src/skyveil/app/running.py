@@ -20,9 +20,8 @@ from skyveil.app.process import child_environment
 _NOTED_S: Final = 1.0
 """From so long a silence on it is noted how long the process waits for a processor: pulses come every half second."""
 _A_PROCESSOR: Final = 2
-"""So many start at a time for each processor. With one, twelve cameras on two processors that were too slow for them took
-88 s until the last was live: those that run leave little to those that start. All at once they took 22 s, and none was
-live sooner."""
+"""So many start at a time for each processor. With one, the last of twelve cameras on two processors too slow for them
+was live after 88 s: those that run leave little to those that start. All at once they took 22 s."""
 _TURN_S: Final = 0.2
 """How often who waits for their turn to start looks whether they are still wanted."""
 
