@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skyveil.app.models import locate
 from skyveil.core.ids import FrameId, SourceId
 from skyveil.core.kinds import Kind
-from skyveil.core.manifest import CENTERFACE, YUNET
+from skyveil.core.manifest import CENTERFACE, YOLOX_NANO, YUNET
 from skyveil.core.time import MediaTime
 from skyveil.private.covers_seen import FILL_RGB
 from skyveil.private.detect.boxes import Scored
@@ -20,10 +20,12 @@ from skyveil.private.detect.networks import FACES, FACES_SECOND
 from skyveil.private.frame import RawFrame
 from skyveil.private.inspect import (
     AGREED_EVIDENCE,
+    STILL,
     STILL_EVIDENCE,
-    STILL_LOOKS,
     SURE_EVIDENCE,
+    VIDEO,
     Inspector,
+    Manner,
     Suspicion,
     _places,
     _Turn,
@@ -50,34 +52,45 @@ BOTH = [FACES, FACES, FACES_SECOND, FACES_SECOND]
 def test_evidence_is_what_the_best_looks_of_both_networks_agree_on() -> None:
     box = (0, 0, 10, 10)
     looks = [at(box, evidence=0.9), at((0, 0, 10, 11), evidence=0.6), at(box, evidence=0.4), at()]
-    places = _places(looks, BOTH)
+    places = _places(looks, BOTH, best=1)
     assert places.xyxy.tolist() == [[0, 0, 10, 10]]
     assert places.score.tolist() == pytest.approx([(0.9 * 0.4) ** 0.5])
 
 
+def test_several_best_looks_of_each_network_count_by_their_mean() -> None:
+    box = (0, 0, 10, 10)
+    looks = [at(box, evidence=0.9), at(box, evidence=0.5), at(box, evidence=0.4), at()]
+    assert _places(looks, BOTH, best=2).score.tolist() == pytest.approx([(0.7 * 0.2) ** 0.5])
+
+
 def test_what_only_one_network_sees_is_no_evidence() -> None:
     box = (0, 0, 10, 10)
-    assert _places([at(box), at(box), at(), at()], BOTH).score.tolist() == [0.0]
+    assert _places([at(box), at(box), at(), at()], BOTH, best=1).score.tolist() == [0.0]
 
 
 def test_without_a_second_network_two_looks_must_agree() -> None:
     box = (0, 0, 10, 10)
-    assert _places([at(box, evidence=0.9), at(), at()], [FACES] * 3).score.tolist() == [0.0]
+    assert _places([at(box, evidence=0.9), at(), at()], [FACES] * 3, best=1).score.tolist() == [0.0]
     looks = [at(box, evidence=0.9), at(box, evidence=0.4), at(box, evidence=0.3)]
-    assert _places(looks, [FACES] * 3).score.tolist() == pytest.approx([(0.9 * 0.4) ** 0.5])
+    assert _places(looks, [FACES] * 3, best=1).score.tolist() == pytest.approx([(0.9 * 0.4) ** 0.5])
+
+
+def test_without_a_second_network_the_weaker_half_of_many_looks_must_agree_with_the_better() -> None:
+    looks = [at((0, 0, 10, 10), evidence=evidence) for evidence in (0.9, 0.7, 0.4, 0.2)]
+    assert _places(looks, [FACES] * 4, best=4).score.tolist() == pytest.approx([(0.8 * 0.3) ** 0.5])
 
 
 def test_one_look_that_says_the_same_twice_counts_once() -> None:
-    assert _places([at((0, 0, 10, 10), (0, 0, 10, 11)), at()], [FACES] * 2).score.tolist() == [0.0]
+    assert _places([at((0, 0, 10, 10), (0, 0, 10, 11)), at()], [FACES] * 2, best=1).score.tolist() == [0.0]
 
 
 def test_places_apart_stay_apart() -> None:
-    places = _places([at((0, 0, 10, 10), (50, 50, 60, 60)), at()], [FACES] * 2)
+    places = _places([at((0, 0, 10, 10), (50, 50, 60, 60)), at()], [FACES] * 2, best=1)
     assert len(places.xyxy) == 2
 
 
 def test_nothing_found_is_no_place() -> None:
-    assert len(_places([at(), at()], [FACES] * 2).xyxy) == 0
+    assert len(_places([at(), at()], [FACES] * 2, best=1).xyxy) == 0
 
 
 def test_a_turn_and_back_returns_to_the_same_box() -> None:
@@ -100,9 +113,15 @@ def test_a_hole_in_a_cover_needs_less_and_what_is_covered_is_no_place() -> None:
     fill = np.zeros((100, 100), np.bool_)
     fill[20:60, 20:60] = True
     fill[30:50, 30:50] = False
-    weighed = _weighed(at((30, 30, 50, 50), (70, 70, 90, 90), (20, 20, 30, 30), evidence=0.1), fill)
+    weighed = _weighed(at((30, 30, 50, 50), (70, 70, 90, 90), (20, 20, 30, 30), evidence=0.1), fill, at(), VIDEO)
     assert weighed.xyxy.tolist() == [[30, 30, 50, 50], [70, 70, 90, 90]]
     assert weighed.score.tolist() == pytest.approx([0.7, 0.1])
+
+
+def test_the_bare_head_of_a_person_needs_less() -> None:
+    fill = np.zeros((100, 100), np.bool_)
+    faces, person = at((40, 12, 50, 22), (40, 70, 50, 80), evidence=0.2), at((30, 10, 60, 90), evidence=0.8)
+    assert _weighed(faces, fill, person, STILL).score.tolist() == pytest.approx([0.2 * 1.8, 0.2])
 
 
 def test_evidence_in_a_still_has_to_reach_the_limit() -> None:
@@ -192,7 +211,7 @@ def frame(picture: Picture) -> RawFrame:
 
 @pytest.mark.parametrize("second", [True, False])
 def test_a_bare_face_is_a_suspect_and_a_covered_one_is_not(astronaut: Picture, *, second: bool) -> None:
-    inspector = Inspector(networks(second=second), STILL_LOOKS, precision="f32", shapes="any")
+    inspector = Inspector(networks(second=second), STILL, precision="f32", shapes="any")
     covered = portrait(astronaut)
     (spot,) = still_spots(inspector.suspicious(frame(covered)))
     x1, y1, x2, y2 = spot.xyxy
@@ -203,7 +222,7 @@ def test_a_bare_face_is_a_suspect_and_a_covered_one_is_not(astronaut: Picture, *
 
 
 def test_a_face_that_shows_in_a_gap_of_the_fill_is_a_suspect(astronaut: Picture) -> None:
-    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
+    inspector = Inspector(networks(second=True), STILL, precision="f32", shapes="any")
     gap = portrait(astronaut)
     face = gap[70:190, 70:185].copy()
     gap[30:240, 30:220] = FILL_RGB
@@ -219,7 +238,7 @@ def test_a_small_face_put_back_into_its_cover_is_a_suspect(astronaut: Picture) -
     x1, y1, x2, y2 = 50 + 22, 40 + 8, 50 + 34, 40 + 24
     face = picture[y1:y2, x1:x2].copy()
     picture[y1 - 3 : y2 + 3, x1 - 3 : x2 + 3] = FILL_RGB
-    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
+    inspector = Inspector(networks(second=True), STILL, precision="f32", shapes="any")
     assert still_spots(inspector.suspicious(frame(picture))) == ()
     picture[y1:y2, x1:x2] = face
     (spot,) = still_spots(inspector.suspicious(frame(picture)))
@@ -235,14 +254,33 @@ def test_covers_over_a_scene_without_people_are_no_suspects(seed: int) -> None:
     for _ in range(12):
         x, y, side = rng.integers(0, 230), rng.integers(0, 160), rng.integers(8, 50)
         picture[y : y + side, x : x + side] = FILL_RGB
-    inspector = Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any")
+    inspector = Inspector(networks(second=True), STILL, precision="f32", shapes="any")
     assert still_spots(inspector.suspicious(frame(picture))) == ()
 
 
 def test_the_networks_that_looked_are_told() -> None:
-    assert [
-        model.name for model in Inspector(networks(second=True), STILL_LOOKS, precision="f32", shapes="any").models
-    ] == [
-        CENTERFACE.name,
-        YUNET.name,
-    ]
+    paths = networks(second=True)
+    persons = locate(YOLOX_NANO)
+    if persons is None:
+        pytest.skip(f"not on this machine: {YOLOX_NANO.name}")
+
+    def told(manner: Manner, paths: dict[str, Path]) -> list[str]:
+        return [model.name for model in Inspector(paths, manner, precision="f32", shapes="any").models]
+
+    both = [CENTERFACE.name, YUNET.name]
+    assert told(STILL, paths) == both
+    assert told(STILL, paths | {YOLOX_NANO.name: persons}) == [*both, YOLOX_NANO.name]
+    assert told(VIDEO, paths | {YOLOX_NANO.name: persons}) == both
+
+
+def test_persons_are_looked_for_and_a_bare_face_stays_a_suspect(astronaut: Picture) -> None:
+    persons = locate(YOLOX_NANO)
+    if persons is None:
+        pytest.skip(f"not on this machine: {YOLOX_NANO.name}")
+    paths = networks(second=True) | {YOLOX_NANO.name: persons}
+    with_persons, without = (
+        Inspector(one, STILL, precision="f32", shapes="any").suspicious(frame(portrait(astronaut)))
+        for one in (paths, networks(second=True))
+    )
+    assert with_persons.score.max() > 1.2 * without.score.max()
+    assert len(still_spots(with_persons)) == 1

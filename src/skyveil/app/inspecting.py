@@ -12,7 +12,7 @@ from skyveil.core.kinds import WITH_FACES
 from skyveil.private.capture.source import Source, open_media
 from skyveil.private.detect.boxes import nothing
 from skyveil.private.detect.engine import Shapes
-from skyveil.private.inspect import EVERY_S, STILL_LOOKS, VIDEO_LOOKS, Inspector, Spot, Suspicion, still_spots
+from skyveil.private.inspect import EVERY_S, STILL, VIDEO, Inspector, Spot, Suspicion, still_spots
 from skyveil.public.wire import Finished, Message, ModelUsed, Progress, Suspect, Suspects
 
 _JITTER_S: Final = 0.005
@@ -48,8 +48,8 @@ class Inspecting:
             still = source.info.kind == "still"
             # Pictures of a folder come in every size, the frames of a video in one.
             shapes: Shapes = "any" if still else "fixed"
-            looks = STILL_LOOKS if still else VIDEO_LOOKS
-            self._inspectors[key] = Inspector(self._models, looks, precision=task.settings.precision, shapes=shapes)
+            manner = STILL if still else VIDEO
+            self._inspectors[key] = Inspector(self._models, manner, precision=task.settings.precision, shapes=shapes)
         return self._inspectors[key]
 
 

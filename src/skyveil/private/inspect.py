@@ -1,10 +1,11 @@
 """A second look at media that is redacted already: are faces left in it? Private side.
 
 Redaction covers whatever scores a little; here a place must score much, in several looks, by two networks where the
-second one is on this machine. What one look alone sees is what redaction would have covered.
+second one is on this machine. What one look alone sees is what redaction would have covered. In stills the third
+network, that finds persons, says where heads are that have no cover.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil, cos, hypot, radians, sin, sqrt
 from pathlib import Path
@@ -16,29 +17,31 @@ from numpy.typing import NDArray
 
 from skyveil.core.geometry import iou
 from skyveil.core.kinds import Kind
-from skyveil.core.manifest import ModelEntry
+from skyveil.core.manifest import YOLOX_NANO, ModelEntry
 from skyveil.core.settings import Precision
 from skyveil.private.covers_seen import enclosed, fill_of, without_covers
 from skyveil.private.detect import centerface, yunet
 from skyveil.private.detect.boxes import Scored, nothing, together
 from skyveil.private.detect.engine import Shapes
+from skyveil.private.detect.finder import Finder
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, FACES_SECOND, Use
 from skyveil.private.detect.pyramid import AnySize, Window
 from skyveil.private.detect.view import Rgb, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
+from skyveil.private.heads_seen import LEAST_PERSON, PERSON_LONG_PX, bare_heads
 
 EVERY_S: Final = 0.4
 """Seconds of media between two inspected frames: nothing that shows for longer passes between them."""
 
 _LEAST_SCORE: Final = 0.05
 """Below it a network's box is no evidence at all."""
+_LEAST_EVIDENCE: Final = 0.02
+"""Below it nothing around a place makes it a suspect."""
 _SAME: Final = 0.4
 """IoU from which on two looks mean the same place."""
 _NETWORK_PX: Final = 6_000_000
 """Pixels a network is shown in one look; a larger picture is enlarged less."""
-_HOLE: Final = 6.0
-"""What fill on all sides adds to the evidence, in evidences: a face in a hole of a cover is what covers are for."""
 
 
 @final
@@ -51,13 +54,38 @@ class Look:
     turn_deg: int = 0
 
 
-STILL_LOOKS: Final = (
-    *(Look(FACES, scale, turn) for scale, turn in ((1, 0), (2, 0), (2, 15), (2, -15))),
-    *(Look(FACES_SECOND, scale, turn) for scale, turn in ((1, 0), (2, 0), (3, 0), (3, 15), (3, -15))),
-)
-"""Chosen with bench/verify_putback.py among these and threefold looks of the first network, which found no more."""
+@final
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How frames of one kind are looked at, and what adds to the evidence for a place.
 
-VIDEO_LOOKS: Final = (Look(FACES, 1), Look(FACES, 2), *(Look(FACES_SECOND, scale) for scale in (1, 2, 3)))
+    looks: what is shown to which network.
+    best: how many of its best looks each network answers with, by their mean.
+    hole: what fill on all sides adds, in evidences: a face in a hole of a cover is what covers are for.
+    head: the same for the head of a person that has no cover on it; at 0 nobody looks for persons.
+    """
+
+    looks: tuple[Look, ...]
+    best: int
+    hole: float
+    head: float
+
+
+STILL: Final = Manner(
+    (
+        *(Look(FACES, scale, turn) for scale, turn in ((1, 0), (2, 0), (2, 15), (2, -15))),
+        *(Look(FACES_SECOND, scale, turn) for scale, turn in ((1, 0), (2, 0), (3, 0), (3, 15), (3, -15))),
+    ),
+    best=4,
+    hole=9.0,
+    head=1.0,
+)
+"""Looks chosen with bench/verify_putback.py among these and threefold looks of the first network, which found no more.
+What is no face (a drawn one, a neck) seldom answers to all turns and sizes (docs/design/engine.md)."""
+
+VIDEO: Final = Manner(
+    (Look(FACES, 1), Look(FACES, 2), *(Look(FACES_SECOND, scale) for scale in (1, 2, 3))), best=1, hole=6.0, head=0.0
+)
 """Without turns, at a third of the cost: people in a video turn by themselves."""
 
 
@@ -76,20 +104,22 @@ class Spot:
 class Inspector:
     """Looks at single frames. One thread owns it; networks stay open from file to file."""
 
-    def __init__(
-        self, paths: Mapping[str, Path], looks: Sequence[Look], *, precision: Precision, shapes: Shapes
-    ) -> None:
+    def __init__(self, paths: Mapping[str, Path], manner: Manner, *, precision: Precision, shapes: Shapes) -> None:
         """Open the networks that are here; ModelMissing when the first is not."""
         uses = [use for use in (FACES, FACES_SECOND) if use is FACES or use.entry.name in paths]
         self._networks: dict[str, Network] = {
             use.entry.name: use.open(paths, precision=precision, shapes=shapes) for use in uses
         }
-        self._looks = tuple(look for look in looks if look.use in uses)
+        self._looks = tuple(look for look in manner.looks if look.use in uses)
+        self._manner = manner
+        persons = manner.head > 0 and YOLOX_NANO.name in paths
+        self._persons = Finder(paths, precision=precision, shapes=shapes) if persons else None
 
     @property
     def models(self) -> tuple[ModelEntry, ...]:
         """The networks that look."""
-        return tuple(use.entry for use in (FACES, FACES_SECOND) if use.entry.name in self._networks)
+        faces = tuple(use.entry for use in (FACES, FACES_SECOND) if use.entry.name in self._networks)
+        return faces + ((YOLOX_NANO,) if self._persons is not None else ())
 
     @property
     def computed(self) -> str:
@@ -97,12 +127,20 @@ class Inspector:
         return next(network.precision for network in self._networks.values())
 
     def suspicious(self, raw: RawFrame) -> Scored:
-        """Places in one frame with the evidence for a face there, 0 to 7, in picture pixels."""
+        """Places in one frame with the evidence for a face there, in picture pixels; see `Manner` for its range."""
         whole = rgb_view(raw, (0, 0, raw.width, raw.height), (raw.width, raw.height))
         fill = fill_of(whole)
         picture = without_covers(whole, fill)
-        places = _places([self._look(look, picture) for look in self._looks], [look.use for look in self._looks])
-        return _weighed(places.above(_LEAST_SCORE), fill)
+        found = [self._look(look, picture) for look in self._looks]
+        places = _places(found, [look.use for look in self._looks], best=self._manner.best)
+        return _weighed(places.above(_LEAST_EVIDENCE), fill, self._heads(raw), self._manner)
+
+    def _heads(self, raw: RawFrame) -> Scored:
+        """Persons, whose heads may have no cover; none where nobody looks for them."""
+        if self._persons is None:
+            return nothing()
+        whole, scale = (0, 0, raw.width, raw.height), PERSON_LONG_PX / max(raw.width, raw.height)
+        return self._persons.persons(raw, whole, scale=scale, threshold=LEAST_PERSON)
 
     def _look(self, look: Look, picture: Rgb) -> Scored:
         height, width = picture.shape[:2]
@@ -171,52 +209,52 @@ def _shown(picture: Rgb, window: Window, scale: float) -> Rgb:
     return letterboxed(np.asarray(view, np.uint8), window.size_wh)
 
 
-def _places(found: list[Scored], uses: list[Use]) -> Scored:
+def _places(found: list[Scored], uses: list[Use], *, best: int) -> Scored:
     """What several looks found, each place once: its best box, and the evidence for it."""
     every = together(found)
     look = np.concatenate([np.full(len(part.score), index) for index, part in enumerate(found)])
     order = np.argsort(-every.score, kind="stable")
-    best: list[int] = []
+    first: list[int] = []
     scores: list[NDArray[np.float32]] = []
     for index in order:
         box = every.xyxy[index : index + 1]
-        same = np.flatnonzero(iou(box, every.xyxy[best])[0] >= _SAME)
+        same = np.flatnonzero(iou(box, every.xyxy[first])[0] >= _SAME)
         if not len(same):
-            best.append(int(index))
+            first.append(int(index))
             scores.append(np.zeros(len(found), np.float32))
         row = scores[int(same[0])] if len(same) else scores[-1]
         row[look[index]] = max(row[look[index]], every.score[index])
-    if not best:
+    if not first:
         return nothing()
-    return Scored(every.xyxy[best], _agreement(np.stack(scores), uses))
+    return Scored(every.xyxy[first], _agreement(np.stack(scores), uses, best))
 
 
-def _agreement(scores: NDArray[np.float32], uses: list[Use]) -> NDArray[np.float32]:
-    """The evidence for each row of scores by look: both networks must agree, or two looks of the only one.
+def _agreement(scores: NDArray[np.float32], uses: list[Use], best: int) -> NDArray[np.float32]:
+    """The evidence for each row of scores by look: both networks must agree, or two halves of the best looks of one.
 
-    The geometric mean of the best scores of the two: found better than means over all looks, and than a logistic
-    model of scores, fill and size, at one false suspect in 437 redacted pictures.
+    The geometric mean of what the two say, each by the mean of its `best` best looks.
     """
     second = np.array([use is FACES_SECOND for use in uses])
     if second.any() and not second.all():
-        one, other = scores[:, ~second].max(axis=1), scores[:, second].max(axis=1)
+        one, other = (np.sort(scores[:, part], axis=1)[:, -best:] for part in (~second, second))
     else:
-        ranked = np.sort(scores, axis=1)
-        one, other = ranked[:, -1], ranked[:, -2]
-    return np.asarray(np.sqrt(one * other), np.float32)
+        ranked, half = np.sort(scores, axis=1), max(1, best // 2)
+        one, other = ranked[:, -half:], ranked[:, -2 * half : -half]
+    return np.asarray(np.sqrt(one.mean(axis=1) * other.mean(axis=1)), np.float32)
 
 
-def _weighed(places: Scored, fill: NDArray[np.bool_]) -> Scored:
-    """The places that are not covered themselves, with more evidence for those that are holes in a cover."""
+def _weighed(places: Scored, fill: NDArray[np.bool_], persons: Scored, manner: Manner) -> Scored:
+    """The places that are not covered themselves, with more evidence for holes in a cover and for bare heads."""
     hole = enclosed(places.xyxy, fill)
     shown = ~np.isnan(hole)
-    return Scored(places.xyxy[shown], places.score[shown] * (1 + _HOLE * hole[shown]))
+    head = bare_heads(places.xyxy[shown], persons, fill)
+    return Scored(places.xyxy[shown], places.score[shown] * (1 + manner.hole * hole[shown] + manner.head * head))
 
 
-STILL_EVIDENCE: Final = 0.605
-"""Evidence from which on a place in a still is a suspect: one false suspect in 437 redacted pictures."""
+STILL_EVIDENCE: Final = 0.42
+"""Evidence from which on a place in a still is a suspect, chosen on half of the pictures (docs/design/engine.md)."""
 SURE_EVIDENCE: Final = 0.69
-"""The same for a place in a single frame of a video."""
+"""The same for a place in a single frame of a video, where the best look of each network counts."""
 AGREED_EVIDENCE: Final = 0.555
 """The same for the mean of the two best frames of a place in a video."""
 _FOLLOWED_EVIDENCE: Final = 0.35
