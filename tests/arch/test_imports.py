@@ -33,11 +33,11 @@ def test_the_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def loaded_after_importing(modules: list[str]) -> list[str]:
-    """Our modules that a fresh interpreter has loaded after it imported `modules`."""
+def loaded_after_importing(modules: list[str], *, package: str = "skyveil") -> list[str]:
+    """The modules of a package, ours unless told, that a fresh interpreter has loaded after it imported `modules`."""
     program = (
         f"import json, sys\nimport {', '.join(modules)}\n"
-        "print(json.dumps([name for name in sys.modules if name.startswith('skyveil')]))"
+        f"print(json.dumps([name for name in sys.modules if name.startswith('{package}')]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return [str(name) for name in json.loads(done.stdout)]
@@ -52,6 +52,12 @@ def test_importing_all_of_the_public_side_loads_nothing_private() -> None:
 def test_importing_core_loads_nothing_else_of_ours() -> None:
     loaded = loaded_after_importing([dotted(path) for path in sorted(SOURCE.joinpath("core").rglob("*.py"))])
     assert [name for name in loaded if not re.match(r"skyveil($|\.core)", name)] == []
+
+
+def test_a_camera_without_numbers_loads_no_scipy() -> None:
+    """It is 50 MB of each camera's process, and a second of CPU of each start."""
+    live = ["skyveil.app.camera", "skyveil.app.live", "skyveil.private.detect.finder"]
+    assert loaded_after_importing(live, package="scipy") == []
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=name_of)

@@ -4,12 +4,14 @@ What is kept back: every box and pair, when they were, how many there were to th
 calibration needs (docs/adr/0019-people-as-rulers.md).
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from skyveil.core.errors import BoundaryViolated
-from skyveil.measure.rulers import RulerCamera
 from skyveil.public._seal import SEAL
 from skyveil.public.ruler_report import LEAST_PAIRS, MOST_PAIRS, PAIRS_STEP, RulerFit, RulerReport, RulerState
+
+if TYPE_CHECKING:  # it loads scipy: 50 MB and a second of CPU of every camera's process
+    from skyveil.measure.rulers import RulerCamera
 
 HEIGHT_STEP_M: Final = 0.05
 """Half of it is 1 % of the height of the lowest camera; the fit itself is 10 to 20 % wrong."""
@@ -25,7 +27,7 @@ def release_progress(state: RulerState, pairs: int) -> RulerReport:
     return RulerReport(state, _tens(pairs), None, seal=SEAL)
 
 
-def release_camera(found: RulerCamera, *, size_wh: tuple[int, int]) -> RulerReport:
+def release_camera(found: "RulerCamera", *, size_wh: tuple[int, int]) -> RulerReport:
     """The camera of pictures of this size, rounded; raises BoundaryViolated when it rests on fewer than 30 pairs."""
     fit = found.fit
     if fit.points < LEAST_PAIRS:
