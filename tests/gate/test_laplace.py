@@ -136,3 +136,4 @@ def test_a_scale_that_makes_no_noise_is_refused(scale: Fraction) -> None:
     with pytest.raises(SettingsRefused, match="scale of noise"):
         discrete_laplace(scale)
     assert isinstance(discrete_laplace(Fraction(SCALE_LIMIT)), int)
+    assert SCALE_LIMIT == 2**40
