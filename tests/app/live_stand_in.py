@@ -89,6 +89,8 @@ class Nets:
         self._looks += 1
         if self.fault == "compiles" and self._looks == 1:
             time.sleep(2.5)
+        if self.fault == "slow":
+            time.sleep(0.5)
         if self.fault == "raises":
             raise DetectorFailed("on purpose")
         if self.fault == "dies":

@@ -36,7 +36,15 @@ def test_it_does_not_swing_and_ends_when_hardly_any_is_left_out() -> None:
     shown, late = told(load, [0.1] * 30, begin_s=20, shown=shown, late=late)
     assert load.overloaded
     told(load, [0.0] * 20, begin_s=50, shown=shown, late=late)
-    assert not load.overloaded
+    assert (load.overloaded, load.leaves_out) == (False, False)
+
+
+def test_that_any_is_left_out_is_known_at_once() -> None:
+    load, said = Load(), []
+    for late in (0, 0, 1):
+        load.note(shown=20, late=late, now_s=1.0 + late / 10)
+        said.append((load.leaves_out, load.overloaded))
+    assert said == [(False, False), (False, False), (True, False)]
 
 
 def test_a_camera_that_stopped_is_not_for_the_machine_to_answer() -> None:

@@ -148,6 +148,16 @@ def test_a_process_that_has_not_shown_a_picture_yet_is_given_time(
         assert supervisor.health()[one].restarts == 0
 
 
+def test_a_machine_that_is_too_slow_for_a_camera_is_told_and_the_camera_is_not_stale(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen, "slow") as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for(lambda: (CameraState.LIVE, Cause.OVERLOADED) in seen.states.get(one, []))
+        assert supervisor.health()[one].dropped
+        assert supervisor.health()[one].restarts == 0
+        assert (CameraState.STALE, Cause.FROZEN) not in seen.states[one]
+
+
 def test_adding_changing_and_removing_a_camera_disturbs_no_other(clip_path: Path) -> None:
     seen, names = Seen(), [camera_id(name) for name in ("one", "two", "three")]
     cameras = {f"/{n}": Camera(load(clip_path)) for n in (1, 2, 3)}

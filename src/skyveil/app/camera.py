@@ -38,7 +38,7 @@ PULSE_S: Final = 0.5
 STALE_S: Final = 2.0
 COVERED_S: Final = 5.0
 _COMING_S: Final = 1.0
-"""Pictures still come when one came so lately; then it is not the camera that stopped."""
+"""Pictures still come when one was taken so lately; then it is not the camera that stopped."""
 DIAL_S: Final = 8.0
 BACK_OFF_S: Final[tuple[float, ...]] = (0.5, 1.0)
 """Waits between two attempts to reach a camera that is away, so that its picture is back within 3 s of it: an attempt
@@ -134,12 +134,12 @@ class CameraProcess:
                 self._counts.dropped = self._live.dropped
                 self._listen(0.0)
                 if arrived is not None:
-                    self._came_s = time.monotonic()
                     for message in self._live.seen(arrived):
                         # First its wall time: without it the first key frame could not be recorded.
                         self._note()
                         self._send(message)
                     self._note()
+                    self._came_s = time.monotonic()
                 self._judge()
                 self._pulse()
 
@@ -166,7 +166,7 @@ class CameraProcess:
         elif now_s - self._left_s <= STALE_S:
             beside = self._live.beside
             self._say(CameraState.LIVE, Cause.OVERLOADED if beside is Cause.OK and self._load.overloaded else beside)
-        elif self._load.overloaded and now_s - max(self._came_s, self._left_s) <= _COMING_S:
+        elif self._load.leaves_out and now_s - max(self._came_s, self._left_s) <= _COMING_S:
             shown = now_s - self._left_s <= COVERED_S
             self._say(CameraState.LIVE if shown else CameraState.STALE, Cause.OVERLOADED)
         elif self._state in (CameraState.LIVE, CameraState.COVERED):

@@ -18,9 +18,12 @@ class Load:
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int, int]] = deque()
         self.overloaded = False
+        self.leaves_out = False
+        """Whether any picture of the window was left out: then it is not the camera that is slow."""
 
     def note(self, *, shown: int, late: int, now_s: float) -> None:
         """Take both counts, of the time since the start, at a moment (monotonic)."""
+        self.leaves_out = bool(self._samples) and late > self._samples[0][2]
         if self._samples and now_s - self._samples[-1][0] < _STEP_S:
             return
         self._samples.append((now_s, shown, late))
