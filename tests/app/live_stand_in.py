@@ -99,7 +99,9 @@ class Nets:
             raise DetectorFailed("a way out of the process worked")
         return _nothing()
 
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
+    def faces(
+        self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float, quarters: int = 0
+    ) -> Scored:
         return self._look()
 
     def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:

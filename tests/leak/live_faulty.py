@@ -45,9 +45,11 @@ class Faulty:
     def used(self) -> tuple[str, ...]:
         return self._finder.used
 
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
+    def faces(
+        self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float, quarters: int = 0
+    ) -> Scored:
         self._fail()
-        return self._finder.faces(raw, area, pyramid, threshold=threshold)
+        return self._finder.faces(raw, area, pyramid, threshold=threshold, quarters=quarters)
 
     def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
         self._fail()

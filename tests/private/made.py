@@ -92,12 +92,19 @@ class ScriptedFinder:
     asked: dict[int, list[Area]] = field(default_factory=dict)
     persons_asked: list[int] = field(default_factory=list)
     plates_asked: dict[int, list[Area]] = field(default_factory=dict)
+    turned: Mapping[int, Sequence[Box]] = field(default_factory=dict)
+    turns_asked: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def used(self) -> tuple[str, ...]:
         return ("scripted@0",) if self.looked_at else ()
 
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
+    def faces(
+        self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float, quarters: int = 0
+    ) -> Scored:
+        if quarters:
+            self.turns_asked.append((quarters, threshold))
+            return scored(list(self.turned.get(quarters, [])), self.score).above(threshold)
         return self.faces_in(raw, [area], pyramid, threshold=threshold)
 
     def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:

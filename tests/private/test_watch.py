@@ -419,6 +419,35 @@ def still_watch(finder: ScriptedFinder, settings: RedactSettings = FACES_ONLY) -
     return StillWatch(finder, settings, width=WIDTH, height=HEIGHT)
 
 
+TURNED: Box = (200, 30, 230, 60)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_people_who_lie_or_stand_on_their_heads_in_a_still_get_looks_of_their_own(quarters: int) -> None:
+    finder = ScriptedFinder(turned={quarters: [TURNED]})
+    (regions,) = decided(still_watch(finder), [frame_of(plain())])
+    assert covered(TURNED, regions.boxes)
+    assert sorted(one for one, threshold in finder.turns_asked if threshold > 0.5) == [1, 2, 3]
+    assert {one for one, threshold in finder.turns_asked if threshold < 0.5} == {quarters}
+
+
+def test_a_still_in_which_people_are_upright_is_looked_at_once() -> None:
+    finder = ScriptedFinder(walker, turned={1: [TURNED]})
+    decided(still_watch(finder), [frame_of(plain())])
+    assert finder.turns_asked == []
+
+
+def test_one_sure_face_among_many_doubtful_ones_makes_no_still_upright() -> None:
+    boxes = scored([(x, 60.0, x + 20.0, 85.0) for x in range(10, 250, 40)])
+    few = Scored(boxes.xyxy, np.array([0.9, *[0.25] * 5], np.float32))
+    finder = ScriptedFinder(answers={0: few}, turned={2: [TURNED], 3: [(10, 60, 30, 85)]})
+    (regions,) = decided(still_watch(finder), [frame_of(plain())])
+    assert covered(TURNED, regions.boxes)
+    assert {one for one, threshold in finder.turns_asked if threshold < 0.5} == {
+        2
+    }  # what was seen upright turns nothing
+
+
 WATCHES: tuple[Callable[[ScriptedFinder, RedactSettings], Watch], ...] = (video_watch, still_watch)
 UPRIGHT: Box = (140, 60, 170, 150)
 LYING: Box = (100, 100, 220, 140)

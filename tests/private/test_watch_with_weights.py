@@ -98,18 +98,42 @@ def test_the_face_is_covered_from_every_stored_orientation(
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("face_px", [40, 80, 160])
+def test_the_face_is_covered_in_a_picture_that_lies_or_stands_on_its_head(
+    for_stills: Finder, astronaut: Picture, face_px: int, quarters: int, mode: Mode
+) -> None:
+    canvas, face = shrunk_into(astronaut, face_px)
+    turned = np.ascontiguousarray(np.rot90(canvas, quarters))
+    height, width = canvas.shape[:2]
+    for _ in range(quarters):  # a quarter against the clock: x is y, y is what was right of it
+        x1, y1, x2, y2 = face
+        face, width, height = (y1, width - x2, y2, width - x1), height, width
+    watch = StillWatch(for_stills, RedactSettings(FACES, mode), width=width, height=height)
+    (frame,) = through(watch, [still_of(turned)])
+    assert covered_share(frame, face) > 0.9
+    assert frame.covered_share < 0.5
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("face_px", [14, 24, 40, 80, 160, 400])
 def test_the_face_is_covered_at_every_size(for_stills: Finder, astronaut: Picture, face_px: int, mode: Mode) -> None:
+    canvas, face = shrunk_into(astronaut, face_px)
+    watch = StillWatch(for_stills, RedactSettings(FACES, mode), width=canvas.shape[1], height=canvas.shape[0])
+    (frame,) = through(watch, [still_of(canvas)])
+    assert covered_share(frame, face) > 0.9
+
+
+def shrunk_into(astronaut: Picture, face_px: int) -> tuple[Picture, tuple[int, int, int, int]]:
+    """The portrait on a larger canvas, its face so many pixels high, and where that is."""
     scale = face_px / float(FACE[3] - FACE[1])
     side = round(512 * scale)
     shrunk = np.asarray(cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     canvas = np.full((max(480, side), max(640, side), 3), 90, np.uint8)
     y, x = (canvas.shape[0] - side) // 3, (canvas.shape[1] - side) // 3
     canvas[y : y + side, x : x + side] = shrunk
-    watch = StillWatch(for_stills, RedactSettings(FACES, mode), width=canvas.shape[1], height=canvas.shape[0])
-    (frame,) = through(watch, [still_of(canvas)])
-    face = FACE * scale + [x, y, x, y]
-    assert covered_share(frame, tuple(np.rint(face).astype(int).tolist())) > 0.9
+    x1, y1, x2, y2 = np.rint(FACE * scale + [x, y, x, y]).astype(int).tolist()
+    return canvas, (x1, y1, x2, y2)
 
 
 def test_a_picture_without_people_is_left_as_it_is(for_stills: Finder) -> None:

@@ -55,6 +55,20 @@ def test_faces_of_all_sizes_are_found_once_and_where_they_are(width: int, height
     assert agrees(found, *faces, least_iou=OVERLAP)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3, 5])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_what_is_shown_turned_is_said_of_where_it_is(width: int, height: int, quarters: int) -> None:
+    faces: list[Box] = [
+        (10, 12, 22, 26),
+        (width - 40, height - 50, width - 12, height - 16),
+        (width // 2, 20, width // 2 + 60, 90),
+    ]
+    raw, pyramid = showing(width, height, *faces), pyramid_of(width, height)
+    finder = Blobs(shapes="any").finder
+    found = finder.faces(raw, (0, 0, width, height), pyramid, threshold=0.1, quarters=quarters)
+    assert agrees(found, *faces, least_iou=OVERLAP)
+
+
 @settings(steady, max_examples=30)
 @given(st.integers(0, 1200), st.integers(0, 700), st.integers(14, 90))
 def test_a_face_is_found_wherever_windows_meet(x: int, y: int, side: int) -> None:

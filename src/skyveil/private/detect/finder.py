@@ -68,13 +68,19 @@ class Finder:
             for width_px, height_px in VIDEO_SIZES_WH if self._shapes == "fixed" else ():
                 self._network(use).prepare(height_px, width_px)
 
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
-        """Faces in one part of a frame, by the levels of `pyramid`, in picture pixels."""
+    def faces(
+        self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float, quarters: int = 0
+    ) -> Scored:
+        """Faces in one part of a frame, by the levels of `pyramid`, in picture pixels.
+
+        quarters: turns of what the network is shown, against the clock; for networks of any shape only.
+        """
         found = []
         for level in pyramid:
             for window in self._sizes.windows(area, level.scale):
-                answer = self._network(FACES).infer(self._view(raw, window, level.scale))
-                boxes = _answered(centerface.decode(answer, threshold=threshold)[0], level)
+                shown = np.ascontiguousarray(np.rot90(self._view(raw, window, level.scale), quarters))
+                boxes = centerface.decode(self._network(FACES).infer(shown), threshold=threshold)[0]
+                boxes = _answered(_turned_back(boxes, window.size_wh, quarters), level)
                 found.append(_in_picture(boxes, window, level.scale))
         return suppressed(together(found), iou=centerface.OVERLAP)
 
@@ -183,6 +189,19 @@ def _around(area: Area, whole: Area) -> Area:
     wide, high = round(_AROUND * (x2 - x1)), round(_AROUND * (y2 - y1))
     left, top = max(0, x1 - wide) // 2 * 2, max(0, y1 - high) // 2 * 2
     return left, top, min(whole[2], x2 + wide), min(whole[3], y2 + high)
+
+
+def _turned_back(boxes: Scored, size_wh: tuple[int, int], quarters: int) -> Scored:
+    """The boxes of a view of `size_wh` that was shown turned so many quarters against the clock, in the view."""
+    x1, y1, x2, y2 = boxes.xyxy.T
+    width, height = size_wh
+    places = (
+        (x1, y1, x2, y2),
+        (width - y2, x1, width - y1, x2),
+        (width - x2, height - y2, width - x1, height - y1),
+        (y1, height - x2, y2, height - x1),
+    )
+    return Scored(np.stack(places[quarters % 4], axis=1).astype(np.float32), boxes.score)
 
 
 def _answered(boxes: Scored, level: Level) -> Scored:

@@ -16,8 +16,10 @@ class Finds(Protocol):
         """The networks that looked so far."""
         ...
 
-    def faces(self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float) -> Scored:
-        """Faces in one part of a frame."""
+    def faces(
+        self, raw: RawFrame, area: Area, pyramid: Sequence[Level], *, threshold: float, quarters: int = 0
+    ) -> Scored:
+        """Faces in one part of a frame, looked at as if it were turned so many quarters against the clock."""
         ...
 
     def faces_in(self, raw: RawFrame, areas: Sequence[Area], pyramid: Sequence[Level], *, threshold: float) -> Scored:
