@@ -71,6 +71,7 @@ def test_what_nobody_asked_for_is_left_out() -> None:
     fits.heard(HALL, found())
     assert fits.view(HALL, fitted).state == "none"
     fits.begin(HALL, ASKED, restarts=0)
+    fits.heard(HALL, release_progress(RulerState.COLLECTING, 0))
     fits.heard(HALL, release_progress(RulerState.FEW, 10))
     fits.heard(HALL, found())  # after its end
     assert fits.view(HALL, fitted).state == "few"
@@ -84,8 +85,24 @@ def test_a_process_that_ends_takes_its_people_with_it() -> None:
     fits.health(health(3))
     assert fits.view(HALL, fitted).state == "lost"
     fits.begin(HALL, ASKED, restarts=3)
+    fits.heard(HALL, release_progress(RulerState.COLLECTING, 0))
     fits.heard(HALL, found())
     fits.health(health(4))
+    assert fits.view(HALL, fitted).state == "fitted"
+    number = fits.view(HALL, fitted).number
+    fits.health(CameraHealth(HALL, CameraState.STOPPED, Cause.OK, 1.0, restarts=4))
+    assert fits.view(HALL, fitted).state == "lost"  # it may be back with another source
+    with pytest.raises(SettingsRefused, match="made anew"):
+        fits.found(HALL, number)
+
+
+def test_what_answers_an_older_wish_is_left_out() -> None:
+    fits = RulerFits(Ordered())
+    fits.begin(HALL, ASKED, restarts=0)
+    fits.heard(HALL, found())  # was on its way while somebody began anew
+    assert fits.view(HALL, fitted).state == "collecting"
+    fits.heard(HALL, release_progress(RulerState.COLLECTING, 0))
+    fits.heard(HALL, found())
     assert fits.view(HALL, fitted).state == "fitted"
 
 
@@ -99,5 +116,6 @@ def test_a_camera_that_does_not_run_can_not_be_asked() -> None:
 def test_a_camera_below_heads_is_none() -> None:
     fits = RulerFits(Ordered())
     fits.begin(HALL, AskedRulers(63.8, 1.9), restarts=0)
+    fits.heard(HALL, release_progress(RulerState.COLLECTING, 0))
     fits.heard(HALL, found(1.85))
     assert (fits.view(HALL, fitted).state, fits.view(HALL, fitted).fitted) == ("unlike", None)

@@ -136,6 +136,23 @@ def test_what_is_dropped_is_forgotten_and_its_fit_is_not_told() -> None:
     assert one.end().state is RulerState.COLLECTING
 
 
+def test_who_was_seen_before_the_camera_was_out_of_reach_is_forgotten(collecting: Collecting) -> None:
+    collecting.look(seen(walkers_boxes(1)))
+    assert collecting.boxes > 0
+    collecting.rulers.forget()
+    assert collecting.boxes == 0
+    collecting.look(seen(walkers_boxes(2)))
+    assert collecting.boxes > 0  # the wish is still there
+
+
+def test_what_fails_is_told_and_forgotten(collecting: Collecting) -> None:
+    collecting.look(seen(walkers_boxes(1)))
+    collecting.rulers.fail()
+    assert collecting.boxes == 0
+    assert [one.state for one in collecting.rulers.told()] == [RulerState.UNLIKE]
+    assert list(collecting.rulers.told()) == []
+
+
 def test_nobody_asked_and_nothing_is_kept() -> None:
     one = Collecting()
     one.look(seen(walkers_boxes(1)))

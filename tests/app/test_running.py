@@ -33,10 +33,23 @@ def test_a_process_that_waits_for_a_processor_is_not_silent(monkeypatch: pytest.
         assert process.silent_s(216.0) == pytest.approx(2.0)  # what it waited before it was heard counts no more
 
 
+def test_where_the_kernel_does_not_say_what_a_process_waited_all_its_silence_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[float | None] = [None, 500.0, None, 501.0]
+    monkeypatch.setattr("skyveil.app.running.kept_waiting_s", lambda pid: said.pop(0))
+    with running() as process:
+        assert process.silent_s(103.0) == pytest.approx(3.0)
+        assert process.silent_s(104.0) == pytest.approx(4.0)  # what it waited before is nothing of this silence
+        assert process.silent_s(105.0) == pytest.approx(5.0)
+        assert process.silent_s(106.0) == pytest.approx(5.0)
+
+
 def test_how_long_a_process_waited_is_read_of_the_kernel() -> None:
     with running() as process:
-        assert kept_waiting_s(process.popen.pid) >= 0
-    assert kept_waiting_s(process.popen.pid) == 0.0  # gone: as where the kernel does not say
+        waited_s = kept_waiting_s(process.popen.pid)
+        assert waited_s is not None and waited_s >= 0
+    assert kept_waiting_s(process.popen.pid) is None  # gone: as where the kernel does not say
 
 
 def test_so_many_start_at_a_time_and_the_others_say_that_they_wait() -> None:

@@ -431,6 +431,12 @@ def test_people_who_lie_or_stand_on_their_heads_in_a_still_get_looks_of_their_ow
     assert {one for one, threshold in finder.turns_asked if threshold < 0.5} == {quarters}
 
 
+def test_a_face_in_a_turned_look_leaves_no_head_bare() -> None:
+    finder = ScriptedFinder(standing=lambda _: [UPRIGHT], turned={1: [(146, 70, 164, 90)]})
+    (regions,) = decided(still_watch(finder, RedactSettings(frozenset({Kind.FACE, Kind.HEAD}))), [frame_of(plain())])
+    assert covered((148, 60, 162, 75), regions.boxes)
+
+
 def test_a_still_in_which_people_are_upright_is_looked_at_once() -> None:
     finder = ScriptedFinder(walker, turned={1: [TURNED]})
     decided(still_watch(finder), [frame_of(plain())])

@@ -134,6 +134,7 @@ class Live:
 
     def opened(self, dial: Dial) -> LiveSource:
         """Reach the camera; raises CameraUnavailable. What was seen before is forgotten: the scene may have changed."""
+        self.rulers.forget()
         if self._source is not None:
             self._dropped_before += self._source.dropped
             self._source = None

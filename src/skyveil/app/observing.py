@@ -142,7 +142,7 @@ class Observing:
             self._rulers.see(found, View(self._size_wh, moved=cause is Cause.MOVED))
         except Exception as error:
             log.warning("people are no rulers: %s", type(error).__name__)
-            self._rulers.drop()
+            self._rulers.fail()
 
     def picture(self, raw: RawFrame) -> None:
         """Take a frame before the gate takes it, for the density network where there is one and it can be used."""

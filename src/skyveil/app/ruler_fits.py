@@ -10,7 +10,7 @@ from typing import Final, final
 
 from skyveil.core.camera import AskedRulers
 from skyveil.core.errors import MeasureRefused, SettingsRefused
-from skyveil.core.health import CameraHealth
+from skyveil.core.health import CameraHealth, CameraState
 from skyveil.core.ids import CameraId
 from skyveil.measure.calibration import Calibration, Fit
 from skyveil.measure.rulers import RulerCamera
@@ -29,12 +29,16 @@ _WORDS: Final[dict[RulerState, RulerWords]] = {
 @final
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One wish. number: tells wishes, and so their fits, apart. restarts: of the process that collects."""
+    """One wish. number: tells wishes, and so their fits, apart. restarts: of the process that collects.
+
+    began: its process said that it collects, as it does first of all; what comes before answers an older wish.
+    """
 
     asked: AskedRulers
     number: int
     restarts: int
     words: RulerWords = "collecting"
+    began: bool = False
     pairs: int = 0
     calibration: Calibration | None = None
 
@@ -70,15 +74,20 @@ class RulerFits:
         one = sealed_report(report)
         with self._lock:
             asked = self._cameras.get(camera)
-            if asked is not None and asked.words == "collecting":
-                self._cameras[camera] = _with(asked, one)
+            if asked is None or asked.words != "collecting":
+                return
+            if asked.began or one.state is RulerState.COLLECTING:
+                self._cameras[camera] = _with(replace(asked, began=True), one)
 
     def health(self, health: CameraHealth) -> None:
-        """Notice that a process that collected is gone, and its people with it."""
+        """Notice that a process that collected is gone, and its people with it; or a camera, with what was found."""
         with self._lock:
             asked = self._cameras.get(health.camera)
-            if asked is not None and asked.words == "collecting" and health.restarts != asked.restarts:
-                self._cameras[health.camera] = replace(asked, words="lost")
+            if asked is None:
+                return
+            gone = health.state is CameraState.STOPPED  # it may be back with another source
+            if gone or (asked.words == "collecting" and health.restarts != asked.restarts):
+                self._cameras[health.camera] = replace(asked, words="lost", calibration=None)
 
     def view(self, camera: CameraId, fitted: Callable[[Calibration], Fitted]) -> RulersView:
         """How far a camera is. fitted: what a calibration of it would be."""

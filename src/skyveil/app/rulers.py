@@ -79,6 +79,15 @@ class Rulers:
         self._asked = self._people = self._view = self._told = None
         self._turn += 1
 
+    def forget(self) -> None:
+        """Forget every box, and go on: the camera was out of reach, and may see something else when it is back."""
+        self._people = self._view = None
+
+    def fail(self) -> None:
+        """Forget every box, and say that there will be no camera."""
+        self.drop()
+        self._fits.put((self._turn, release_progress(RulerState.UNLIKE, 0)))
+
     def see(self, found: Detections, view: View) -> None:
         """Take what was found in one look."""
         if self._asked is None or self._clock() < self._due_s:

@@ -46,6 +46,8 @@ class Running:
         if now_s - heard_s < _NOTED_S:
             return now_s - heard_s
         waited_s = kept_waiting_s(self.popen.pid)
+        if waited_s is None:
+            return now_s - heard_s
         if self._noted is None or self._noted[0] != heard_s:
             self._noted = (heard_s, waited_s)
         return now_s - heard_s - (waited_s - self._noted[1])
@@ -77,15 +79,15 @@ def started(command: Sequence[str], *, now_s: float) -> Running:
     return Running(popen, ours, popen.stdout, now_s)
 
 
-def kept_waiting_s(pid: int) -> float:
-    """For how long the main thread of a process was ready to run while others ran; 0 where the kernel does not say.
+def kept_waiting_s(pid: int) -> float | None:
+    """For how long the main thread of a process was ready to run while others ran; None where the kernel does not say.
 
     The second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst). A camera's
     process computes in its main thread.
     """
     with suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    return 0.0
+    return None
 
 
 @final
@@ -142,5 +144,7 @@ class Heard(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
         """Read what is there, waiting for the first byte."""
-        select.select([self._stream], [], [])
+        waiting = select.poll()  # select.select() refuses descriptors from 1024 on, which some hundred cameras reach
+        waiting.register(self._stream, select.POLLIN)
+        waiting.poll()
         return os.readv(self._stream.fileno(), [buffer])

@@ -68,6 +68,7 @@ class _Camera:
         self._frames_before = 0
         self._last_pulse: Pulse | None = None
         self._killed_as = Cause.PROCESS_DIED
+        self._was_heard = True
         self._thread = threading.Thread(target=self._run, name=f"camera-{spec.id}", daemon=True)
         self._thread.start()
 
@@ -85,9 +86,11 @@ class _Camera:
         """Take the view that is seen now for the calibrated one."""
         self._order({"trust_view": True})
 
-    def rulers(self, asked: AskedRulers | None) -> None:
-        """Take people for rulers from now on, or no more."""
+    def rulers(self, asked: AskedRulers | None) -> bool:
+        """Take people for rulers from now on, or no more; whether there is a process that was heard, and so hears."""
+        process = self._process
         self._order({"rulers": rulers_json(asked)})
+        return process is not None and process.heard_s is not None
 
     def ask_to_stop(self) -> None:
         """Ask the process to end; `join` waits for it."""
@@ -126,6 +129,8 @@ class _Camera:
                 self._one_life()
             except (WorkerFailed, OSError) as error:
                 log.warning("camera %s: %s", self.spec.id, error)
+            except Exception as error:  # whatever it is, it must not leave a camera that nobody starts again
+                log.warning("camera %s: %s", self.spec.id, type(error).__name__)
             if self._stopping.is_set():
                 break
             now_s = time.monotonic()
@@ -135,6 +140,8 @@ class _Camera:
             spent = len(self._deaths) == BUDGET and now_s - self._deaths[0] < BUDGET_SPAN_S
             recent = sum(now_s - one < 60 for one in self._deaths)
             wait_s = RESTART_S[min(recent - 1, len(RESTART_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
+            if not self._was_heard:
+                wait_s = max(wait_s, RESTART_S[1])  # others may wait for the turn that it had
             if spent:
                 wait_s = _FAILED_RETRY_S
             self._tell(
@@ -149,10 +156,12 @@ class _Camera:
         with self._owner.starts.turn(wanted=self._is_wanted, waits=self._waits) as turn:
             if not self._is_wanted():
                 return
+            self._tell(CameraState.STARTING, Cause.CONNECTING)
             process = self._started()
             try:
                 self._read(process, turn)
             finally:
+                self._was_heard = process.heard_s is not None
                 with self._lock:
                     self._process = None
                 process.close()
@@ -332,9 +341,7 @@ class Supervisor:
     def rulers(self, camera: CameraId, asked: AskedRulers | None) -> bool:
         """Take people before a camera for rulers, or no more; whether it runs. A process that ends forgets it."""
         running = self._cameras.get(camera)
-        if running is not None:
-            running.rulers(asked)
-        return running is not None
+        return running is not None and running.rulers(asked)
 
     def process_id(self, camera: CameraId) -> int | None:
         """The process of a camera, for tests and `doctor`; None while there is none."""

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.public._seal import SEAL
-from skyveil.public.ruler_report import LEAST_PAIRS, MOST_PAIRS, PAIRS_STEP, RulerFit, RulerReport, RulerState
+from skyveil.public.ruler_report import (
+    LEAST_PAIRS,
+    MOST_ERROR,
+    MOST_PAIRS,
+    PAIRS_STEP,
+    RulerFit,
+    RulerReport,
+    RulerState,
+)
 
 if TYPE_CHECKING:  # it loads scipy: 50 MB and a second of CPU of every camera's process
     from skyveil.measure.rulers import RulerCamera
@@ -39,8 +47,8 @@ def release_camera(found: "RulerCamera", *, size_wh: tuple[int, int]) -> RulerRe
         roll_deg=_rounded(found.roll_deg, ANGLE_STEP_DEG),
         view_deg=_rounded(found.view_deg, ANGLE_STEP_DEG),
         rms_px=_rounded(fit.rms_px or 0.0, _RMS_STEP_PX),
-        left_out_m=None if fit.left_out_m is None else _rounded(fit.left_out_m, _SHARE_STEP),
-        area_sigma=_rounded(fit.area_sigma, _SHARE_STEP),
+        left_out_m=None if fit.left_out_m is None else _rounded(min(fit.left_out_m, MOST_ERROR), _SHARE_STEP),
+        area_sigma=_rounded(min(fit.area_sigma, MOST_ERROR), _SHARE_STEP),
     )
     return RulerReport(RulerState.FITTED, _tens(fit.points), told, seal=SEAL)
 

@@ -31,6 +31,8 @@ _TURNED_PX: Final = 640
 """Longest side of a look that says whether people are turned, in network pixels; small pictures are not enlarged."""
 _TURNED: Final = 0.6
 """What a face must score in it."""
+_GROWN: Final = 0.06
+"""Share of its sides that a turned face grows on each: covers reach furthest above, where its hair is not."""
 _SAME_FACE: Final = 0.3
 """IoU from which on a face in a small look is one that was seen upright."""
 
@@ -64,8 +66,9 @@ class StillWatch:
         found: list[Detections] = []
         faces = no_boxes()
         if targets & {Kind.FACE, Kind.HEAD}:
-            found.append(self._faces(raw))
-            faces = found[0].xyxy
+            upright, turned = self._faces(raw)
+            found += [found_in(raw, upright, Kind.FACE), found_in(raw, turned, Kind.FACE)]
+            faces = upright.xyxy  # a face in a turned look is most often none: it may not leave a head bare
         if targets & {Kind.HEAD, Kind.PERSON}:
             found.append(self._persons(raw, faces))
         if Kind.PLATE in targets:
@@ -73,7 +76,8 @@ class StillWatch:
             found.append(found_in(raw, seen, Kind.PLATE))
         return found
 
-    def _faces(self, raw: RawFrame) -> Detections:
+    def _faces(self, raw: RawFrame) -> tuple[Scored, Scored]:
+        """Faces that are upright, and those of people who are turned."""
         strict = self._settings.mode == "strict"
         _, _, width, height = self._everything
         pyramid = levels(
@@ -92,11 +96,13 @@ class StillWatch:
             self._finder.faces(raw, self._everything, pyramid, threshold=least, quarters=quarters)
             for quarters in self._turns(raw, seen)
         ]
-        seen = together([seen, *turned])
-        sides = (seen.xyxy[:, 2:] - seen.xyxy[:, :2]) * pyramid[0].scale
+        return self._sure(seen, pyramid[0], least, most), _grown(self._sure(together(turned), pyramid[0], least, most))
+
+    def _sure(self, seen: Scored, finest: Level, least: float, most: float) -> Scored:
+        """Those that score what a face of their size needs."""
+        sides = (seen.xyxy[:, 2:] - seen.xyxy[:, :2]) * finest.scale
         doubt = _DOUBT[self._settings.mode] * np.sqrt(np.sqrt(sides[:, 0] * sides[:, 1]))
-        weak = seen.score < np.clip(doubt, least, most)  # false for what is no number, which is refused next
-        return found_in(raw, seen.only(~weak), Kind.FACE)
+        return seen.only(~(seen.score < np.clip(doubt, least, most)))  # what is no number is kept, and refused next
 
     def _turns(self, raw: RawFrame, upright: Scored) -> list[int]:
         """By how many quarters people are turned in a picture that does not look upright: a look each way says."""
@@ -123,3 +129,8 @@ class StillWatch:
         if Kind.PERSON not in self._settings.targets and self._settings.mount == "standard":
             seen = seen.only(~shows_face(self._zones.heads(seen.xyxy), faces))
         return found_in(raw, seen, Kind.PERSON)
+
+
+def _grown(faces: Scored) -> Scored:
+    more = _GROWN * (faces.xyxy[:, 2:] - faces.xyxy[:, :2])
+    return Scored(np.concatenate([faces.xyxy[:, :2] - more, faces.xyxy[:, 2:] + more], axis=1), faces.score)

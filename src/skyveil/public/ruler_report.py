@@ -17,6 +17,8 @@ ENOUGH_PAIRS: Final = 60
 PAIRS_STEP: Final = 10
 """How many pairs there are is told in steps of this, rounded down."""
 MOST_PAIRS: Final = 400
+MOST_ERROR: Final = 1000.0
+"""Largest error that is told, in metres or as a share: a fit beside the horizon has no bound of its own."""
 
 
 class RulerState(Enum):

@@ -42,7 +42,7 @@ class RulersBody:
     """What people do not tell: degrees from the left to the right edge of the picture, and how tall they are."""
 
     __pydantic_config__: ClassVar = STRICT
-    view: Annotated[float, Field(gt=5, lt=150, examples=[70])]
+    view: Annotated[float, Field(ge=12, le=118, examples=[70])]
     head_height: Annotated[float, Field(gt=1, lt=2.2)] = HEAD_M
 
 

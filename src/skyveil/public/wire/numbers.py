@@ -16,6 +16,7 @@ from skyveil.public.audience import Audience
 from skyveil.public.density_map import MOST_SQUARES, SQUARES, DensityMap, sealed_map
 from skyveil.public.ruler_report import (
     LEAST_PAIRS,
+    MOST_ERROR,
     MOST_PAIRS,
     PAIRS_STEP,
     RulerFit,
@@ -163,8 +164,8 @@ def _ruler_fit(value: Json) -> RulerFit:
         roll_deg=fields.number("roll_deg", -90, 90),
         view_deg=fields.number("view_deg", 1, 179),
         rms_px=fields.number("rms_px", 0, 65_535),
-        left_out_m=None if left_out_m is None else number(left_out_m, "left_out_m", 0, 1000),
-        area_sigma=fields.number("area_sigma", 0, 1000),
+        left_out_m=None if left_out_m is None else number(left_out_m, "left_out_m", 0, MOST_ERROR),
+        area_sigma=fields.number("area_sigma", 0, MOST_ERROR),
     )
     fields.end()
     return fit
