@@ -30,6 +30,13 @@ def test_it_is_told_by_the_share_that_was_left_out(share: float, seconds: float,
     assert load.overloaded == overloaded
 
 
+@pytest.mark.parametrize(("most_fps", "overloaded"), [(5.0, False), (6.0, False), (8.0, True), (None, True)])
+def test_what_nobody_wants_is_not_left_out_by_the_machine(most_fps: float | None, overloaded: bool) -> None:
+    load = Load(most_fps)
+    told(load, [0.5] * 30)  # five a second are shown of ten that came
+    assert load.overloaded == overloaded
+
+
 def test_it_does_not_swing_and_ends_when_hardly_any_is_left_out() -> None:
     load = Load()
     shown, late = told(load, [0.5] * 20)

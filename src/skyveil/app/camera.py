@@ -99,7 +99,7 @@ class CameraProcess:
         self._answers: deque[Order] = deque()
         self._masks: tuple[Mask, ...] | None = None
         self._counts = _Counts()
-        self._load = Load()
+        self._load = Load(spec.max_fps)
         self._times: deque[float] = deque(maxlen=1000)
         self._state, self._cause = CameraState.STARTING, Cause.CONNECTING
         self._pulse_s = self._left_s = self._covered_s = self._came_s = 0.0
@@ -169,7 +169,7 @@ class CameraProcess:
         elif self._load.leaves_out and now_s - max(self._came_s, self._left_s) <= _COMING_S:
             shown = now_s - self._left_s <= COVERED_S
             self._say(CameraState.LIVE if shown else CameraState.STALE, Cause.OVERLOADED)
-        elif self._state in (CameraState.LIVE, CameraState.COVERED):
+        elif self._state in (CameraState.LIVE, CameraState.COVERED) or self._cause is Cause.OVERLOADED:
             self._say(CameraState.STALE, Cause.FROZEN)
 
     def _say(self, state: CameraState, cause: Cause) -> None:

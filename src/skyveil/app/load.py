@@ -15,7 +15,9 @@ not swing. A machine at its limit left out 8 % (docs/reference/live.md)."""
 class Load:
     """Compares pictures that left with those left out for newer ones. One thread owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_fps: float | None = None) -> None:
+        """most_fps: the highest rate that is wanted; what comes above it is left out on any machine."""
+        self._most_fps = most_fps
         self._samples: deque[tuple[float, int, int]] = deque()
         self.overloaded = False
         self.leaves_out = False
@@ -32,6 +34,7 @@ class Load:
         since_s, shown_before, late_before = self._samples[0]
         if now_s - since_s < WINDOW_S:
             return
-        left_out, came = late - late_before, late - late_before + shown - shown_before
-        share = left_out / came if came else 0.0
+        left, came = shown - shown_before, late - late_before + shown - shown_before
+        wanted = came if self._most_fps is None else min(came, self._most_fps * (now_s - since_s))
+        share = max(0.0, wanted - left) / wanted if wanted else 0.0
         self.overloaded = share >= (_FEW if self.overloaded else _MANY)
