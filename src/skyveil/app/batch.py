@@ -23,7 +23,6 @@ from skyveil.app.process import COMMAND, SILENT_S, Worker
 from skyveil.app.recording import Recorded, independent, recording, suspects_in
 from skyveil.app.task import Begin, Sound, Task, settings_json, with_masks
 from skyveil.core.errors import InputRefused, OutputRefused, SkyveilError, WorkerFailed
-from skyveil.core.manifest import YOLOX_NANO
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.public.record.output import flush_folders
 from skyveil.public.record.result import FileSide, Result, Verified, read_result, write_result
@@ -376,8 +375,7 @@ def _found_clean(verified: object) -> bool:
 
 
 def _independent(recorded: Recorded, looked: Finished) -> bool:
-    # A look for bodies says nothing new of faces: it makes no second look independent.
-    return independent(looked, of={YOLOX_NANO.sha256, *(model.sha256 for model in recorded.finished.models)})
+    return independent(looked, of={model.sha256 for model in recorded.finished.models})
 
 
 @contextmanager

@@ -156,7 +156,8 @@ class _Camera:
         with self._owner.starts.turn(wanted=self._is_wanted, waits=self._waits) as turn:
             if not self._is_wanted():
                 return
-            self._tell(CameraState.STARTING, Cause.CONNECTING)
+            if self.health.cause is Cause.WAITING:  # its turn has come; why one was started again stays told
+                self._tell(CameraState.STARTING, Cause.CONNECTING)
             process = self._started()
             try:
                 self._read(process, turn)
