@@ -663,3 +663,69 @@ def test_a_live_camera_is_believed_by_the_rate_that_its_pictures_come_at() -> No
     assert found[0] == 25
     assert found[-1] == 10
     assert gaps_of_live(25.0)[-1] == 25
+
+
+# A live camera that the machine is too slow for: newer pictures are there already.
+
+
+def live_watch(finder: ScriptedFinder, hindsight: int = 2) -> VideoWatch:
+    return VideoWatch(finder, FACES_ONLY, width=WIDTH, height=HEIGHT, fps=None, hindsight=hindsight)
+
+
+def in_groups(watch: VideoWatch, frames: Iterable[RawFrame], sizes: Sequence[int], room: int) -> list[list[Regions]]:
+    """What leaves after each group of frames that came together."""
+    waiting = iter(frames)
+    found = []
+    for size in sizes:
+        group = list(itertools.islice(waiting, size))
+        left = [watch.see(raw, newer=raw is not group[-1], room=lambda: room) for raw in group]
+        found.append([regions for _, regions in itertools.chain(*left)])
+    return found
+
+
+def hundredths(count: int) -> list[int]:
+    return [100 * n for n in range(count)]
+
+
+def test_a_look_waits_for_the_newest_frame_and_all_up_to_it_leave_at_once() -> None:
+    finder = ScriptedFinder(walker)
+    left = in_groups(live_watch(finder), scene(13, walker, ms=hundredths(13)), [1, 4, 4, 4], 9)
+    assert [[one.of.index for one in some] for some in left] == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
+    assert finder.looked_at == [0, 4, 8, 12]
+    assert reasons(left[2][-1]) == {Why.LOOKED}
+    assert all(reasons(one) == {Why.UNCHANGED, Why.BRACKETED} for one in left[2][:-1])
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"), [(1, [8]), (2, [6, 8]), (3, [5, 6, 8]), (4, [5, 6, 7, 8]), (9, [5, 6, 7, 8])]
+)
+def test_no_more_leave_than_there_is_room_for_evenly_spaced_and_the_others_never_do(
+    room: int, shown: list[int]
+) -> None:
+    left = in_groups(live_watch(ScriptedFinder(walker)), scene(13, walker, ms=hundredths(13)), [1, 4, 4, 4], room)
+    assert [one.of.index for one in left[2]] == shown
+    assert min(one.of.index for one in left[3]) > 8
+
+
+@pytest.mark.parametrize("room", [1, 2, 4])
+def test_what_leaves_is_covered_where_the_face_is_however_few_leave(room: int) -> None:
+    groups = in_groups(live_watch(ScriptedFinder(walker)), scene(33, walker, ms=hundredths(33)), [1, *[8] * 4], room)
+    for regions in itertools.chain(*groups):
+        assert covered(walker(regions.of.index)[0], regions.boxes)
+
+
+def test_a_cut_among_frames_that_waited_is_looked_at_from_its_first_frame_on() -> None:
+    finder = ScriptedFinder(nobody)
+    frames = [frame_of(plain(40 if n < 7 else 200), n, ms=100 * n) for n in range(9)]
+    left = list(itertools.chain(*in_groups(live_watch(finder), frames, [1, 4, 4], 9)))
+    assert [one.of.index for one in left] == list(range(8))
+    assert not any(one.whole for one in left)
+    assert {6, 7} <= set(finder.looked_at)
+
+
+def test_a_cut_right_after_all_have_left_is_one() -> None:
+    finder = ScriptedFinder(nobody)
+    frames = [frame_of(plain(40 if n < 5 else 200), n, ms=100 * n) for n in range(9)]
+    left = in_groups(live_watch(finder), frames, [1, 4, 4], 9)
+    assert [one.of.index for one in left[2]] == [5, 6, 7, 8]
+    assert 5 in finder.looked_at

@@ -1,13 +1,15 @@
 """What a camera process does with one picture after another. App, behind the wall."""
 
 import logging
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from skyveil.app.cadence import Cadence
 from skyveil.app.observing import Observing, ViewWatch
 from skyveil.app.pipeline import Door
 from skyveil.app.rulers import Rulers
@@ -23,7 +25,6 @@ from skyveil.private.capture.live.given import Arrived, Given, LiveSource, Shape
 from skyveil.private.capture.live.source import open_live
 from skyveil.private.capture.live.timeline import TIME_BASE
 from skyveil.private.detect.finds import Finds
-from skyveil.private.frame import RawFrame
 from skyveil.private.regions import whole_frame
 from skyveil.private.watch import Decided, VideoWatch
 from skyveil.public.encode.header import EncodeSettings
@@ -117,8 +118,15 @@ class _Chain:
 class Live:
     """Sees, covers and encodes the pictures of one camera. One thread owns it."""
 
-    def __init__(self, spec: CameraSpec, finder: Finds, *, compiled: Path | None = None) -> None:
-        """compiled: the folder of networks that were compiled ahead."""
+    def __init__(
+        self,
+        spec: CameraSpec,
+        finder: Finds,
+        *,
+        compiled: Path | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """compiled: the folder of networks that were compiled ahead; now: the clock, in seconds."""
         self._spec = spec
         self.heads = None if spec.density is None else _head_maps(spec.density, compiled)
         self.rulers = Rulers()
@@ -128,6 +136,10 @@ class Live:
         self._source: LiveSource | None = None
         self._arrivals: dict[int, float] = {}
         self._left: list[Left] = []
+        self._now = now
+        # Without hindsight no picture waits for a look at another: the newest one leaves alone.
+        self._cadence = Cadence(now, most=1 if spec.hindsight == 0 else sys.maxsize)
+        self._passed = self._left_out = 0
         self._dropped_before = 0
         self.trouble: Cause | None = None
         """Why whole pictures are covered, when it is not for lack of time."""
@@ -151,8 +163,8 @@ class Live:
 
     @property
     def dropped(self) -> int:
-        """Pictures that were not looked at, of all connections."""
-        return self._dropped_before + (0 if self._source is None else self._source.dropped)
+        """Pictures that were not shown, of all connections."""
+        return self._left_out + self._dropped_before + (0 if self._source is None else self._source.dropped)
 
     @property
     def late(self) -> int:
@@ -204,15 +216,21 @@ class Live:
             yield chain.encoder.header
         self._arrivals[arrived.raw.id.index] = arrived.arrival_s
         at_s = arrived.raw.time.seconds
-        yield from chain.door.passed(self._decided(chain, arrived.raw))
+        yield from chain.door.passed(self._decided(chain, arrived))
+        if not arrived.newer:
+            self._cadence.ended(self._passed)
+            self._passed = 0
         yield from chain.observing.told(wall_s=time.time(), at_s=at_s)
         yield from chain.view.told()
         yield from self.rulers.told()
 
-    def _decided(self, chain: _Chain, raw: RawFrame) -> Iterator[Decided]:
+    def _decided(self, chain: _Chain, arrived: Arrived) -> Iterator[Decided]:
         """What the watch decides; a watch that fails decides nothing, and the picture is covered wholly."""
+        raw = arrived.raw
         try:
-            for decided in chain.watch.see(raw):
+            for decided in chain.watch.see(
+                raw, newer=arrived.newer, room=self._cadence.room if arrived.behind else None
+            ):
                 chain.view.see(*decided)
                 chain.observing.picture(decided[0])
                 yield decided
@@ -230,8 +248,12 @@ class Live:
     def count(self, frame: RedactedFrame, *, damaged: bool) -> None:
         """Take a frame that passed the gate."""
         del damaged  # covered wholly, and counted as such
-        arrival_s = self._arrivals.pop(frame.id.index, time.monotonic())
-        self._left.append(Left(frame.time.ticks, arrival_s, time.monotonic(), frame.whole))
+        for index in [one for one in self._arrivals if one < frame.id.index]:
+            del self._arrivals[index]
+            self._left_out += 1
+        arrival_s = self._arrivals.pop(frame.id.index, self._now())
+        self._left.append(Left(frame.time.ticks, arrival_s, self._now(), frame.whole))
+        self._passed += 1
 
     def left(self) -> list[Left]:
         """The frames that left since this was asked last."""

@@ -6,9 +6,9 @@ looks, in neither of them, gets a look of its own.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, final
+from typing import Final, Protocol, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ from skyveil.private.zones import MOVING, Zones, plate_like
 
 Decided = tuple[RawFrame, Regions]
 """A frame and what to cover in it."""
+
+Room: TypeAlias = Callable[[], int]
+"""Says, once the look is made, how many of the frames that wait may leave."""
 
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
@@ -117,6 +120,7 @@ class VideoWatch:
         self._tracks = Tracks(self._pace.holding)
         self._zones = Zones(settings, MOVING[settings.mode])
         self._ring: deque[_Waiting] = deque()
+        self._before: Small | None = None
         self._looks: deque[Look] = deque()
         self._sights: list[Sight] = []
         self._passing = Tracks(self._pace.holding)
@@ -125,22 +129,31 @@ class VideoWatch:
         self._doubtful: Detections | None = None
         self._hints: Hints | None = None
 
-    def see(self, raw: RawFrame) -> Iterator[Decided]:
-        """Take a frame; gives the frames that are now decided, in order."""
+    def see(self, raw: RawFrame, *, newer: bool = False, room: Room | None = None) -> Iterator[Decided]:
+        """Take a frame; gives the frames that are now decided, in order.
+
+        newer: newer frames of a live camera are there already: a look waits for the newest, and so do those that leave.
+        room: given for a camera that the machine is too slow for: all up to a look leave at once, and no more than so
+        many of them, evenly spaced; the others never do.
+        """
         self._keep_pace(raw.time.seconds)
         sight = self._motion.sight(raw)
         waiting = _Waiting(raw, sight, self._motion.squares(sight))
-        if self._ring and self._motion.is_cut(self._ring[-1].small, waiting.small):
+        if self._before is not None and self._motion.is_cut(self._before, waiting.small):
             yield from self._before_cut()
+        self._before = waiting.small
         self._ring.append(waiting)
-        if self._due(raw):
+        if self._due(raw) and not (newer and self._looks):
             self._look(waiting)
         else:
             self._step(waiting)
-            if not self._pace.live:
+            if newer or not self._pace.live:
                 return
-        # Not from the last look: damaged frames are never looked at, and must not pile up.
-        yield from self._decided(raw.id.index - self._pace.hindsight)
+        if room is not None and self._looks and self._looks[-1].index == raw.id.index:
+            yield from self._decided(raw.id.index, room)
+        else:
+            # Not from the last look: damaged frames are never looked at, and must not pile up.
+            yield from self._decided(raw.id.index - self._pace.hindsight)
 
     def _keep_pace(self, seconds: float) -> None:
         """Every 25 pictures of a live camera, believe tracks for as long as its rate asks for."""
@@ -165,8 +178,9 @@ class VideoWatch:
 
     def _before_cut(self) -> Iterator[Decided]:
         """Close the scene that was cut away: its last frame is looked at and all of it leaves the ring."""
-        self._close()
-        yield from self._decided(self._ring[-1].raw.id.index)
+        if self._ring:
+            self._close()
+            yield from self._decided(self._ring[-1].raw.id.index)
         self._tracks.cut()
         self._passing.cut()
         self._attention.reset()
@@ -334,16 +348,19 @@ class VideoWatch:
     def _everything(self) -> Area:
         return (0, 0, self._width, self._height)
 
-    def _decided(self, until: int) -> Iterator[Decided]:
-        """The frames up to index `until` leave the ring with what to cover in them."""
+    def _decided(self, until: int, room: Room | None = None) -> Iterator[Decided]:
+        """The frames up to index `until` leave the ring, those for which there is room with what to cover in them."""
         leaving = []
         while self._ring and self._ring[0].raw.id.index <= until:
             leaving.append(self._ring.popleft())
         if not leaving:
             return
+        if room is not None:
+            leaving = _evenly(leaving, room())
         first, last = leaving[0].raw.id.index, leaving[-1].raw.id.index
-        for waiting, boxes in zip(leaving, self._covers(first, last), strict=True):
-            yield waiting.raw, self._regions(waiting, boxes)
+        covers = self._covers(first, last)
+        for waiting in leaving:
+            yield waiting.raw, self._regions(waiting, covers[waiting.raw.id.index - first])
         self._tracks.forget(last + 1)
         self._passing.forget(last + 1)
         while len(self._looks) > 1 and self._looks[1].index <= last:
@@ -368,3 +385,9 @@ class VideoWatch:
         if looked is None:
             return whole_frame(raw.id)
         return Regions(raw.id, boxes, polygons(self._settings, raw.time.seconds), looked)
+
+
+def _evenly(leaving: list[_Waiting], most: int) -> list[_Waiting]:
+    """At most so many of the frames, evenly spaced, the newest among them."""
+    count = min(most, len(leaving))
+    return [leaving[(turn + 1) * len(leaving) // count - 1] for turn in range(count)]

@@ -4,6 +4,7 @@ A track is a row of boxes and nothing else: no appearance, no name, nothing that
 It ends when nothing is found where it should be, and the same person coming back is another track.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -97,6 +98,19 @@ class _Track:
     def predicted(self, frame: int) -> Box:
         """Where it should be: where it was followed to, and on from there with its velocity."""
         return np.asarray(self.boxes[-1] + self.velocity * (frame - self.frames[-1]), np.float32)
+
+    def points(self, first: int, last: int) -> "slice[int, int, None]":
+        """Those of its points that say where it was from frame `first` to `last`.
+
+        Where the frames reach beyond either end, the three points at that end: its velocity there is taken from them.
+        """
+        begin = max(0, bisect_right(self.frames, first) - 1)
+        end = min(len(self.frames), bisect_left(self.frames, last) + 1)
+        if first < self.frames[0]:
+            end = max(end, 3)
+        if last > self.frames[-1]:
+            begin = max(0, min(begin, len(self.frames) - 3))
+        return slice(begin, end)
 
     def copy(self) -> "_Track":
         return replace(self, frames=list(self.frames), boxes=list(self.boxes))
@@ -240,7 +254,12 @@ class Tracks:
         if not near:
             return [Placed(no_boxes(), np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in range(first, last + 1)]
         tracks = [track for track, _ in near]
-        finds = finds_of([t.frames for t in tracks], [t.boxes for t in tracks], [span for _, span in near])
+        points = [track.points(first - holding.around, last + holding.around) for track in tracks]
+        finds = finds_of(
+            [track.frames[some] for track, some in zip(tracks, points, strict=True)],
+            [track.boxes[some] for track, some in zip(tracks, points, strict=True)],
+            [span for _, span in near],
+        )
         boxes, there = paths(finds, np.arange(first, last + 1), around=holding.around, growth=holding.growth)
         score = np.array([track.best for track in tracks], np.float32)
         kind = np.array([track.kind for track in tracks], np.uint8)

@@ -18,8 +18,6 @@ from skyveil.private.frame import RawFrame
 
 TICK_S: Final = 0.1
 """Longest time without a word from a source, so that its caller can look at orders and clocks."""
-FRESH_S: Final = 0.15
-"""Pictures this close before the newest one are given as well: two that arrive together are no queue yet."""
 SILENT_S: Final = 5.0
 """Time without a picture after which a connection is given up."""
 
@@ -39,11 +37,17 @@ class Shape:
 @final
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A picture, the moment it arrived (monotonic), and its shape."""
+    """A picture, the moment it arrived (monotonic), and its shape.
+
+    newer: whether newer ones are there already. behind: whether that was so time after time: then whoever takes them is
+    slower than the camera.
+    """
 
     raw: RawFrame
     arrival_s: float
     shape: Shape
+    newer: bool = False
+    behind: bool = False
 
 
 class LiveSource(Protocol):
@@ -80,9 +84,14 @@ class Given:
         self.clock_offset_s: float | None = None
         """The camera's clock minus ours, where it tells its own."""
 
-    def arrived(self, picture: av.VideoFrame, ticks: int, clock_hz: int, *, damaged: bool) -> Arrived | None:
-        """The picture as a frame of this camera; None when it comes too soon for the highest rate."""
-        now_s = time.monotonic()
+    def arrived(
+        self, picture: av.VideoFrame, ticks: int, clock_hz: int, *, damaged: bool, at_s: float | None = None
+    ) -> Arrived | None:
+        """The picture as a frame of this camera; None when it comes too soon for the highest rate.
+
+        at_s: when it arrived (monotonic), if that is not now.
+        """
+        now_s = time.monotonic() if at_s is None else at_s
         at = self.timeline.place(ticks, clock_hz, now_s)
         if self._last_ticks is not None and at.ticks - self._last_ticks < self._shortest:
             self.too_soon += 1

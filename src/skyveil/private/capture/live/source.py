@@ -1,7 +1,7 @@
 """Where live pictures come from: the newest ones, whatever happens in between. Private side.
 
-Latest-only: when several pictures wait, all are decoded (the next is predicted from them), and only those of the last
-moment are given; a queue would age.
+When several pictures wait, all are decoded (the next is predicted from them), and only those of the last moment are
+given; a queue would age.
 """
 
 import time
@@ -15,8 +15,9 @@ from skyveil.core.health import CameraUnavailable, Cause
 from skyveil.core.ids import SourceId
 from skyveil.private._pixels import take
 from skyveil.private.capture.live.connection import Dial, wait
-from skyveil.private.capture.live.decoder import LiveDecoder, Picture
-from skyveil.private.capture.live.given import FRESH_S, SILENT_S, TICK_S, Arrived, Given, LiveSource
+from skyveil.private.capture.live.decoder import LiveDecoder
+from skyveil.private.capture.live.entrance import Entrance
+from skyveil.private.capture.live.given import SILENT_S, TICK_S, Arrived, Given, LiveSource
 from skyveil.private.capture.live.hls import HlsFeed
 from skyveil.private.capture.live.http import Http
 from skyveil.private.capture.live.mjpeg import MjpegSource
@@ -51,24 +52,24 @@ class RtspSource:
         self._given.timeline.reconnected()
         self._intact_s = self._packet_s = time.monotonic()
         self._keys = 0
-        self._behind = self._crowded = False
-        self.dropped = 0
+        self._entrance = Entrance(given, self._clock_hz)
+        self._behind = False
 
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
         while True:
             there = self._behind or wait(self._rtsp.connections, TICK_S)
-            fresh = self._on_time(self._decoded()) if there else []
-            for picture in fresh:
-                arrived = self._given.arrived(picture.picture, picture.ticks, self._clock_hz, damaged=picture.damaged)
-                if arrived is None:
-                    self.dropped += 1
-                else:
-                    yield arrived
+            fresh = self._decoded() if there else []
+            yield from fresh
             self._given.clock_offset_s = self.clock_offset_s
             self._give_up_when_silent()
             if not fresh:
                 yield None
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that were not given."""
+        return self._entrance.dropped
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -79,12 +80,11 @@ class RtspSource:
         """Give the connection back."""
         self._rtsp.close()
 
-    def _decoded(self) -> list[Picture]:
+    def _decoded(self) -> list[Arrived]:
         """Everything that is there, decoded: of it the pictures of the last moment.
 
         After a while it stops and gives nothing, so that who watches this process hears of it while it catches up.
         """
-        fresh: list[Picture] = []
         intact, until_s = False, time.monotonic() + CATCH_UP_S
         self._behind = False
         for data in self._rtsp.packets():
@@ -95,37 +95,17 @@ class RtspSource:
             for one, lost in self._ordered.push(packet):
                 for coded in self._pictures.push(one, lost=lost):
                     self._keys += coded.key
-                    decoded = self._decoder.pictures(coded)
-                    intact = intact or any(not picture.damaged for picture in decoded)
-                    fresh = self._fresh([*fresh, *decoded])
+                    for picture in self._decoder.pictures(coded):
+                        intact = intact or not picture.damaged
+                        # Before the first key picture there is nothing to show.
+                        if self._keys:
+                            self._entrance.put(picture, self._packet_s)
             if self._packet_s > until_s:
                 self._behind = True
-                self.dropped += len(fresh)
-                fresh = []
                 break
         if intact:
             self._intact_s = time.monotonic()
-        return fresh
-
-    def _on_time(self, fresh: list[Picture]) -> list[Picture]:
-        """Only the newest, where several waited last time as well: who is slower than the camera gets no later."""
-        crowded, self._crowded = self._crowded, len(fresh) > 1
-        if not crowded or not self._crowded:
-            return fresh
-        self.dropped += len(fresh) - 1
-        return fresh[-1:]
-
-    def _fresh(self, decoded: list[Picture]) -> list[Picture]:
-        """The pictures of the last moment; before the first key picture there is nothing to show.
-
-        Taken away as soon as there are newer ones: a hundred that wait after a busy moment were 140 MB.
-        """
-        if not self._keys or not decoded:
-            return []
-        newest, within = decoded[-1].ticks, FRESH_S * self._clock_hz
-        fresh = [picture for picture in decoded if (newest - picture.ticks) % (1 << 32) <= within]
-        self.dropped += len(decoded) - len(fresh)
-        return fresh
+        return [] if self._behind else self._entrance.taken()
 
     def _give_up_when_silent(self) -> None:
         now_s = time.monotonic()
