@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skyveil.app.models import locate
 from skyveil.core.manifest import YOLOX_NANO
 from skyveil.private.detect.classes import keep_class
-from skyveil.private.detect.focus import Graph
+from skyveil.private.detect.graph import Graph
 
 KEPT = 3
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from skyveil.app.models import locate
 from skyveil.core.manifest import YOLOX_NANO
-from skyveil.private.detect.focus import Graph, fold_focus
+from skyveil.private.detect.focus import fold_focus
+from skyveil.private.detect.graph import Graph
 
 CORNERS = [(0, 0), (1, 0), (0, 1), (1, 1)]
 

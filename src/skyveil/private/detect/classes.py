@@ -12,7 +12,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.private.detect.focus import Graph, Node
+from skyveil.private.detect.graph import Graph, Node
 
 _CLASSES: Final = 80
 _BESIDE: Final = 5

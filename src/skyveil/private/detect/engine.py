@@ -13,7 +13,8 @@ from skyveil.core.errors import DetectorFailed, SkyveilError
 Pictures: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) or (B, H, W, 3), RGB."""
 Outputs: TypeAlias = tuple[NDArray[np.float32], ...]
-Computed: TypeAlias = Literal["bf16", "f32"]
+Computed: TypeAlias = Literal["bf16", "i8", "f32"]
+"""i8: integers of 8 bits, but for the last step (`eight_bits`)."""
 Shapes: TypeAlias = Literal["fixed", "any"]
 Shape: TypeAlias = tuple[int, int, int]
 """(B, H, W) of what goes in; (-1, -1, -1) is any."""

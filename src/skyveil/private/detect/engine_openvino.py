@@ -23,6 +23,7 @@ from skyveil.core.errors import DetectorFailed, ModelCorrupt
 from skyveil.core.manifest import ModelEntry
 from skyveil.core.settings import Precision
 from skyveil.private.detect.classes import keep_class
+from skyveil.private.detect.eight_bits import Ranges, multiplies_eight_bits, to_eight_bits
 from skyveil.private.detect.engine import (
     ANY_SHAPE,
     Computed,
@@ -35,7 +36,8 @@ from skyveil.private.detect.engine import (
     checked,
     translated,
 )
-from skyveil.private.detect.focus import Graph, fold_focus
+from skyveil.private.detect.focus import fold_focus
+from skyveil.private.detect.graph import Graph
 from skyveil.private.detect.yolox import PERSON
 
 LONGEST_LOOK_S: Final = 120.0
@@ -86,7 +88,7 @@ class _Loaded(Graph, Protocol):
     def get_parameters(self) -> Sequence[object]: ...
 
 
-class _Model(Protocol):
+class _Model(Graph, Protocol):
     def reshape(self, shape: list[int]) -> None: ...
 
 
@@ -143,6 +145,7 @@ class OpenVinoEngine:
         threads: int = 1,
         requests: int = 1,
         compiled: Path | None = None,
+        ranges: str | None = None,
     ) -> None:
         with _without_converter():
             import openvino  # type: ignore[import-untyped]  # it ships stubs without py.typed
@@ -159,10 +162,11 @@ class OpenVinoEngine:
         self._model: _Model | None = None
         self._idle: OrderedDict[Shape, list[_Request]] = OrderedDict()
         self._served: dict[Shape, Shape] = {}
-        wide = precision == "f32" or "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self._precision: Computed = "f32" if wide else "bf16"
+        can = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._precision = _computed(precision, "BF16" in can, ranges is not None and multiplies_eight_bits())
+        self._ranges = Ranges.read(ranges) if ranges is not None and self._precision == "i8" else None
         self._config: dict[str, str | int] = {
-            "INFERENCE_PRECISION_HINT": self._precision,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": requests,
             # OpenVINO binds the looking thread to the machine's first core, and so do all processes: the workers of a
@@ -174,7 +178,7 @@ class OpenVinoEngine:
 
     @property
     def precision(self) -> Computed:
-        """bf16 where asked for by "auto" and the CPU computes in it."""
+        """With "auto" bf16 where the CPU computes in it, else i8 where it can and the network has ranges for it."""
         return self._precision
 
     def prepare(self, shape: Shape) -> None:
@@ -211,6 +215,7 @@ class OpenVinoEngine:
             "shape": shape,
             "outputs": self._outputs,
             "preprocess": asdict(self._preprocess),
+            "ranges": self._ranges and self._ranges.digest,
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         return f"{self._entry.name}-{digest[:16]}.blob"
@@ -253,6 +258,8 @@ class OpenVinoEngine:
                 self._model = _with_preprocessing(
                     self._openvino, self._core.read_model(self._weights), self._preprocess, self._outputs
                 )
+                if self._ranges is not None:
+                    to_eight_bits(self._openvino, self._model, self._ranges)
         with translated(_RAISED, DetectorFailed, f"{self._entry.describe} does not take {key[2]}x{key[1]} pixels"):
             self._model.reshape([*key, 3])
             return self._core.compile_model(self._model, "CPU", self._config)
@@ -318,6 +325,12 @@ class _LookWaitedFor:
         finally:
             self._idle.append(self._request)
         return checked(self._what, len(pictures), outputs)
+
+
+def _computed(precision: Precision, has_bf16: bool, has_eight_bits: bool) -> Computed:
+    if precision == "f32":
+        return "f32"
+    return "bf16" if has_bf16 else "i8" if has_eight_bits else "f32"
 
 
 def sealed_blob(blob: bytes) -> bytes:

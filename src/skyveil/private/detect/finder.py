@@ -55,8 +55,8 @@ class Finder:
 
     @property
     def computed(self) -> str:
-        """The number format that the networks compute in; empty before the first look."""
-        return next((network.precision for network in self._open.values()), "")
+        """The number formats that the networks compute in, with a plus between; empty before the first look."""
+        return "+".join(sorted({network.precision for network in self._open.values()}))
 
     def prepare(self, targets: frozenset[Kind]) -> None:
         """Compile for all sizes that parts of a video are shown at, so that no look has to wait for it.

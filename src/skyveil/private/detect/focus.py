@@ -5,63 +5,18 @@ with kernels of 3x3. OpenVINO copies pixel by pixel for that, 0.7 ms of a look o
 itself with kernels of 6x6 in steps of two sums the same products: equal to the bit in bf16, to 3e-5 px in f32.
 """
 
-from collections.abc import Sequence
 from types import ModuleType
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skyveil.private.detect.graph import Graph, Node, Value
 
 _KERNEL: Final = 3
 _STEP: Final = 2
 _ROWS: Final = 2
 """The axis of rows in batch, channel, row, column."""
-
-
-class Node(Protocol):
-    """What is used of a node in OpenVINO's graph; `data` only of a constant."""
-
-    @property
-    def data(self) -> NDArray[np.float32]:
-        """The numbers of a constant."""
-
-    def get_type_name(self) -> str:
-        """What the node does."""
-
-    def get_friendly_name(self) -> str:
-        """Its name, no other node's."""
-
-    def get_attributes(self) -> dict[str, object]:
-        """The node's settings."""
-
-    def input_values(self) -> Sequence["Value"]:
-        """What comes in."""
-
-    def output(self, index: int) -> "Value":
-        """What goes out."""
-
-
-class Value(Protocol):
-    """One edge of the graph."""
-
-    def get_node(self) -> Node:
-        """The node it comes from."""
-
-    def get_index(self) -> int:
-        """Which of that node's outputs it is."""
-
-    def replace(self, other: "Value") -> None:
-        """Let all that took this one take the other."""
-
-
-class Graph(Protocol):
-    """A network as it was read."""
-
-    def get_ops(self) -> Sequence[Node]:
-        """All nodes."""
-
-    def validate_nodes_and_infer_types(self) -> None:
-        """Work out anew what every node gives."""
 
 
 def fold_focus(openvino: ModuleType, graph: Graph) -> bool:

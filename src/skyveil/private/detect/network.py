@@ -44,6 +44,7 @@ class Network:
         requests: int = 1,
         compiled: Path | None = None,
         backend: Backend = "openvino",
+        ranges: str | None = None,
     ) -> "Network":
         """Load the network at `path` after its hash was checked.
 
@@ -55,10 +56,12 @@ class Network:
             shapes: "fixed" compiles for each input shape (0.15 to 0.3 s each, the fastest looks): video.
                 "any" takes shapes that were compiled ahead as they are, and compiles once for all others; a new one of
                 those then costs 5 to 90 ms, and each look a fifth more, of small pictures a third: pictures.
-            precision: "auto" computes in bf16 where the CPU can, else in f32.
+            precision: "auto" computes in bf16 where the CPU can, else in i8 where it can and `ranges` are there; else,
+                and with "f32", in f32.
             threads: native threads for all looks together.
             requests: looks that may be under way at once.
             compiled: a folder of compiled networks to load from (`skyveil models pull` fills it).
+            ranges: a file of `eight_bits.Ranges` for this network; OpenVINO only.
             backend: "onnxruntime" takes CUDA where it is, else the CPU; it and "tensorrt" need the extra `gpu`.
 
         Raises:
@@ -78,6 +81,7 @@ class Network:
                 threads=threads,
                 requests=requests,
                 compiled=compiled,
+                ranges=ranges,
             )
         else:
             from skyveil.private.detect.engine_onnxruntime import OnnxRuntimeEngine
