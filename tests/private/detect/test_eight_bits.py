@@ -108,7 +108,7 @@ def test_the_face_network_finds_the_same_face(astronaut: NDArray[np.uint8]) -> N
     assert len(exact.score) == len(rounded.score) == 1
     assert rounded.score[0] == pytest.approx(exact.score[0], abs=0.05)
     side_px = exact.xyxy[0, 2] - exact.xyxy[0, 0]
-    assert rounded.xyxy[0] == pytest.approx(exact.xyxy[0], abs=side_px / 8)
+    assert rounded.xyxy[0] == pytest.approx(exact.xyxy[0], abs=float(side_px) / 8)
 
 
 @pytest.mark.parametrize(
