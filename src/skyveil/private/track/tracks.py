@@ -301,10 +301,12 @@ class Tracks:
 
     def _keep(self, doubtful: Detections, kind: int, frame: int) -> NDArray[np.bool_]:
         """Let tracks that were not found go on where a doubtful box lies; which boxes no track took, (N,)."""
-        tracks = [track for track in self._of(Kind(kind)) if track.last_found < frame]
+        free = np.ones(len(doubtful), np.bool_)
+        tracks = [track for track in self._of(Kind(kind)) if track.last_found < frame] if len(doubtful) else []
+        if not tracks:
+            return free
         predicted = _stacked([track.predicted(frame) for track in tracks])
         near = nearness(predicted, doubtful.xyxy, leeway=np.full(len(tracks), _DOUBTFUL_LEEWAY))
-        free = np.ones(len(doubtful), np.bool_)
         for row, column in pairs(near):
             tracks[row].add(frame, doubtful.xyxy[column], float(doubtful.score[column]))
             free[column] = False
@@ -349,6 +351,8 @@ class Tracks:
         self, tracks: list[_Track], found: Detections, frame: int, free: NDArray[np.bool_]
     ) -> list[tuple[_Track, int]]:
         """Pairs of a track and of a box, among those that are `free`, that may be the same."""
+        if not tracks or not free.any():
+            return []
         predicted = _stacked([track.predicted(frame) for track in tracks])
         near = nearness(predicted, found.xyxy, leeway=self._leeway(tracks, frame))
         return [(tracks[row], column) for row, column in pairs(near * free[None, :])]

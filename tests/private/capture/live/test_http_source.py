@@ -136,8 +136,9 @@ def test_a_picture_without_an_end_does_not_take_all_memory(monkeypatch: pytest.M
 
 def test_pictures_that_wait_are_left_out(pictures: list[bytes]) -> None:
     with source_of(MjpegPage([b"".join(pictures[at : at + 10]) for at in (0, 10, 20, 30)], fps=4.0)) as source:
-        first(source, 5)
+        found = first(source, 5)
         assert source.dropped >= 5
+    assert not found[0].behind and found[-1].behind
 
 
 # --- streams and files ----------------------------------------------------------------------------------------------

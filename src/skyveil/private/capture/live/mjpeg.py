@@ -7,6 +7,7 @@ is read: a JPEG says itself where it ends (ITU-T T.81, B.1), and whatever stands
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, final
 
 from skyveil.core.health import CameraUnavailable, Cause
@@ -94,6 +95,7 @@ class MjpegSource:
         self._decoder = LiveDecoder("mjpeg")
         given.timeline.reconnected()
         self._intact_s = time.monotonic()
+        self._several = False
         self.dropped = 0
 
     def frames(self) -> Iterator[Arrived | None]:
@@ -104,6 +106,9 @@ class MjpegSource:
             cut = self._cutter.push(self._answer.take())
             arrived = self._shown(cut[-1]) if cut else None
             self.dropped += len(cut) - (arrived is not None)
+            if arrived is not None:
+                behind, self._several = self._several and len(cut) > 1, len(cut) > 1
+                arrived = replace(arrived, behind=behind)
             yield arrived
             if self._answer.ended:
                 raise CameraUnavailable(Cause.LINK_LOST)
