@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from skyveil.core.kinds import Kind
 from skyveil.public.encode.header import EncodeSettings
+from skyveil.public.record import report
 from skyveil.public.record.report import SHEET_PICTURES, Entry, contact_sheet, curve_points, curve_top, render
 from skyveil.public.record.result import FileSide, Result
 from skyveil.public.wire import Finished, Suspect, Walled
@@ -56,6 +58,21 @@ def test_one_frame_is_one_picture_of_the_redacted_file(tmp_path: Path) -> None:
     assert (picture.time_s, head) == (0.0, "data:image/jpeg;base64")
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.int16)
     assert np.abs(pixels[12:20, 12:20] - np.array(INDIGO, np.int16)).max() <= 16
+
+
+@pytest.mark.parametrize(("seconds", "rate", "made"), [(0.04, 25, 1), (64, 5, SHEET_PICTURES)])
+def test_no_frame_is_made_a_picture_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, rate: int, made: int
+) -> None:
+    times: list[float | None] = []
+
+    def noted(frame: av.VideoFrame) -> report.Picture:
+        times.append(frame.time)
+        return report.Picture(frame.time or 0.0, "")
+
+    monkeypatch.setattr(report, "_picture", noted)
+    contact_sheet(clip(tmp_path, seconds=seconds, rate=rate))
+    assert len(times) == len(set(times)) == made
 
 
 def test_what_is_no_video_has_no_pictures(tmp_path: Path) -> None:

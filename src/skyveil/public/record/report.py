@@ -71,7 +71,7 @@ def contact_sheet(output: Path) -> tuple[Picture, ...]:
         with av.open(str(output)) as container:
             stream = container.streams.video[0]
             pictures = _at_key_frames(container, stream)
-            if len(pictures) < _FEW_PICTURES and (container.duration or 0) > 0:
+            if len(pictures) < _FEW_PICTURES and (container.duration or 0) > 0 and stream.frames != len(pictures):
                 pictures = _on_the_way(container, stream)
             return tuple(pictures[time_s] for time_s in sorted(pictures))
     except (FFmpegError, IndexError, ValueError):
@@ -85,14 +85,20 @@ def _wanted(container: InputContainer) -> Iterator[int]:
 
 
 def _at_key_frames(container: InputContainer, stream: VideoStream) -> dict[float, Picture]:
-    """The key frames before the times wanted, by their own time."""
+    """The key frames before the times wanted, by their own time. Each is decoded once: several times may share one."""
     stream.codec_context.skip_frame = "NONKEY"
     pictures: dict[float, Picture] = {}
+    begun: set[int | None] = set()
     for index, time in enumerate(_wanted(container) if container.duration else (0,)):
         if index:
             container.seek(time)
+            key = next(container.demux(stream), None)
+            if key is None or key.pts in begun:
+                continue
+            container.seek(time)
         frame = next(container.decode(stream), None)
-        if frame is not None and (frame.time or 0.0) not in pictures:
+        if frame is not None:
+            begun.add(frame.pts)
             pictures[frame.time or 0.0] = _picture(frame)
     return pictures
 
