@@ -35,7 +35,7 @@ from skyveil.public.aggregate import Aggregate
 from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.types import RedactedPacket
-from skyveil.public.wire import Epoch, ViewSeen
+from skyveil.public.wire.cameras import Epoch, ViewSeen
 from tests.app.live_stand_in import Nets
 from tests.app.test_live import arrived
 from tests.app.test_supervisor import Seen, spec, supervising

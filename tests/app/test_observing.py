@@ -27,7 +27,7 @@ from skyveil.private.observe.view_check import ViewCheck
 from skyveil.public.aggregate import Aggregate, Told
 from skyveil.public.audience import Audience
 from skyveil.public.density_map import DensityMap
-from skyveil.public.wire import ViewSeen
+from skyveil.public.wire.cameras import ViewSeen
 from tests.app.test_supervisor import Seen, spec, supervising
 from tests.measure.cameras import SIZE_WH, Hung
 from tests.private.capture.live.test_rtsp_source import made

@@ -15,7 +15,7 @@ from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.core.secret import SafeUrl
 from skyveil.public.store import open_database
 from skyveil.public.store.views import StoredView, ViewStore
-from skyveil.public.wire import ViewSeen
+from skyveil.public.wire.cameras import ViewSeen
 from tests.cli.running import run
 
 HALL = camera_id("hall")

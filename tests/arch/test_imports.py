@@ -60,6 +60,23 @@ def test_a_camera_without_numbers_loads_no_scipy() -> None:
     assert loaded_after_importing(live, package="scipy") == []
 
 
+def test_a_redaction_loads_nothing_of_cameras_and_no_pydantic() -> None:
+    """Each took 0.02 to 0.1 s of CPU of each start, in the command line, the worker, or both."""
+    program = (
+        "import json, sys\nfrom skyveil.cli.main import main\n"
+        "sys.argv = ['skyveil', 'redact', '--dry-run', 'missing.mp4']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import skyveil.app.batch, skyveil.app.worker, skyveil.app.serve\n"
+        "import skyveil.public.encode.video, skyveil.private.capture.video\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {"skyveil.cli.redact", "skyveil.app.serve", "skyveil.public.wire"} <= loaded
+    cameras = {"skyveil.public.wire.cameras", "skyveil.core.camera", "skyveil.core.health", "skyveil.public.aggregate"}
+    assert loaded & {"pydantic", "importlib.metadata", "scipy", "skyveil.measure", *cameras} == set()
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=name_of)
 def test_a_package_exports_sorted_names_and_nothing_else(path: Path) -> None:
     exported: list[str] = []

@@ -11,7 +11,8 @@ from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.release_maps import release_maps
 from skyveil.measure.grid import CameraGrids, DensityGrid
 from skyveil.public.density_map import MOST_SQUARES, DensityMap, sealed_map
-from skyveil.public.wire.bodies import TYPES, packed
+from skyveil.public.wire.bodies import packed
+from skyveil.public.wire.cameras import TYPES
 
 CAMERA, HALL = CameraId("c"), PlaceId("hall")
 

@@ -9,7 +9,8 @@ from skyveil.gate.release_rulers import release_camera, release_progress
 from skyveil.measure.calibration import Fit
 from skyveil.measure.rulers import RulerCamera
 from skyveil.public.ruler_report import LEAST_PAIRS, RulerReport, RulerState, sealed_report
-from skyveil.public.wire.bodies import TYPES, packed
+from skyveil.public.wire.bodies import packed
+from skyveil.public.wire.cameras import TYPES
 
 SIZE_WH = (1920, 1080)
 

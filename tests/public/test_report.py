@@ -16,6 +16,7 @@ from skyveil.core.kinds import Kind
 from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.record import report
 from skyveil.public.record.report import SHEET_PICTURES, Entry, contact_sheet, curve_points, curve_top, render
+from skyveil.public.record.report_page import Picture
 from skyveil.public.record.result import FileSide, Result
 from skyveil.public.wire import Finished, Suspect, Walled
 from tests.public.moving import encoded, info, recorded
@@ -66,9 +67,9 @@ def test_no_frame_is_made_a_picture_twice(
 ) -> None:
     times: list[float | None] = []
 
-    def noted(frame: av.VideoFrame) -> report.Picture:
+    def noted(frame: av.VideoFrame) -> Picture:
         times.append(frame.time)
-        return report.Picture(frame.time or 0.0, "")
+        return Picture(frame.time or 0.0, "")
 
     monkeypatch.setattr(report, "_picture", noted)
     contact_sheet(clip(tmp_path, seconds=seconds, rate=rate))

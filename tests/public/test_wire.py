@@ -23,23 +23,19 @@ from skyveil.public.ruler_report import RulerState
 from skyveil.public.types import RedactedPacket
 from skyveil.public.wire import (
     Calibrated,
-    Dial,
-    DialPorts,
-    Epoch,
     Failed,
     Finished,
     Message,
     ModelUsed,
     Progress,
-    Pulse,
     Suspect,
     Suspects,
-    ViewSeen,
     Walled,
     WireReader,
     WireWriter,
 )
 from skyveil.public.wire.bodies import PACKET_LIMIT, STILL_LIMIT, TEXT_LIMIT
+from skyveil.public.wire.cameras import Dial, DialPorts, Epoch, Pulse, ViewSeen
 from skyveil.public.wire.pipe import VERSION
 from tests.measure.cameras import HUNG
 from tests.public.store.made import COUNT, EXACT, HALL, STAFF, T, numbers, place

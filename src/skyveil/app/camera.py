@@ -29,7 +29,8 @@ from skyveil.core.errors import SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, CameraUnavailable, Cause
 from skyveil.core.settings import Mask
 from skyveil.private.capture.live.connection import Connection, UdpPair
-from skyveil.public.wire import Dial, DialPorts, Epoch, Failed, Message, Pulse, Walled, WireWriter
+from skyveil.public.wire import Failed, Message, Walled, WireWriter
+from skyveil.public.wire.cameras import Dial, DialPorts, Epoch, Pulse
 
 if TYPE_CHECKING:
     from skyveil.app.live import Live

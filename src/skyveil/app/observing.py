@@ -24,7 +24,7 @@ from skyveil.private.regions import Regions
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.budget import NoBudget
 from skyveil.public.density_map import DensityMap
-from skyveil.public.wire import ViewSeen
+from skyveil.public.wire.cameras import ViewSeen
 
 if TYPE_CHECKING:
     from skyveil.app.density import HeadMaps

@@ -48,7 +48,8 @@ from skyveil.public.store.views import ViewStore
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
 from skyveil.public.web.site import CameraView, NamedMask, SiteView
-from skyveil.public.wire import Epoch, Message, ViewSeen
+from skyveil.public.wire import Message
+from skyveil.public.wire.cameras import Epoch, ViewSeen
 
 log: Final = logging.getLogger(__name__)
 _WELL: Final = frozenset({CameraState.LIVE, CameraState.STARTING, CameraState.STOPPED})

@@ -31,7 +31,8 @@ from skyveil.core.camera import AskedRulers, CameraSpec, KnownView
 from skyveil.core.errors import WorkerFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
-from skyveil.public.wire import Dial, DialPorts, Failed, Message, Pulse, Walled, WireReader
+from skyveil.public.wire import Failed, Message, Walled, WireReader
+from skyveil.public.wire.cameras import Dial, DialPorts, Pulse
 
 log: Final = logging.getLogger(__name__)
 

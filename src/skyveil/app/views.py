@@ -14,7 +14,7 @@ from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
 from skyveil.public.store.views import StoredView, ViewStore
-from skyveil.public.wire import ViewSeen
+from skyveil.public.wire.cameras import ViewSeen
 
 _NOTHING: Final = StoredView("")
 

@@ -1,6 +1,6 @@
 """The messages on the pipe between the worker and the writer. Public side.
 
-They are the only thing that crosses the process wall.
+They are the only thing that crosses the process wall. What only cameras say is in `cameras`.
 
 A message is `length (4 bytes, big-endian, of all that follows) | version (1) | type (1) | body`. Packets and pictures
 have a packed body, everything else one JSON object with a closed schema. Nothing is pickled.
@@ -10,36 +10,26 @@ The reader trusts nobody: the worker has parsed a file from a stranger. Whatever
 
 from skyveil.public.wire.messages import (
     Calibrated,
-    Dial,
-    DialPorts,
-    Epoch,
     Failed,
     Finished,
     Message,
     ModelUsed,
     Progress,
-    Pulse,
     Suspect,
     Suspects,
-    ViewSeen,
     Walled,
 )
 from skyveil.public.wire.pipe import WireReader, WireWriter
 
 __all__ = [
     "Calibrated",
-    "Dial",
-    "DialPorts",
-    "Epoch",
     "Failed",
     "Finished",
     "Message",
     "ModelUsed",
     "Progress",
-    "Pulse",
     "Suspect",
     "Suspects",
-    "ViewSeen",
     "Walled",
     "WireReader",
     "WireWriter",

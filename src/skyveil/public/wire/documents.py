@@ -2,31 +2,24 @@
 
 import re
 from fractions import Fraction
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
-from skyveil.core.camera import MOST_CORNERS, MOST_SCENES, SHARE, Corners
 from skyveil.core.errors import MeasureRefused
-from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Codec
 from skyveil.core.stream import StreamInfo
 from skyveil.public.encode.header import SIZE_LIMIT_PX, AudioCodec, AudioHeader, StreamHeader
-from skyveil.public.wire.fields import Fields, Json, impossible, integer, listed, number, text, two
+from skyveil.public.wire.fields import Fields, Json, impossible, integer, number, text, two
 from skyveil.public.wire.messages import (
     ERRORS,
     MESSAGE_LIMIT,
     Calibrated,
-    Dial,
-    DialPorts,
-    Epoch,
     Failed,
     Finished,
     ModelUsed,
     Progress,
-    Pulse,
     Suspect,
     Suspects,
-    ViewSeen,
     Walled,
 )
 
@@ -39,10 +32,6 @@ _SENTENCE = re.compile(rf"[^\x00-\x1f\x7f]{{0,{MESSAGE_LIMIT}}}")
 _CALIBRATION = re.compile(r"[\x20-\x7e\n]{2,20000}")
 _CODECS: Final[dict[str, Codec]] = {name: name for name in get_args(Codec)}
 _AUDIO_CODECS: Final[dict[str, AudioCodec]] = {name: name for name in get_args(AudioCodec)}
-_TRANSPORTS: Final[dict[str, Literal["tcp", "udp"]]] = {"tcp": "tcp", "udp": "udp"}
-_STATES: Final = {state.value: state for state in CameraState}
-_CAUSES: Final = {cause.value: cause for cause in Cause}
-_CLOCK_S: Final = 1e11
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 
 
@@ -270,103 +259,3 @@ def read_failed(body: bytes) -> Failed:
     if error not in ERRORS:
         raise impossible("error")
     return Failed(error, message)
-
-
-def dial_json(message: Dial) -> dict[str, Json]:
-    """The wish for a connection, as JSON."""
-    return {"number": message.number, "transport": message.transport}
-
-
-def read_dial(body: bytes) -> Dial:
-    """The wish for a connection, read; raises WorkerFailed."""
-    fields = Fields.parse(body)
-    transport = _TRANSPORTS.get(str(fields.take("transport")))
-    if transport is None:
-        raise impossible("transport")
-    message = Dial(fields.integer("number", 0, _COUNT), transport)
-    fields.end()
-    return message
-
-
-def dial_ports_json(message: DialPorts) -> dict[str, Json]:
-    """The camera's UDP ports, as JSON."""
-    return {"number": message.number, "rtp_port": message.rtp_port, "rtcp_port": message.rtcp_port}
-
-
-def read_dial_ports(body: bytes) -> DialPorts:
-    """The camera's UDP ports, read; raises WorkerFailed."""
-    fields = Fields.parse(body)
-    ports = (fields.integer("rtp_port", 1, 65535), fields.integer("rtcp_port", 1, 65535))
-    message = DialPorts(fields.integer("number", 0, _COUNT), *ports)
-    fields.end()
-    return message
-
-
-def pulse_json(message: Pulse) -> dict[str, Json]:
-    """A sign of life, as JSON."""
-    return {
-        "state": message.state.value,
-        "cause": message.cause.value,
-        "fps": message.fps,
-        "behind_s": message.behind_s,
-        "frames": message.frames,
-        "dropped": message.dropped,
-        "whole": message.whole,
-        "rss_bytes": message.rss_bytes,
-        "descriptors": message.descriptors,
-        "clock_offset_s": message.clock_offset_s,
-    }
-
-
-def read_pulse(body: bytes) -> Pulse:
-    """A sign of life, read; raises WorkerFailed."""
-    fields = Fields.parse(body)
-    state, cause = _STATES.get(str(fields.take("state"))), _CAUSES.get(str(fields.take("cause")))
-    if state is None or cause is None:
-        raise impossible("state or cause")
-    offset = fields.take("clock_offset_s")
-    message = Pulse(
-        state=state,
-        cause=cause,
-        fps=fields.number("fps", 0, 10_000),
-        behind_s=fields.number("behind_s", 0, _DAYS_S),
-        frames=fields.integer("frames", 0, _COUNT),
-        dropped=fields.integer("dropped", 0, _COUNT),
-        whole=fields.integer("whole", 0, _COUNT),
-        rss_bytes=fields.integer("rss_bytes", 0, _COUNT),
-        descriptors=fields.integer("descriptors", 0, _COUNT),
-        clock_offset_s=None if offset is None else number(offset, "clock_offset_s", -_CLOCK_S, _CLOCK_S),
-    )
-    fields.end()
-    return message
-
-
-def epoch_json(message: Epoch) -> dict[str, Json]:
-    """The wall time of a presentation time, as JSON."""
-    return {"pts": message.pts, "wall_s": message.wall_s}
-
-
-def read_epoch(body: bytes) -> Epoch:
-    """The wall time of a presentation time, read; raises WorkerFailed."""
-    fields = Fields.parse(body)
-    message = Epoch(fields.integer("pts", -_COUNT, _COUNT), fields.number("wall_s", 0, _CLOCK_S))
-    fields.end()
-    return message
-
-
-def view_seen_json(message: ViewSeen) -> dict[str, Json]:
-    """By what a view is known again, as JSON."""
-    return {"scenes": [[list(corner) for corner in scene] for scene in message.scenes]}
-
-
-def read_view_seen(body: bytes) -> ViewSeen:
-    """By what a view is known again, read; raises WorkerFailed."""
-    fields = Fields.parse(body)
-    message = ViewSeen(tuple(_corners(scene) for scene in fields.items("scenes", MOST_SCENES)))
-    fields.end()
-    return message
-
-
-def _corners(value: Json) -> Corners:
-    corners = [two(corner, "scenes") for corner in listed(value, "scenes", MOST_CORNERS)]
-    return tuple((integer(x, "scenes", 0, SHARE), integer(y, "scenes", 0, SHARE)) for x, y in corners)

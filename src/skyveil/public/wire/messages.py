@@ -6,18 +6,16 @@ job sends about media that is redacted already, holds boxes.
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from skyveil.core import errors
-from skyveil.core.camera import Corners
 from skyveil.core.errors import SkyveilError
-from skyveil.core.health import CameraState, Cause
 from skyveil.core.kinds import Kind
-from skyveil.public.aggregate import Aggregate
-from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
-from skyveil.public.ruler_report import RulerReport
 from skyveil.public.types import RedactedPacket
+
+if TYPE_CHECKING:
+    from skyveil.public.wire.cameras import CameraMessage
 
 
 @final
@@ -127,67 +125,7 @@ class Failed:
         return ERRORS[self.error](self.message)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """A camera process asks for connection `number` to its camera; it can not make one itself.
-
-    The parent answers on the control socket, with one connected TCP socket, or two UDP sockets for RTP and RTCP.
-    """
-
-    number: int
-    transport: Literal["tcp", "udp"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class DialPorts:
-    """The ports that the camera told for the UDP sockets of `number`, so that the parent can bind them to it."""
-
-    number: int
-    rtp_port: int
-    rtcp_port: int
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """A camera process is alive, and how it does; at least once a second. Fields as in `core.health.CameraHealth`.
-
-    behind_s: seconds from a picture's arrival to the moment it left, the newest one.
-    """
-
-    state: CameraState
-    cause: Cause
-    fps: float
-    behind_s: float
-    frames: int
-    dropped: int
-    whole: int
-    rss_bytes: int
-    descriptors: int
-    clock_offset_s: float | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """The wall time (unix seconds) of a presentation time of the live stream; sent again when it moves by 0.5 s."""
-
-    pts: int
-    wall_s: float
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ViewSeen:
-    """By what a camera's view is known again: places of corners, as calibrated and as seen last, and nothing of what is
-    seen there (docs/adr/0018-known-views.md)."""
-
-    scenes: tuple[Corners, ...]
-
-
-Message: TypeAlias = (
+FileMessage: TypeAlias = (
     StreamHeader
     | RedactedPacket
     | StillImage
@@ -198,13 +136,9 @@ Message: TypeAlias = (
     | Finished
     | Failed
     | Walled
-    | Dial
-    | DialPorts
-    | Pulse
-    | Epoch
-    | Aggregate
-    | DensityMap
     | Calibrated
-    | ViewSeen
-    | RulerReport
 )  # fmt: skip
+"""What a worker says about files."""
+
+Message: TypeAlias = "FileMessage | CameraMessage"
+"""Those, and what cameras' processes say beside them: `cameras` is imported by who has cameras."""

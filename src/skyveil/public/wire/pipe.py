@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final, final
 
 from skyveil.core.errors import WorkerFailed
-from skyveil.public.wire.bodies import TYPES, packed
+from skyveil.public.wire.bodies import packed, type_of
 from skyveil.public.wire.messages import Message
 
 VERSION: Final = 1
@@ -26,7 +26,8 @@ class WireWriter:
         """
         number, body, payload = packed(message)
         size = len(body) + len(payload)
-        if size > TYPES[number].limit:
+        kind = type_of(number)
+        if kind is None or size > kind.limit:
             raise WorkerFailed(f"a {type(message).__name__} of {size} bytes is over the limit")
         self._write(_HEAD.pack(size + 2, VERSION, number) + body)
         self._write(payload)
@@ -50,7 +51,7 @@ class WireReader:
         while (message := self.read()) is not None:
             yield message
 
-    def read(self) -> Message | None:
+    def read(self) -> "Message | None":
         """The next message, or None when the pipe ended between two messages."""
         head = self._exactly(_HEAD.size, may_end=True)
         if not head:
@@ -58,9 +59,9 @@ class WireReader:
         length, version, number = _HEAD.unpack(head)
         if version != VERSION:
             raise WorkerFailed(f"the worker speaks version {version} of the protocol, expected {VERSION}")
-        if number not in TYPES:
+        kind = type_of(number)
+        if kind is None:
             raise WorkerFailed(f"the worker sent a message of unknown type {number}")
-        kind = TYPES[number]
         if not 0 <= length - 2 <= kind.limit:
             raise WorkerFailed(f"the worker sent a {kind.name} of {length} bytes, over the limit")
         return kind.unpack(self._exactly(length - 2))
