@@ -13,7 +13,7 @@ from skyveil.private.motion import MotionTest, Small
 LONGEST_BRACKET_S: Final = 0.65
 """Looks at a live camera that lie further apart do not decide what shows in neither of them: where few pictures a
 second are shown, a path between two looks is a guess. At 3.3 and 2 a second 0.7 and 10.5 % of the heads on a street
-leaked, and none and 0.8 % with this; at 5, which this leaves as it was, 0.3 % (docs/reference/live.md)."""
+leaked, and none and 0.8 % with this; at 5, which this leaves as it was, 0.3 % (docs/design/live.md)."""
 
 
 @final

@@ -64,7 +64,7 @@ def slower(pace: Pace, fps: float) -> Pace:
 
     A track that nobody finds again ends after as many seconds, but not before it was missed at three looks. The other
     numbers stay: with fewer frames before and after a find, or around each, more faces that move leaked
-    (docs/reference/live.md).
+    (docs/design/live.md).
     """
     usual = pace.holding.gap
     gap = min(usual, max(round(usual * fps / USUAL_FPS), _GAP_LOOKS * pace.look_every))
