@@ -32,6 +32,8 @@ from skyveil.public.store.roles import Role, Scope
 FPS: Final = 10
 WIDTH_PX, HEIGHT_PX = 1280, 720
 PORT: Final = 8400
+PATIENCE_S: Final = 60.0
+LOG: Final = "skyveil.log"
 VIEWS: Final = {
     "square": ("Station square", (0.0, 0.0, 1.0, 1.0), False),
     "mirror": ("Square from the other side", (0.0, 0.0, 1.0, 1.0), True),
@@ -128,13 +130,14 @@ def live(address: str, token: str) -> int:
 
 
 def main() -> int:
-    """Run until Ctrl-C, or for some seconds; exit 1 when not every camera came live."""
+    """Run until Ctrl-C or SIGTERM, or for some seconds; exit 1 when not every camera came live."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("scene", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--port", type=int, default=PORT)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not outlive the demo
     print("Cutting four views of the scene ...", flush=True)
     clips = [load(path) for path in views_of(arguments.scene, arguments.folder / "cameras")]
     cameras = {f"/{name}": Camera(clip, phase=13 * n) for n, (name, clip) in enumerate(zip(VIEWS, clips, strict=True))}
@@ -143,32 +146,41 @@ def main() -> int:
         path = configuration(arguments.folder, urls, arguments.port)
         link, token = one_time_login(path), token_for(path)
         address = f"http://127.0.0.1:{arguments.port}"
-        log = arguments.folder / "skyveil.log"
+        log = arguments.folder / LOG
         with log.open("wb") as errors:
             running = subprocess.Popen(  # noqa: S603 (our own command)
                 [sys.executable, "-m", "skyveil.cli.main", "run", "--config", str(path)], stderr=errors
             )
         try:
-            return _watched(running, address, token, link, arguments.seconds)
+            return _watched(running, path, address, token, link, arguments.seconds)
         finally:
             running.send_signal(signal.SIGTERM)
             running.wait(15)
 
 
-def _watched(running: "subprocess.Popen[bytes]", address: str, token: str, link: str, seconds: float | None) -> int:
-    end_s = time.monotonic() + (seconds or float("inf"))
+def _watched(
+    running: "subprocess.Popen[bytes]", path: Path, address: str, token: str, link: str, seconds: float | None
+) -> int:
+    """Print the address, and wait: for so many seconds once all cameras are live, for which they have a minute."""
+    began_s = time.monotonic()
+    end_s = began_s + PATIENCE_S + (seconds or float("inf"))
     most = 0
     told = False
     with suppress(KeyboardInterrupt):
         while time.monotonic() < end_s and running.poll() is None:
             with suppress(urllib.error.URLError, TimeoutError, ConnectionError):
-                most = max(most, live(address, token))
+                now = live(address, token)
+                if seconds and now == len(VIEWS) > most:
+                    end_s = time.monotonic() + seconds
+                most = max(most, now)
                 if not told:
                     print(f"\n  The wall:   {address}/login?token={link}   (works once, for ten minutes)")
                     print("  Ctrl-C ends it.\n", flush=True)
                     told = True
             time.sleep(0.5)
     print(f"{most} of {len(VIEWS)} cameras were live")
+    if most < len(VIEWS):
+        print(f"`skyveil doctor --config {path}` says what this machine carries; the log is {path.parent / LOG}")
     return 0 if most == len(VIEWS) else 1
 
 

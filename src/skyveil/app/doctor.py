@@ -50,7 +50,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
         specs(config, secrets)
         told(config, secrets)
         sent_on(config, secrets)
-        found.append(Diagnosis("ok", f"{path.name}: {len(config.cameras)} cameras"))
+        found.append(Diagnosis("ok", f"{path.name} can be read; cameras: {len(config.cameras)}"))
     except SkyveilError as error:
         found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]
     for look in (_wall, _swap, _models, _compiled, _clock):
@@ -201,7 +201,7 @@ def _processors(config: Config) -> Iterator[Diagnosis]:
     if not cameras:
         return
     size = plan(cameras, measured())
-    what = f"{cameras} cameras want about {size.cores:g} cores, this machine has {processors()}; {told_of(size)}"
+    what = f"cameras: {cameras}, which want about {size.cores:g} cores of {processors()}; {told_of(size)}"
     if size.cores > processors():
         yield Diagnosis(
             "warning",

@@ -60,6 +60,15 @@ def is_loopback(bind: str) -> bool:
         return False
 
 
+def address_of(config: Config) -> str:
+    """Where the console is reached: as the configuration says, else where the server listens."""
+    server = config.server
+    if config.alarms.link:
+        return config.alarms.link
+    host = f"[{server.bind}]" if ":" in server.bind else server.bind
+    return f"{'http' if server.tls is None else 'https'}://{host}:{server.port}"
+
+
 @final
 class _Uvicorn(uvicorn.Server):
     """Serves until told to stop; signals are ours."""
@@ -139,6 +148,8 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
     site.start(loop)
     keeping = asyncio.create_task(_keep_house(site, audit))
     log.info("listening on %s port %d", config.server.bind, config.server.port)
+    if not accounts.any():
+        log.warning("there is no account yet, so nobody can log in: run `skyveil user add NAME --role admin`")
     try:
         await server.serve()
     finally:

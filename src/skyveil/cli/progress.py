@@ -60,7 +60,8 @@ class Tally:
             name = shown(event.job.source)
             why = str(event.error)
             self._failed[name] = why
-            _line(f"skyveil: {why if why.startswith(name) else f'{name}: {why}'}", error=True)
+            said = why.removeprefix(f"{event.job.source.name}: ")  # the path says it already
+            _line(f"skyveil: {said if said.startswith(name) else f'{name}: {said}'}", error=True)
 
     def stopped(self, stopped: Stopped) -> None:
         """The run was ended by a signal."""

@@ -39,7 +39,8 @@ def run(config: _Config = _DEFAULT) -> None:
 
 
 def check(
-    config: Annotated[Path, typer.Argument(metavar="[FILE]")] = _DEFAULT,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
+    config: _Config = _DEFAULT,
     as_schema: Annotated[bool, typer.Option("--schema", help="Only print the JSON Schema, for editors.")] = False,
 ) -> None:
     """Read a configuration and tell every problem in it, with its line.
@@ -51,8 +52,9 @@ def check(
     if as_schema:
         sys.stdout.write(schema())
         return
+    path = file or config
     try:
-        loaded = load(config)
+        loaded = load(path)
         secrets = Secrets(loaded.server.secrets)
         found = specs(loaded, secrets)
         told(loaded, secrets)
@@ -60,7 +62,7 @@ def check(
     except SettingsRefused as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"{config}: {len(loaded.cameras)} cameras, {len(found)} of them enabled; nothing wrong")
+    typer.echo(f"{path}: nothing wrong; cameras: {len(loaded.cameras)}, enabled: {len(found)}")
 
 
 def doctor(
@@ -120,10 +122,13 @@ def add_user(
 @user_app.command("list")
 def list_users(config: _Config = _DEFAULT) -> None:
     """Show every account with its role and cameras."""
+    from skyveil.public.store.roles import NEED_GRANTS
+
     with one_line(), site_accounts(config) as (accounts, _):
         for one in accounts.users():
             state = "" if one.enabled else "  disabled"
-            typer.echo(f"{one.name}  {one.role}  {','.join(one.cameras) or '-'}{state}")
+            cameras = one.cameras if one.role in NEED_GRANTS else ["*"]
+            typer.echo(f"{one.name}  {one.role}  {','.join(cameras) or '-'}{state}")
 
 
 @user_app.command("remove")
@@ -160,10 +165,13 @@ def grant_user(
 @user_app.command("login-link")
 def login_link(name: _Name, config: _Config = _DEFAULT) -> None:
     """Print a link that logs in once, within ten minutes."""
+    from skyveil.app.config import load
+    from skyveil.app.server import address_of
+
     with one_line(), site_accounts(config) as (accounts, audit):
         token = accounts.new_link(name)
         audit.record("(command line)", "user.login-link", name)
-        typer.echo(f"/login?token={token}")
+        typer.echo(f"{address_of(load(config))}/login?token={token}")
 
 
 @contextmanager

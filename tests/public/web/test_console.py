@@ -208,6 +208,25 @@ def test_the_crowd_page_waits_for_numbers_and_fits_a_phone(tmp_path: Path) -> No
         shown.close()
 
 
+def test_what_is_empty_says_so_and_nobody_is_shown_what_their_role_may_not_ask_for(tmp_path: Path) -> None:
+    shown = Shown(tmp_path, 1)
+    try:
+        with browsing(shown, Role.OPERATOR) as page:
+            page.goto(f"{shown.address}/settings")
+            page.locator("#tokens").wait_for(state="attached")
+            page.wait_for_load_state("networkidle")
+            assert page.locator("#reload").count() == 0
+            page.goto(f"{shown.address}/report")
+            page.wait_for_function("() => document.querySelector('#log td') !== null")
+            assert [page.locator(f"#{one} tbody").inner_text().strip() for one in ("zones", "lines", "log")] == [
+                "None"
+            ] * 3
+            page.goto(f"{shown.address}/alarms")
+            page.locator("#log td", has_text="None").wait_for()
+    finally:
+        shown.close()
+
+
 def test_recordings_are_played_exported_and_held_by_who_may(tmp_path: Path) -> None:
     shown = Shown(tmp_path, 2)
     try:

@@ -35,7 +35,6 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 _ADAPTER: Final = TypeAdapter(Config)
 _WORDS: Final = {
     "missing": "is required",
-    "string_pattern_mismatch": "is not allowed here: see the reference for its form",
     "literal_error": "is not one of the choices",
 }
 
@@ -167,6 +166,8 @@ def _problem(document: Document, where: Where, kind: str, text: str) -> tuple[in
 
 def said(kind: str, text: str) -> str:
     """What pydantic says of a value, in our words."""
+    if kind == "string_pattern_mismatch":  # "String should match pattern '...'"
+        return f"is not allowed here: it must match {text.partition('pattern ')[2]}"
     return _WORDS.get(kind, text[:1].lower() + text[1:])
 
 

@@ -1,5 +1,5 @@
 // The alarm desk: what is open now, with a sound until somebody takes it on, and what was.
-import { byId, context, duration, every, make, t, timeCell } from "./page.js";
+import { byId, context, duration, every, fill, make, t, timeCell } from "./page.js";
 import { attempt, get, send } from "./api.js";
 import { levelChip, rankOf, replayOf } from "./levels.js";
 
@@ -92,7 +92,7 @@ async function showOpen() {
 
 async function showLog() {
   const log = await get("alarms/log", { from: Math.floor(Date.now() / 1000 - 86400) });
-  byId("log").tBodies[0].replaceChildren(...log.map((one) => make("tr", {},
+  fill(byId("log"), log.map((one) => make("tr", {},
     timeCell(one.at_s), make("td", {}, one.name), make("td", {}, levelChip(one.level)),
     make("td", {}, (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`)), make("td", {}, one.actor), make("td", { className: "why" }, one.words),
     make("td", {}, one.place ? make("a", { href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : null))));

@@ -20,6 +20,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Put rows into a table; one that says so when there are none, so that empty is not taken for not loaded. */
+export function fill(table, rows) {
+  const none = () => make("tr", {}, make("td", { className: "soft", colSpan: table.tHead.rows[0].cells.length }, t("table.none")));
+  table.tBodies[0].replaceChildren(...(rows.length ? rows : [none()]));
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /** Say something to the reader (and the screen reader) for some seconds. */

@@ -1,5 +1,5 @@
 // The report of a shift: how full places were, who took on which alarm. Printed as it stands.
-import { byId, context, dateTime, duration, localTime, make, secondsOf, t, timeCell } from "./page.js";
+import { byId, context, dateTime, duration, fill, localTime, make, secondsOf, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
 import { levelChip, levelOfDensity, replayOf } from "./levels.js";
 
@@ -53,16 +53,16 @@ async function lineRow(line, span) {
   return [line.name, ...totals];
 }
 
-const fill = (table, rows) => byId(table).tBodies[0].replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => (cell?.tagName === "TD" ? cell : make("td", {}, cell))))));
+const show = (table, rows) => fill(byId(table), rows.map((row) => make("tr", {}, ...row.map((cell) => (cell?.tagName === "TD" ? cell : make("td", {}, cell))))));
 
 async function showReport() {
   const span = { from: Math.floor(secondsOf(byId("from").value)), to: Math.floor(secondsOf(byId("to").value)) };
   const [places, events] = await Promise.all([findPlaces(), get("alarms/log", { from: span.from, limit: 1000 })]);
   const log = events.filter((one) => one.at_s < span.to).reverse();
   byId("about").textContent = t("report.about", { from: dateTime(span.from), to: dateTime(span.to), name: context.user.name, made: dateTime(Date.now() / 1000) });
-  fill("zones", await Promise.all(places.filter((place) => !place.line).map((zone) => zoneRow(zone, span))));
-  fill("lines", await Promise.all(places.filter((place) => place.line).map((line) => lineRow(line, span))));
-  fill("log", log.map((one) => [timeCell(one.at_s), one.name, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, make("td", { className: "why" }, one.words),
+  show("zones", await Promise.all(places.filter((place) => !place.line).map((zone) => zoneRow(zone, span))));
+  show("lines", await Promise.all(places.filter((place) => place.line).map((line) => lineRow(line, span))));
+  show("log", log.map((one) => [timeCell(one.at_s), one.name, levelChip(one.level), (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`), one.actor, make("td", { className: "why" }, one.words),
     one.place ? make("a", { className: "on-screen", href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : ""]));
 }
 

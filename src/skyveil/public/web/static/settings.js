@@ -38,14 +38,16 @@ byId("token").addEventListener("submit", (event) => {
 async function showServer() {
   const settings = await get("settings");
   byId("server").replaceChildren(...Object.entries(settings.server ?? {}).flatMap(([key, value]) => [make("dt", {}, t(`server.${key}`)), make("dd", {}, String(value ?? ""))]));
-  byId("reload").hidden = !context.may.reload;
   byId("config").replaceChildren(...(settings.problems ?? []).map((line) => make("p", { className: "error" }, line)));
 }
 
-byId("reload").addEventListener("click", () => attempt(async () => {
-  await send("POST", "reload");
-  await showServer();
-}, t("settings.reloaded")));
 byId("scope").append(...context.scopes.map((scope) => make("option", { value: scope }, t(`scope.${scope}`))));
 attempt(showTokens);
-attempt(showServer);
+// The server's settings are for who may change them; for others the page has no such part.
+if (context.may.reload) {
+  byId("reload").addEventListener("click", () => attempt(async () => {
+    await send("POST", "reload");
+    await showServer();
+  }, t("settings.reloaded")));
+  attempt(showServer);
+}

@@ -17,7 +17,7 @@ function row(user) {
   ];
   const own = user.name === context.user.name;
   if (own) [role, ...actions].forEach((element) => { element.disabled = true; });
-  return make("tr", {}, make("td", {}, user.name), make("td", {}, role), make("td", {}, granted), timeCell(user.last_login_s), make("td", {}, ...actions));
+  return make("tr", {}, make("td", {}, user.name), make("td", {}, role), make("td", {}, granted), timeCell(user.last_login_s), make("td", { className: "actions" }, ...actions));
 }
 
 async function show() {
