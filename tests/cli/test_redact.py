@@ -111,6 +111,7 @@ def test_an_output_gets_its_name_only_after_the_second_look(make_clip: ClipMaker
     ran = run("redact", clip, "--verify", "--overwrite")
     assert ran.code == 1
     one_line_refusal(ran, "unverifiable.mp4", "the second look failed on purpose")
+    assert ran.err.count("unverifiable.mp4") == 1
     assert output.read_bytes() == b"of an earlier run"
     assert not list(clip.parent.glob("*.part"))
 
