@@ -27,7 +27,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_a_configuration_is_named_as_everywhere_else_or_as_it_is(site: Path) -> None:
-    told = [run("check", *how) for how in ([site], ["-c", site])]
+    told = [run("check", site), run("check", "-c", site)]
     assert [one.exit_code for one in told] == [0, 0]
     assert told[0].stdout == told[1].stdout == f"{site}: nothing wrong; cameras: 1, enabled: 1\n"
 
@@ -42,8 +42,8 @@ def test_an_id_that_is_refused_is_told_the_form_that_it_must_have(site: Path) ->
 def test_accounts_are_listed_with_what_they_may_see_and_a_link_leads_to_the_console(site: Path) -> None:
     added = (("ada", "admin", ""), ("bo", "operator", "door"), ("cy", "viewer", ""))
     for name, role, cameras in added:
-        arguments = ["user", "add", name, "--role", role, "--cameras", cameras, "-c", site]
-        assert run(*arguments, typed="plenty of goats\n").exit_code == 0
+        arguments = ("user", "add", name, "--role", role, "--cameras", cameras, "-c")
+        assert run(*arguments, site, typed="plenty of goats\n").exit_code == 0
     assert run("user", "list", "-c", site).stdout.splitlines() == [
         "ada  admin  *",
         "bo  operator  door",
