@@ -1,6 +1,7 @@
 """Regions become whole blocks, outwards."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -93,6 +94,18 @@ def test_corners_far_outside_neither_overflow_nor_move_the_edges(reach: float) -
     assert picture_of(below_the_diagonal) == picture_of(near)
     assert near.blocks[14, 0] == 1
     assert near.blocks[0, 19] == 0
+
+
+@pytest.mark.parametrize("far", [rectangle(-(2**24), 4, 2**24, 9), rectangle(4, -(2**24), 9, 2**24)])
+def test_corners_far_outside_one_way_only_take_no_more_memory_than_the_picture(far: Polygon) -> None:
+    tracemalloc.start()
+    try:
+        hidden = hidden_by(far)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert hidden.blocks.any()
+    assert most < 1_000_000
 
 
 @pytest.mark.parametrize(
