@@ -11,10 +11,10 @@ byId("to").value = localTime(now).slice(0, 16);
 
 const MINUTE_S = 60;
 
-/** All zones and lines that the reader may see. */
+/** All zones and lines that the reader may see, named with their cameras: two may have a zone of one name. */
 async function findPlaces() {
   const cameras = await get("cameras");
-  const found = await Promise.all(cameras.map(async (camera) => (await get(`cameras/${encodeURIComponent(camera.id)}/places`)).map((place) => ({ ...place, camera: camera.id }))));
+  const found = await Promise.all(cameras.map(async (camera) => (await get(`cameras/${encodeURIComponent(camera.id)}/places`)).map((place) => ({ ...place, name: `${camera.name}: ${place.name}`, camera: camera.id }))));
   return found.flat();
 }
 
