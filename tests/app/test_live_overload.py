@@ -125,8 +125,8 @@ def fps(shown: Shown) -> float:
         (2, 9.9, 0.45),
         (3, 9.9, 0.9),  # looks come less often, and all are shown
         (3.5, 7.0, 1.1),
-        (4, 4.0, 1.1),
-        (5, 2.5, 1.1),
+        (4, 4.5, 1.2),
+        (5, 3.0, 1.4),
         (6, 1.0, 1.1),  # each picture is a look: no more can be shown
     ],
 )

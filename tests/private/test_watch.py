@@ -714,6 +714,11 @@ def test_what_leaves_is_covered_where_the_face_is_however_few_leave(room: int) -
         assert covered(walker(regions.of.index)[0], regions.boxes)
 
 
+def test_hindsight_of_several_looks_is_kept() -> None:
+    left = in_groups(live_watch(ScriptedFinder(walker), 10), scene(25, walker, ms=hundredths(25)), [1, 8, 8, 8], 99)
+    assert [[one.of.index for one in some] for some in left] == [[], [], list(range(7)), list(range(7, 15))]
+
+
 def test_a_cut_among_frames_that_waited_is_looked_at_from_its_first_frame_on() -> None:
     finder = ScriptedFinder(nobody)
     frames = [frame_of(plain(40 if n < 7 else 200), n, ms=100 * n) for n in range(9)]

@@ -8,8 +8,9 @@ from typing import Final, final
 ROUND_S: Final = 0.6
 """Wanted from one look to the next. What the two do not show is covered from 0.65 s on (private/evidence.py), and a
 picture taken during a look waits for the end of the next one: 1.2 s at most."""
-LONGEST_S: Final = 0.85
-"""A round may last so long where two pictures can leave in it in place of one: a look is 0.9 s old at most."""
+LONGEST_S: Final = 0.9
+"""A round may last so long where that lets a few pictures leave: one more costs little then, beside a look."""
+_FEW: Final = 3
 _LEARNS: Final = 0.25
 """Share by which one round moves what a picture is thought to cost."""
 
@@ -33,10 +34,10 @@ class Cadence:
         """How many pictures may leave in what is left of this round; one at least."""
         self._asked_s = self._now()
         if not self._each_s:
-            return self._most
+            return min(self._most, _FEW)
         passed_s = self._asked_s - self._began_s
-        wanted = max(1, min(2, int((LONGEST_S - passed_s) / self._each_s)), int((ROUND_S - passed_s) / self._each_s))
-        return min(self._most, wanted)
+        few = min(_FEW, int((LONGEST_S - passed_s) / self._each_s))
+        return min(self._most, max(1, few, int((ROUND_S - passed_s) / self._each_s)))
 
     def ended(self, left: int) -> None:
         """End a round in which so many pictures left."""

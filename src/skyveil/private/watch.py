@@ -133,8 +133,8 @@ class VideoWatch:
         """Take a frame; gives the frames that are now decided, in order.
 
         newer: newer frames of a live camera are there already: a look waits for the newest, and so do those that leave.
-        room: given for a camera that the machine is too slow for: all up to a look leave at once, and no more than so
-        many of them, evenly spaced; the others never do.
+        room: given for a camera that the machine is too slow for: all up to a look leave at once, unless hindsight asks
+        for looks behind it as well, and no more than so many of them, evenly spaced; the others never do.
         """
         self._keep_pace(raw.time.seconds)
         sight = self._motion.sight(raw)
@@ -149,11 +149,13 @@ class VideoWatch:
             self._step(waiting)
             if newer or not self._pace.live:
                 return
+        # Not from the last look: damaged frames are never looked at, and must not pile up.
+        until = raw.id.index - self._pace.hindsight
         if room is not None and self._looks and self._looks[-1].index == raw.id.index:
-            yield from self._decided(raw.id.index, room)
+            # Hindsight that is shorter than the way to the next look has nothing to wait for.
+            yield from self._decided(raw.id.index if self._pace.hindsight < self._every else until, room)
         else:
-            # Not from the last look: damaged frames are never looked at, and must not pile up.
-            yield from self._decided(raw.id.index - self._pace.hindsight)
+            yield from self._decided(until)
 
     def _keep_pace(self, seconds: float) -> None:
         """Every 25 pictures of a live camera, believe tracks for as long as its rate asks for."""
@@ -207,9 +209,12 @@ class VideoWatch:
         if not self._looks:
             return True
         last = self._looks[-1]
-        every = self._pace.look_every_busy if self._busy else self._pace.look_every
         waited_s = raw.time.seconds - last.seconds
-        return raw.id.index - last.index >= every or waited_s >= 0.9 * self._settings.max_look_age_s
+        return raw.id.index - last.index >= self._every or waited_s >= 0.9 * self._settings.max_look_age_s
+
+    @property
+    def _every(self) -> int:
+        return self._pace.look_every_busy if self._busy else self._pace.look_every
 
     def _look(self, waiting: _Waiting) -> None:
         raw, small = waiting.raw, waiting.small
