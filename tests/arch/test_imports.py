@@ -63,9 +63,8 @@ def test_a_camera_without_numbers_loads_no_scipy() -> None:
 def test_a_redaction_loads_nothing_of_cameras_and_no_pydantic() -> None:
     """Each took 0.02 to 0.1 s of CPU of each start, in the command line, the worker, or both."""
     program = (
-        "import json, sys\nfrom skyveil.cli.main import main\n"
-        "sys.argv = ['skyveil', 'redact', '--dry-run', 'missing.mp4']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import json, sys\nfrom skyveil.cli.main import build\n"
+        "try:\n    build(['redact'])(['redact', '--dry-run', 'missing.mp4'])\nexcept SystemExit:\n    pass\n"
         "import skyveil.app.batch, skyveil.app.worker, skyveil.app.serve\n"
         "import skyveil.public.encode.video, skyveil.private.capture.video\n"
         "print(json.dumps(sorted(sys.modules)))"

