@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from skyveil.app.running import Running, Starts, kept_waiting_s, started
+from skyveil.app.process import kept_waiting_s
+from skyveil.app.running import Running, Starts, started
 
 
 @contextmanager

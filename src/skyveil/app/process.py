@@ -10,9 +10,11 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Final, final
 
 from skyveil.app.task import Begin, Task
@@ -74,7 +76,7 @@ class Worker:
             raise WorkerFailed(f"the worker can not be started: {error.strerror}") from error
         self._silent_s = silent_s
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101 (pipes were asked for)
-        self._pipe = io.BufferedReader(_Watched(self._process.stdout, silent_s), 1 << 18)
+        self._pipe = io.BufferedReader(_Watched(self._process, self._process.stdout, silent_s), 1 << 18)
         self._messages = WireReader(self._pipe)
         self._words: deque[bytes] = deque(maxlen=8)
         self._listener = threading.Thread(
@@ -176,12 +178,27 @@ class Worker:
                 self._words.append(part[-_LAST_WORDS:])
 
 
+def kept_waiting_s(pid: int) -> float | None:
+    """For how long the main thread of a process was ready to run while others ran; None where the kernel does not say.
+
+    The second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst). Workers and
+    cameras' processes compute in their main thread.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return None
+
+
 @final
 class _Watched(io.RawIOBase):
-    """The worker's stdout; a read that waits too long raises WorkerFailed."""
+    """The worker's stdout; a read that waits too long raises WorkerFailed.
 
-    def __init__(self, stream: IO[bytes], silent_s: float) -> None:
+    What the worker itself waits for a processor does not count: a machine with too much to do is no worker that hangs.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], stream: IO[bytes], silent_s: float) -> None:
         super().__init__()
+        self._process = process
         self._stream = stream
         self._silent_s = silent_s
 
@@ -191,10 +208,15 @@ class _Watched(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # the buffer protocol is 3.12
         """Read what is there, waiting for the first byte."""
-        ready, _, _ = select.select([self._stream], [], [], self._silent_s)
-        if not ready:
-            raise WorkerFailed(f"the worker said nothing for {self._silent_s:g} s and was ended")
-        return os.readv(self._stream.fileno(), [buffer])
+        began_s, waited_s = time.monotonic(), kept_waiting_s(self._process.pid) or 0.0
+        left_s = self._silent_s
+        while left_s > 0:
+            ready, _, _ = select.select([self._stream], [], [], left_s)
+            if ready:
+                return os.readv(self._stream.fileno(), [buffer])
+            kept_s = (kept_waiting_s(self._process.pid) or waited_s) - waited_s
+            left_s = began_s + kept_s + self._silent_s - time.monotonic()
+        raise WorkerFailed(f"the worker said nothing for {self._silent_s:g} s and was ended")
 
     def close(self) -> None:
         """Close the pipe."""

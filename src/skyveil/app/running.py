@@ -10,12 +10,11 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Final, final
 
-from skyveil.app.process import child_environment
+from skyveil.app.process import child_environment, kept_waiting_s
 
 _NOTED_S: Final = 1.0
 """From so long a silence on it is noted how long the process waits for a processor: pulses come every half second."""
@@ -77,17 +76,6 @@ def started(command: Sequence[str], *, now_s: float) -> Running:
     assert popen.stdout is not None  # noqa: S101 (a pipe was asked for)
     ours.settimeout(2.0)
     return Running(popen, ours, popen.stdout, now_s)
-
-
-def kept_waiting_s(pid: int) -> float | None:
-    """For how long the main thread of a process was ready to run while others ran; None where the kernel does not say.
-
-    The second number of /proc/PID/schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst). A camera's
-    process computes in its main thread.
-    """
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    return None
 
 
 @final
