@@ -163,7 +163,9 @@ class OpenVinoEngine:
         self._idle: OrderedDict[Shape, list[_Request]] = OrderedDict()
         self._served: dict[Shape, Shape] = {}
         can = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self._precision = _computed(precision, "BF16" in can, ranges is not None and multiplies_eight_bits())
+        # Networks of any shape show pictures: in 8 bits as few faces leaked, and 5.1 % was covered in vain, not 4.9 %.
+        rounds = ranges is not None and shapes == "fixed" and multiplies_eight_bits()
+        self._precision = _computed(precision, "BF16" in can, rounds)
         self._ranges = Ranges.read(ranges) if ranges is not None and self._precision == "i8" else None
         self._config: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",

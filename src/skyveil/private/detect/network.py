@@ -61,7 +61,7 @@ class Network:
             threads: native threads for all looks together.
             requests: looks that may be under way at once.
             compiled: a folder of compiled networks to load from (`skyveil models pull` fills it).
-            ranges: a file of `eight_bits.Ranges` for this network; OpenVINO only.
+            ranges: a file of `eight_bits.Ranges` for this network; OpenVINO and "fixed" shapes only.
             backend: "onnxruntime" takes CUDA where it is, else the CPU; it and "tensorrt" need the extra `gpu`.
 
         Raises:

@@ -21,8 +21,7 @@ class Use:
     outputs: those that are computed; landmarks of faces are left out, nothing here has a use for them.
     sizes, still_sizes: (height, width) in pixels, compiled for when the weights are pulled; the latter for networks of
     any shape, which show pictures.
-    ranges: a file beside this module that lets it compute in 8 bits; None where it must not. Networks of any shape do
-    not: as few faces leaked, but 5.1 % of the picture was covered needlessly in place of 4.9 % (docs/design/engine.md).
+    ranges: a file beside this module that lets it compute in 8 bits; None where it must not.
     """
 
     entry: ModelEntry
@@ -56,7 +55,7 @@ class Use:
             requests=requests,
             compiled=paths.get(COMPILED),
             backend=backend,
-            ranges=self.ranges if shapes == "fixed" else None,
+            ranges=self.ranges,
         )
 
     def compiled(self, path: Path, *, present: Path) -> Iterator[tuple[str, bytes | None]]:
@@ -74,8 +73,10 @@ class Use:
 
     def _ahead(self, path: Path) -> Iterator[tuple[OpenVinoEngine, Shape]]:
         weights = verified_weights(self.entry, path)
-        fixed: list[Shape] = [(1, *size) for size in self.sizes]
-        ahead: dict[Shapes, list[Shape]] = {"fixed": fixed, "any": [(1, *size) for size in self.still_sizes]}
+        ahead: dict[Shapes, list[Shape]] = {
+            "fixed": [(1, *size) for size in self.sizes],
+            "any": [*((1, *size) for size in self.still_sizes), ANY_SHAPE],
+        }
         for shapes, known in ahead.items():
             engine = OpenVinoEngine(
                 self.entry,
@@ -84,9 +85,9 @@ class Use:
                 self.outputs,
                 shapes=shapes,
                 precision="auto",
-                ranges=self.ranges if shapes == "fixed" else None,
+                ranges=self.ranges,
             )
-            for shape in known if shapes == "fixed" else [*known, ANY_SHAPE]:
+            for shape in known:
                 yield engine, shape
 
 
