@@ -1,6 +1,7 @@
 """`skyveil run`: cameras, console and API in one process beside the cameras' own. App."""
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import signal
@@ -150,6 +151,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
     log.info("listening on %s port %d", config.server.bind, config.server.port)
     if not accounts.any():
         log.warning("there is no account yet, so nobody can log in: run `skyveil user add NAME --role admin`")
+    gc.freeze()  # what is loaded by now stays; looking through it for garbage stopped all pictures for 120 ms
     try:
         await server.serve()
     finally:

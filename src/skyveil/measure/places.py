@@ -50,7 +50,7 @@ class Zone:
     def holds(self, points_m: Points) -> NDArray[np.bool_]:
         """Which points are inside, (N,); by the even-odd rule, the near edges included."""
         x, y = points_m[:, 0, None], points_m[:, 1, None]
-        (x1, y1), (x2, y2) = self.corners_m.T, np.roll(self.corners_m, -1, axis=0).T
+        (x1, y1), (x2, y2) = self.corners_m.T, self.corners_m[[*range(1, len(self.corners_m)), 0]].T
         spans = (y1 > y) != (y2 > y)
         with np.errstate(invalid="ignore", divide="ignore"):
             left = x < x1 + (y - y1) / (y2 - y1) * (x2 - x1)

@@ -29,6 +29,9 @@ _PLACE_SD_M: Final = 0.06
 """Least error of one found place: heads sway, boxes jitter."""
 _SPEED_SD: Final = 1.0
 """Spread of velocities of people of whom nothing is known yet, m/s."""
+_PAIRS_AT_ONCE: Final = 12_000
+"""Most distances that are all computed: a table of 500 by 500 no longer fits a processor's cache, and takes ten times
+as long as two trees."""
 
 
 @final
@@ -190,12 +193,13 @@ def _pairs(
     none = np.zeros(0, np.intp)
     if not len(tracks_m) or not len(points_m):
         return none, none
-    away_m, nearest = _nearest(tracks_m, points_m)
-    _, back = _nearest(points_m, tracks_m)
+    away_m, nearest, back = _nearest(tracks_m, points_m)
     sure = (back[nearest] == np.arange(len(tracks_m))) & (away_m <= gates_m)
     rows, columns = np.flatnonzero(sure), nearest[sure]
     open_rows = np.flatnonzero(~sure)
-    open_columns = np.setdiff1d(np.arange(len(points_m)), columns)
+    left = np.ones(len(points_m), np.bool_)
+    left[columns] = False
+    open_columns = np.flatnonzero(left)
     if not len(open_rows) or not len(open_columns):
         return rows, columns
     apart = np.linalg.norm(tracks_m[open_rows, None] - points_m[None, open_columns], axis=2)
@@ -210,7 +214,17 @@ def _pairs(
     )
 
 
-def _nearest(of_m: Points, among_m: Points) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """How far the nearest is from each point, and which it is, both (N,)."""
-    away_m, index = cKDTree(among_m).query(of_m)
-    return np.asarray(away_m, np.float64), np.asarray(index, np.intp)
+def _nearest(tracks_m: Points, points_m: Points) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """How far the nearest point is from each track, which it is, both (N,), and the nearest track to each point, (M,).
+
+    From all distances where they are few, which takes half the time of two trees for 200 people, and else from trees.
+    """
+    if len(tracks_m) * len(points_m) <= _PAIRS_AT_ONCE:
+        x = tracks_m[:, 0, None] - points_m[:, 0]
+        y = tracks_m[:, 1, None] - points_m[:, 1]
+        squared = x * x + y * y
+        nearest = squared.argmin(axis=1)
+        return np.sqrt(squared[np.arange(len(tracks_m)), nearest]), nearest, squared.argmin(axis=0)
+    away_m, nearest = cKDTree(points_m).query(tracks_m)
+    _, back = cKDTree(tracks_m).query(points_m)
+    return np.asarray(away_m, np.float64), np.asarray(nearest, np.intp), np.asarray(back, np.intp)
