@@ -119,6 +119,15 @@ def test_a_camera_that_does_not_run_has_the_calibration_of_its_file(tmp_path: Pa
     engine.dispose()
 
 
+def test_an_alarm_is_named_after_its_camera_and_its_place(tmp_path: Path) -> None:
+    config = configured(tmp_path, shares(-3, 6, 3, 11))
+    engine = database_of(config)
+    live = LiveCrowd(config, engine, {}, health=dict, tell=lambda event: None)
+    hall = camera_id("hall")
+    assert live.drill(hall, live.places(hall)[0], "ada").name == "Hall: Zone 0"
+    engine.dispose()
+
+
 def test_numbers_of_a_place_that_a_camera_has_not_are_not_taken(tmp_path: Path) -> None:
     config = configured(tmp_path)
     config.server.data.mkdir()

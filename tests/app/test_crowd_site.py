@@ -163,6 +163,7 @@ def test_a_hall_fills_the_desk_rings_who_is_outside_is_told_and_somebody_takes_i
         red = page.locator("#open li[data-level=red]")
         red.wait_for()
         assert "per m2" in red.inner_text()
+        assert "Hall: Hall floor" in red.inner_text()
         assert page.locator("#silent").is_visible()
         page.click("#sound")
         assert page.locator("#silent").is_hidden()

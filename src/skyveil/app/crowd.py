@@ -119,7 +119,7 @@ class LiveCrowd:
         self._alarms.configure(
             {
                 camera_id(one.id): Watch(
-                    {PlaceId(zone.id): Watched(zone.name, thresholds_of(zone)) for zone in one.zones},
+                    {PlaceId(zone.id): Watched(_titled(one, zone.name), thresholds_of(zone)) for zone in one.zones},
                     None if one.group is None else (one.group, groups[one.group]),
                 )
                 for one in config.cameras
@@ -315,7 +315,8 @@ class LiveCrowd:
 
     def drill(self, camera: CameraId, place: PlaceView, actor: str) -> Occasion:
         """Raise a drill at a place."""
-        return self._alarms.drill(camera, place.id, place.name, actor)
+        of = next(one for one in self._config.cameras if one.id == camera)
+        return self._alarms.drill(camera, place.id, _titled(of, place.name), actor)
 
     def cap_xml(self, alarm: Occasion) -> bytes:
         """An open alarm as CAP 1.2."""
@@ -338,6 +339,11 @@ def public_of(config: Config, camera: Camera) -> bool:
     A configuration with both is refused; a camera whose new calibration is refused keeps the network that it had.
     """
     return config.numbers.public and not (camera.zones and camera.density_network)
+
+
+def _titled(camera: Camera, place: str) -> str:
+    """The name of a place in alarms and messages: two cameras may have a zone of one name."""
+    return f"{camera.name}: {place}"
 
 
 def _calibration(camera: Camera, specs: Mapping[CameraId, CameraSpec]) -> str | None:
