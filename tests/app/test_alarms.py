@@ -1,5 +1,6 @@
 """From numbers and health to messages and log: filling places, lost cameras, drills, and a database that is away."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from skyveil.app.alarms import START_S, Alarms, Watch, Watched
 from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId
-from skyveil.measure.level import STANDING, Level
+from skyveil.measure.level import STANDING, Level, Thresholds
 from skyveil.measure.measures import CameraMeasures, Measure
+from skyveil.measure.quantity import Quality
 from skyveil.public.aggregate import Aggregate
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened
@@ -196,3 +198,57 @@ def test_a_server_that_starts_again_tells_nobody_twice(site: Site) -> None:
     site.run(20, {**CALM, A: 5.5})
     assert [one for one in site.said() if one[0] == "raised"] == []
     assert [one.level for one in site.alarms.open()] == [Level.RED]
+
+
+def uncountable(site: Site, per_m2: float) -> None:
+    """Twenty seconds in which people in a hall hide each other."""
+    for _ in range(20):
+        site.run(1, CALM)
+        one = place(HALL, {COUNT: per_m2 * 50, Measure.DENSITY: per_m2}, start_s=site.now_s - 1, period_s=1)
+        values = {name: replace(value, quality=Quality.AT_LEAST) for name, value in one.values.items()}
+        site.newest[A] = list(numbers(EXACT, replace(one, values=values), camera=A))
+        site.alarms.tick({})
+
+
+def test_a_restart_lowers_no_level_while_people_can_not_be_counted(site: Site) -> None:
+    site.run(10, CALM)
+    site.run(7, {**CALM, A: 5.5})
+    uncountable(site, 2.2)
+    assert site.alarms.levels(A)[HALL].level is Level.RED
+    site.alarms.write()
+    site.alarms = site.made()
+    uncountable(site, 2.2)
+    assert site.alarms.levels(A)[HALL].level is Level.RED
+    site.run(70, CALM)
+    assert site.alarms.levels(A)[HALL].level is Level.GREEN and site.alarms.open() == []
+
+
+def test_red_whose_numbers_stopped_is_as_urgent_after_a_restart(site: Site) -> None:
+    site.run(10, CALM)
+    site.run(7, {**CALM, A: 5.5})
+    site.run(70, {B: 0.5, C: 0.5})
+    assert site.said()[-1] == ("escalated", "UNKNOWN: Main hall")
+    site.alarms.write()
+    site.newest.clear()
+    site.alarms = site.made()
+    assert [(one.level, one.rank) for one in site.alarms.open()] == [(Level.UNKNOWN, 3)]
+    site.run(100, {B: 0.5, C: 0.5})
+    assert ("escalated", "UNKNOWN: Main hall") in site.said()
+    assert [(one.level, one.rank) for one in site.alarms.open()] == [(Level.UNKNOWN, 3)]
+
+
+def test_a_clock_that_is_set_back_makes_no_camera_wait_as_after_a_start(site: Site) -> None:
+    site.run(int(START_S) + 10, CALM)
+    site.now_s -= 3600
+    site.newest.clear()
+    site.run(int(START_S) + 20, {B: 0.5, C: 0.5})
+    assert site.said() == [("raised", "UNKNOWN: Main hall")]
+
+
+def test_one_person_sets_off_no_alarm_whatever_the_thresholds_are(site: Site) -> None:
+    low = Thresholds(0.001, 0.002, 0.003, 0.004)
+    site.alarms.configure({A: Watch({HALL: Watched("Archive", low)}, ("a", "a"))})
+    site.run(20, {A: 1 / 50})
+    assert site.said() == [] and site.alarms.levels(A)[HALL].level is Level.YELLOW
+    site.run(20, {A: 5 / 50})
+    assert site.said()[-1] == ("raised", "CRITICAL: Archive")

@@ -227,3 +227,13 @@ def test_the_network_is_said_to_have_seen_what_it_saw_and_not_more() -> None:
 def test_an_estimate_that_is_too_old_is_none() -> None:
     values = estimated(5.5) | {Measure.DENSITY: Quantity(5.5, None, Unit.PER_M2, Quality.ESTIMATED, 16.0)}
     assert level_of(values, MOVING).level is Level.ORANGE
+
+
+def test_few_people_who_are_all_counted_are_no_crowd() -> None:
+    def few(people: float, quality: Quality = Quality.GOOD, age_s: float = 0.0) -> Level:
+        count = Quantity(people, None, Unit.PERSONS, quality, age_s)
+        return level_of(SIGNS | crowd(9.0, quality=quality) | {Measure.COUNT: count}, MOVING).level
+
+    assert few(4) is few(4, Quality.DEGRADED) is Level.YELLOW
+    assert few(5) is few(4, Quality.AT_LEAST) is few(4, age_s=60.0) is Level.CRITICAL
+    assert few(4, Quality.ESTIMATED) is Level.CRITICAL

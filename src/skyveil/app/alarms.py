@@ -15,7 +15,7 @@ from typing import Final, final
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState, Cause
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.gate.release import release_alarm
-from skyveil.measure.level import Level, LevelState, Reason, Thresholds, begin, step
+from skyveil.measure.level import RISING, Level, LevelState, Reason, Thresholds, begin, step
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import Quantity
 from skyveil.public.aggregate import Aggregate
@@ -54,10 +54,10 @@ class Watched:
 @final
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The zones of one camera that are watched, and the group that the camera hangs on, with its name."""
+    """The zones of one camera that are watched. group: id and name of what it hangs on, or its own."""
 
     zones: Mapping[PlaceId, Watched]
-    group: tuple[str, str] | None = None
+    group: tuple[str, str]
 
 
 @final
@@ -98,7 +98,11 @@ class Alarms:
         with self._lock:
             self._watches = dict(watches)
             known = {(camera, zone) for camera, watch in watches.items() for zone in watch.zones}
-            self._states = {key: self._states.get(key, (self._now(), begin(self._now()))) for key in sorted(known)}
+            last = {(one.camera, one.place): _measured(one) for one in self._desk.alarms()}
+            self._states = {
+                key: self._states.get(key) or (self._now(), begin(self._now(), last=last.get(key, Level.GREEN)))
+                for key in sorted(known)
+            }
 
     def tick(self, health: Mapping[CameraId, CameraHealth]) -> None:
         """Judge every zone and camera now, and tell what happened."""
@@ -121,7 +125,7 @@ class Alarms:
                 for camera in self._watches
                 if camera in health and health[camera].state in _OUT
             }
-            groups = {camera: watch.group for camera, watch in self._watches.items() if watch.group is not None}
+            groups = {camera: watch.group for camera, watch in self._watches.items()}
             events = self._desk.update(levels, outages_of(causes, groups), at_s=at_s, awaited=awaited)
         self._happened(events)
 
@@ -136,6 +140,7 @@ class Alarms:
     ) -> LevelState | None:
         """The level of a zone after this moment; None while numbers are still awaited after a start."""
         began_s, state = self._states[camera, zone]
+        began_s = min(began_s, at_s)  # or the clock was set back
         state = step(state, measures.values, thresholds, at_s=at_s)
         if state.level is Level.UNKNOWN and why is not None:
             state = replace(state, reasons=(Reason(Measure.DENSITY, None, None, why),))
@@ -205,6 +210,13 @@ class Alarms:
             event = self._desk.drill(name, alarm, actor, at_s=at_s)
         self._happened([event])
         return event.alarm
+
+
+def _measured(alarm: Occasion) -> Level:
+    """The last level that was measured where an alarm is open; of one that was never known, nothing."""
+    if alarm.level is not Level.UNKNOWN:
+        return alarm.level
+    return RISING[alarm.rank] if alarm.rank > Level.UNKNOWN.rank else Level.GREEN
 
 
 def _untrusted(health: CameraHealth | None) -> str | None:

@@ -120,7 +120,7 @@ class LiveCrowd:
             {
                 camera_id(one.id): Watch(
                     {PlaceId(zone.id): Watched(_titled(one, zone.name), thresholds_of(zone)) for zone in one.zones},
-                    None if one.group is None else (one.group, groups[one.group]),
+                    (one.id, one.name) if one.group is None else (one.group, groups[one.group]),
                 )
                 for one in config.cameras
                 if one.enabled and one.zones and one.calibration is not None

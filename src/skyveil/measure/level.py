@@ -4,7 +4,8 @@ Density leads. Crowd pressure, stop-and-go, collective oscillation and the trend
 yellow to orange; red and critical are reached by density alone: on harmless walking in a laboratory the usual absolute
 limits of pressure and trend were passed in 80 to 85 % of all seconds. A value that is only "at least" gives at least
 orange, and never less than what was last measured. One that a density network estimated gives at least orange as well:
-it may raise a level, but ends none while anything of the zone is past counting.
+it may raise a level, but ends none while anything of the zone is past counting. Fewer than five people who are all
+counted are no crowd, and raise no alarm.
 """
 
 from collections.abc import Mapping
@@ -94,6 +95,10 @@ STANDING: Final = Thresholds(yellow=2.0, orange=4.0, red=5.0, critical=6.5)
 """Green Guide: 4.7 per m2 at most on a standing terrace; Fruin (1993): 5.55 dangerous forces, 7.1 critical; Still: 4
 per m2 as in a queue, 5 "uncomfortable, above it dangerous"."""
 
+CROWD_FROM: Final = 5
+"""People from which on a zone may be orange or more, whatever its thresholds are: an alarm that one person sets off
+would tell that somebody came. It is the number from which on staff are told counts (`gate.staff`)."""
+
 DEFAULTS: Final[Mapping[ZoneKind, Thresholds]] = MappingProxyType(
     {ZoneKind.WALKWAY: MOVING, ZoneKind.STAIRS: MOVING, ZoneKind.QUEUE: STANDING, ZoneKind.STANDING: STANDING}
 )
@@ -148,6 +153,9 @@ def level_of(
     signs = _signs(values, thresholds)
     if signs and level is Level.YELLOW:
         level = Level.ORANGE
+    few = _few(values.get(Measure.COUNT), thresholds)
+    if few is not None and level.rank > Level.YELLOW.rank and not estimated and not at_least:
+        return Judged(Level.YELLOW, (*reasons, *signs, few))
     return Judged(level, (*reasons, *signs))
 
 
@@ -161,6 +169,16 @@ def _by_density(value: float, thresholds: Thresholds, current: Level) -> Level:
         if value >= (limit * (1 - thresholds.margin) if rank <= held else limit):
             level = RISING[rank]
     return level
+
+
+def _few(count: Quantity | None, thresholds: Thresholds) -> Reason | None:
+    """Why a zone with so few people has no alarm; None for more, and where not all are counted or it is long ago."""
+    if count is None or count.value is None or count.value >= CROWD_FROM or count.age_s > thresholds.stale_s:
+        return None
+    if count.quality not in (Quality.GOOD, Quality.DEGRADED):
+        return None
+    words = f"fewer than {CROWD_FROM} people, all of them counted, are no crowd: at most {Level.YELLOW}"
+    return Reason(Measure.COUNT, count.value, CROWD_FROM, words)
 
 
 def _of_density(measure: Measure, value: float, level: Level, thresholds: Thresholds) -> Reason:
@@ -241,9 +259,10 @@ class LevelState:
         return max(self.level.rank, self.last.rank) if self.level is Level.UNKNOWN else self.level.rank
 
 
-def begin(at_s: float) -> LevelState:
-    """A zone of which nothing is known yet."""
-    return LevelState(Level.UNKNOWN, Level.GREEN, at_s)
+def begin(at_s: float, *, last: Level = Level.GREEN) -> LevelState:
+    """A zone of which nothing is known yet; last: what was measured before, which is left as any level is."""
+    first, second, third, fourth = (rank <= last.rank for rank in range(1, 5))
+    return LevelState(Level.UNKNOWN, last, at_s, held=(first, second, third, fourth))
 
 
 def step(state: LevelState, values: Mapping[Measure, Quantity], thresholds: Thresholds, *, at_s: float) -> LevelState:

@@ -14,7 +14,7 @@ from skyveil.measure.level import Level, LevelState, Reason
 from skyveil.measure.measures import Measure, PlaceMeasures
 from skyveil.measure.quantity import measured
 from skyveil.public.alarm.alarm import Alarm
-from skyveil.public.alarm.desk import DRILL_S, Desk
+from skyveil.public.alarm.desk import AGAIN_S, DRILL_S, GROWS_S, Desk
 from skyveil.public.alarm.event import AlarmEvent, Happened
 from skyveil.public.alarm.outages import BACK_S, OFTEN_BACK_S, SPAN_S, Outage, Outages, outages_of
 from skyveil.public.alarm.quiet import QuietHours
@@ -105,6 +105,41 @@ def test_more_cameras_that_go_out_open_an_outage_again_that_was_taken_on() -> No
     one.acknowledge(event.alarm.id, "ada", at_s=T + 2)
     assert one.update([], out("a", "b", group="g"), at_s=T + 3) == []
     (grew,) = one.update([], out("a", "b", "c", group="g"), at_s=T + 4)
+    assert (grew.happened, grew.told, grew.alarm.acknowledged_by) == (Happened.GREW, True, "")
+
+
+def test_more_cameras_that_go_out_before_anybody_has_come_are_told_in_one_message() -> None:
+    one = desk()
+    one.update([], out("a", group="g"), at_s=T)
+    lost = ["a"]
+    for second, name in enumerate("bcdefgh", start=1):
+        lost.append(name)
+        assert one.update([], out(*lost, group="g"), at_s=T + second) == []
+    (grew,) = one.update([], out(*lost, group="g"), at_s=T + GROWS_S)
+    assert (grew.happened, grew.told, len(grew.alarm.cameras)) == (Happened.GREW, True, 8)
+    assert one.update([], out(*lost, group="g"), at_s=T + 3 * GROWS_S) == []
+
+
+def test_another_camera_that_goes_out_is_told_though_as_many_were_out_before() -> None:
+    one = desk()
+    (event,) = one.update([], out("broken", group="g"), at_s=T)
+    one.acknowledge(event.alarm.id, "ada", at_s=T + 1)
+    (grew,) = one.update([], out("broken", "b", group="g"), at_s=T + 60)
+    one.acknowledge(grew.alarm.id, "ada", at_s=T + 61)
+    assert one.update([], out("broken", group="g"), at_s=T + 62) == []
+    assert one.update([], out("broken", group="g"), at_s=T + 62 + BACK_S) == []
+    (again,) = one.update([], out("broken", "c", group="g"), at_s=T + 300)
+    assert (again.happened, again.told, again.alarm.acknowledged_s) == (Happened.GREW, True, None)
+
+
+def test_a_camera_that_goes_out_after_a_restart_opens_an_outage_again_that_was_taken_on_before() -> None:
+    one = desk()
+    (event,) = one.update([], out("a", group="g"), at_s=T)
+    one.acknowledge(event.alarm.id, "ada", at_s=T + 1)
+    begun = desk()
+    begun.restore(one.alarms(), at_s=T + 5)
+    assert begun.update([], out("a", group="g"), at_s=T + 20) == []
+    (grew,) = begun.update([], out("a", "b", group="g"), at_s=T + 21)
     assert (grew.happened, grew.told, grew.alarm.acknowledged_by) == (Happened.GREW, True, "")
 
 
@@ -309,6 +344,30 @@ def test_an_outage_that_was_open_is_told_once_over_a_restart() -> None:
     assert said(begun.update([], [], at_s=T + 21 + BACK_S)) == [("cleared", "unknown", True)]
 
 
+def test_what_nobody_has_taken_on_is_told_again_after_a_restart() -> None:
+    one, levels = desk(NIGHT), [alarm(Level.ORANGE, camera="a"), alarm(Level.ORANGE, camera="b")]
+    silent, _ = one.update(levels, [], at_s=MIDNIGHT)
+    assert not silent.told
+    one.acknowledge(one.alarms()[1].id, "ada", at_s=MIDNIGHT + 1)
+    begun = desk()
+    begun.restore(one.alarms(), at_s=MIDNIGHT + 5)
+    assert begun.update(levels, [], at_s=MIDNIGHT + 4 + AGAIN_S) == []
+    (told,) = begun.update(levels, [], at_s=MIDNIGHT + 5 + AGAIN_S)
+    assert (told.happened, told.alarm.camera, told.told) == (Happened.TOLD, "a", True)
+    assert begun.update(levels, [], at_s=MIDNIGHT + 999) == []
+    quiet = desk(NIGHT)
+    quiet.restore(one.alarms(), at_s=MIDNIGHT + 5)
+    assert quiet.update(levels, [], at_s=MIDNIGHT + 999) == []
+    assert said(quiet.update(levels, [], at_s=MIDNIGHT + 6 * 3600)) == [("told", "orange", True)]
+
+
+def test_an_open_alarm_has_the_name_that_its_place_has_now() -> None:
+    one = desk()
+    one.update([alarm(Level.RED)], [], at_s=T)
+    one.update([("West hall", alarm(Level.RED)[1])], [], at_s=T + 1)
+    assert [found.name for found in one.alarms()] == ["West hall"]
+
+
 def test_a_clock_that_was_set_back_keeps_no_outage_open_for_ever() -> None:
     outages = Outages()
     outages.update(out("a"), at_s=T)
@@ -317,9 +376,9 @@ def test_a_clock_that_was_set_back_keeps_no_outage_open_for_ever() -> None:
     assert outages.update([], at_s=T - 86400 + BACK_S) == []
 
 
-def test_a_camera_without_a_group_is_a_group_of_its_own() -> None:
+def test_an_outage_is_of_what_its_camera_hangs_on() -> None:
     a, b = CameraId("a"), CameraId("b")
-    assert outages_of({b: "x", a: "y"}, {b: ("g", "Group")}) == [
-        Outage(a, "a", "a", "y"),
+    assert outages_of({b: "x", a: "y"}, {a: ("a", "Hall"), b: ("g", "Group")}) == [
+        Outage(a, "a", "Hall", "y"),
         Outage(b, "g", "Group", "x"),
     ]

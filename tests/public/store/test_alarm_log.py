@@ -43,7 +43,7 @@ def test_a_server_that_starts_again_knows_what_is_open_and_who_has_it(database: 
     log.record(first.update([alarm(Level.RED, camera=name) for name in "ab"], [], at_s=T + 130))
     log.record([first.drill(*alarm(Level.RED, drill=True), "ada", at_s=T + 131)])
     again = desk()
-    again.restore(AlarmLog(database.engine).open(), at_s=0.0)
+    again.restore(AlarmLog(database.engine).open(), at_s=T + 139)
     found = {str(one.camera): one for one in again.alarms()}
     assert set(found) == {"a", "b"}
     assert (found["b"].acknowledged_by, found["b"].acknowledged_s) == ("ada", T + 5)

@@ -70,3 +70,11 @@ def test_no_numbers_make_an_empty_table(tmp_path: Path) -> None:
         made = table_of(name, [], from_s=T)
         assert made.rows == () and len(csv_of(made).splitlines()) == 1
         write_parquet(made, tmp_path / f"{name}.parquet")
+
+
+def test_a_sum_is_not_told_any_more_from_a_period_on_that_is_missing() -> None:
+    broken = [series(Measure.CROSSED_FORWARD, (0, 10.0), (1, 10.0), (10, 10.0), (11, 10.0))]
+    assert [row[2] for row in table_of("n-t", broken, from_s=T).rows] == [10, 20, None, None]
+    late = [series(Measure.CROSSED_FORWARD, (1, 10.0))]
+    assert [row[2] for row in table_of("n-t", late, from_s=T).rows] == [None]
+    assert [row[2] for row in table_of("n-t", late, from_s=T + 1).rows] == [10]

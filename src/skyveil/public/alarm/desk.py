@@ -22,16 +22,27 @@ OPEN_RANK: Final = Level.ORANGE.rank
 RED_RANK: Final = Level.RED.rank
 DRILL_S: Final = 900.0
 """A drill that nobody ends ends by itself."""
+GROWS_S: Final = 30.0
+"""A switch that fails takes its cameras one after another: until somebody has taken the outage on, further ones are
+told so long after the last message."""
+AGAIN_S: Final = 60.0
+"""How long after a start alarms that nobody has taken on are told again: messages that waited when the server ended
+went with it."""
 
 
 @final
 @dataclass(slots=True)
 class _Open:
-    """An open alarm, and up to which rank and how many cameras were told of it."""
+    """An open alarm. told_rank, cameras, told_s: up to which rank and of which cameras was told, and when last.
+
+    again_s: from when on it is told again, because it was open when the server ended.
+    """
 
     alarm: Occasion
     told_rank: int = 0
-    cameras: int = 0
+    cameras: frozenset[CameraId] = frozenset()
+    told_s: float = 0.0
+    again_s: float | None = None
     escalated_s: float | None = None
 
 
@@ -57,10 +68,12 @@ class Desk:
         self._escalate_s, self._quiet = escalate_s, quiet
 
     def restore(self, alarms: Iterable[Occasion], *, at_s: float) -> None:
-        """Take on what was open when the server ended; nobody is told of it again."""
+        """Take on what was open when the server ended; what is open and nobody's a minute later is told again."""
         for one in alarms:
             if not one.drill:
-                self._open[one.camera, one.place] = _Open(one, told_rank=one.rank)
+                self._open[one.camera, one.place] = _Open(
+                    one, told_rank=one.rank, cameras=frozenset(one.cameras), told_s=at_s, again_s=at_s + AGAIN_S
+                )
                 if not one.place:
                     self._outages.restore(one.camera, one.name, one.cameras, at_s=at_s)
 
@@ -127,15 +140,18 @@ class Desk:
             ),
             cameras=one.cameras,
         )
-        return self._stands(key, fresh, at_s) + self._grown(key, len(one.cameras), at_s)
+        return self._stands(key, fresh, at_s) + self._grown(key, frozenset(one.cameras), at_s)
 
-    def _grown(self, key: tuple[str, str], cameras: int, at_s: float) -> list[AlarmEvent]:
-        """More cameras are out than when somebody took the alarm on: it is nobody's again."""
+    def _grown(self, key: tuple[str, str], cameras: frozenset[CameraId], at_s: float) -> list[AlarmEvent]:
+        """Other cameras are out than those that were told: if somebody took the alarm on, it is nobody's again."""
         one = self._open[key]
-        grown = 0 < one.cameras < cameras and one.alarm.acknowledged_s is not None
-        one.cameras = max(one.cameras, cameras)
-        if not grown:
+        waits = one.alarm.acknowledged_s is None and 0 <= at_s - one.told_s < GROWS_S
+        if not one.cameras:
+            one.cameras = cameras
+        if cameras <= one.cameras or waits:
+            one.cameras &= cameras  # one that is back may go out again
             return []
+        one.cameras = cameras
         one.alarm = replace(one.alarm, acknowledged_by="", acknowledged_s=None)
         one.told_rank = 0
         return [self._event(one, Happened.GREW, at_s)]
@@ -154,6 +170,7 @@ class Desk:
         same = fresh.level is before.level
         one.alarm = replace(
             before,
+            name=fresh.name,
             level=fresh.level,
             rank=fresh.rank,
             since_s=before.since_s if same else fresh.since_s,
@@ -186,16 +203,18 @@ class Desk:
         """An event that is told when the alarm is more urgent than what was told before."""
         told = one.alarm.rank > one.told_rank and not self._silent(one.alarm, at_s)
         if told:
-            one.told_rank = one.alarm.rank
+            one.told_rank, one.told_s = one.alarm.rank, at_s
         return AlarmEvent(at_s, happened, one.alarm, told)
 
     def _late(self, at_s: float) -> list[AlarmEvent]:
-        """Alarms that are still open when quiet hours end are told then."""
-        return [
-            self._event(one, Happened.TOLD, at_s)
-            for one in self._open.values()
-            if one.told_rank < one.alarm.rank and not self._silent(one.alarm, at_s)
-        ]
+        """Alarms that are still open when quiet hours end are told then, and those of before a start again."""
+        events: list[AlarmEvent] = []
+        for one in self._open.values():
+            again = one.again_s is not None and at_s >= one.again_s and one.alarm.acknowledged_s is None
+            if (again or one.told_rank < one.alarm.rank) and not self._silent(one.alarm, at_s):
+                one.told_rank, one.again_s = 0, None
+                events.append(self._event(one, Happened.TOLD, at_s))
+        return events
 
     def _escalated(self, at_s: float) -> list[AlarmEvent]:
         """Red that nobody has taken on goes on to the next who are told, again and again."""
@@ -220,6 +239,7 @@ class Desk:
                 if one.alarm.acknowledged_s is not None:
                     raise SettingsRefused(f"the alarm was taken on already, by {one.alarm.acknowledged_by}")
                 one.alarm = replace(one.alarm, acknowledged_by=actor, acknowledged_s=at_s)
+                one.cameras = frozenset(one.alarm.cameras)
                 if one.alarm.drill:
                     del self._open[key]
                 return AlarmEvent(at_s, Happened.ACKNOWLEDGED, one.alarm, told=True, actor=actor)

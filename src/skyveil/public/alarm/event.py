@@ -18,11 +18,11 @@ class Happened(StrEnum):
 
     RAISED = "raised"
     TOLD = "told"
-    """Quiet hours have ended, and it is still there."""
+    """Quiet hours have ended or the server has started again, and it is still there."""
     ROSE = "rose"
     FELL = "fell"
     GREW = "grew"
-    """More cameras of a group are out."""
+    """Further cameras of a group are out."""
     ACKNOWLEDGED = "acknowledged"
     ESCALATED = "escalated"
     CLEARED = "cleared"

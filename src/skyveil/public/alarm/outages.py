@@ -106,5 +106,5 @@ def _group(group: str, cameras: Mapping[CameraId, _Camera]) -> GroupOut:
 
 
 def outages_of(causes: Mapping[CameraId, str], groups: Mapping[CameraId, tuple[str, str]]) -> list[Outage]:
-    """Outages from the cause of each camera that is out, and the id and name of the group of each that has one."""
-    return [Outage(camera, *groups.get(camera, (camera, camera)), cause) for camera, cause in sorted(causes.items())]
+    """Outages from the cause of each camera that is out, and the id and name of what each hangs on."""
+    return [Outage(camera, *groups[camera], cause) for camera, cause in sorted(causes.items())]

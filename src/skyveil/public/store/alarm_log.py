@@ -137,13 +137,16 @@ class AlarmLog:
                 taken = None
         name, *reasons = _words(last.words)
         level = Level(last.level)
+        # An unknown level keeps the rank of what was last measured, and every change of that is an event.
+        measured = [Level(row.level) for row in history if row.event != Happened.UNDELIVERED.value]
+        ranks = [one.rank for one in measured if one is not Level.UNKNOWN]
         return Occasion(
             last.alarm,
             CameraId(last.camera),
             PlaceId(last.place),
             name,
             level,
-            level.rank,
+            max([level.rank, *ranks[-1:]]) if level is Level.UNKNOWN else level.rank,
             last.at_s,
             tuple(reasons),
             tuple(reasons),

@@ -18,7 +18,6 @@ _SQLITE: Final = (
     "PRAGMA synchronous=FULL",  # the audit log must survive a power cut
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
-    "PRAGMA secure_delete=ON",  # what is deleted is overwritten: exact numbers must not stay in free pages
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten: exact numbers are kept for 24 hours only
 )
 _AT_ONCE: Final = ("PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA busy_timeout=5000")

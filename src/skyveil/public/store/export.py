@@ -58,7 +58,7 @@ def table_of(name: TableName, numbers: Sequence[NumberSeries], *, from_s: int) -
     times = [(until_s // period_s, until_s) for until_s, period_s, _ in periods]
     values = [value for _, _, value in periods]
     if name == "n-t":
-        rows = [(*when, total) for when, total in zip(times, _running(values), strict=True)]
+        rows = [(*when, total) for when, total in zip(times, _running(periods), strict=True)]
         return Table(("frame", "time", "cumulative_pedestrians"), tuple(rows))
     if name == "density":
         return Table(("frame", "time", "density"), tuple((*w, v) for w, v in zip(times, values, strict=True)))
@@ -72,12 +72,18 @@ def table_of(name: TableName, numbers: Sequence[NumberSeries], *, from_s: int) -
     return Table(("frame", "time", "flow", "mean_speed"), tuple(flows))
 
 
-def _running(values: Sequence[float | None]) -> list[float | None]:
-    """The running total; nothing from the first value on that is not told."""
+def _running(periods: Sequence[tuple[int, int, float | None]]) -> list[float | None]:
+    """The running total of periods, each with its end after the beginning and its length, seconds.
+
+    Nothing from the first value on that is not told, or that is not there at all: nobody counted then.
+    """
     total: float | None = 0.0
     made = []
-    for value in values:
-        total = None if total is None or value is None else total + value
+    due_s = 0
+    for end_s, period_s, value in periods:
+        missing = end_s >= due_s + 2 * period_s  # the first one may begin less than a period late
+        total = None if total is None or value is None or missing else total + value
+        due_s = end_s
         made.append(total)
     return made
 

@@ -197,11 +197,6 @@ class NumberStore:
             connection.execute(delete(ledger).where(ledger.c.day < (now_s - self._retention.public_s) // DAY_S))
         empty_log(self._engine)
 
-        if self._engine.dialect.name == "sqlite":
-            # The log holds pages as they were; while somebody reads it is emptied next time.
-            with self._engine.connect() as connection:
-                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-
     def _drop_partitions(self, table: NumberTable, *, before_day: int) -> None:
         if self._engine.dialect.name != "postgresql":
             return
