@@ -25,7 +25,9 @@ def rooms(
         clock.now_s += before_s
         room = min(waiting, cadence.room())
         clock.now_s += room * each_s
-        cadence.ended(room)
+        for _ in range(room):
+            cadence.left()
+        cadence.ended()
         found.append(room)
     return found
 
@@ -66,10 +68,22 @@ def test_a_round_in_which_nothing_left_teaches_nothing() -> None:
     cadence = Cadence(clock, most=sys.maxsize)
     cadence.room()
     clock.now_s += 9
-    cadence.ended(0)
+    cadence.ended()
     assert cadence.room() == 3
 
 
 def test_no_more_leave_than_may() -> None:
     clock = Clock()
     assert set(rooms(Cadence(clock, most=1), clock, before_s=0.1, each_s=0.01, rounds=3)) == {1}
+
+
+def test_what_left_before_the_round_was_shared_out_teaches_nothing() -> None:
+    clock = Clock()
+    cadence = Cadence(clock, most=sys.maxsize)
+    for _ in range(40):
+        cadence.left()  # of a scene that was cut away
+    cadence.room()
+    clock.now_s += 0.2
+    cadence.left()
+    cadence.ended()
+    assert cadence.room() == 3

@@ -91,7 +91,9 @@ def played(machine: Machine, *, seconds: float, hindsight: int = 2) -> Shown:
         machine.spend("leaves")
 
     while machine.now_s < began_s + seconds:
-        machine.now_s = max(machine.now_s, began_s + found.came / FPS)
+        if machine.now_s < began_s + found.came / FPS:
+            entrance.lag.waited()
+            machine.now_s = began_s + found.came / FPS
         while began_s + found.came / FPS <= machine.now_s:
             entrance.put(picture(found.came), began_s + found.came / FPS)
             machine.spend("decoded")

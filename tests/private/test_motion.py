@@ -57,7 +57,7 @@ def test_tiles_lie_over_any_picture(width: int, height: int) -> None:
     changed = motion.changed(small, small + CHANGE_LEVELS + 1)
     assert changed.all()
     tiles = motion.tiles(changed)
-    assert tiles.shape == (rows, columns)
+    assert tiles.shape == (rows, columns) and tiles.all()
 
 
 @steady

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyveil.core.settings import Mode
-from skyveil.private.pace import Pace, live_pace, pace_for, slower
+from skyveil.private.pace import Pace, as_it_comes, live_pace, pace_for
 from tests.private.made import steady
 
 HD = (1920, 1080)
@@ -81,7 +81,7 @@ def test_strict_never_looks_less_than_balanced(size: tuple[int, int], fps: float
 @given(st.floats(0.1, 60), st.integers(0, 6))
 def test_a_slow_camera_ends_a_lost_track_after_a_second_or_three_looks(fps: float, hindsight: int) -> None:
     plan = live_pace(pace(), hindsight=hindsight)
-    gap = slower(plan, fps).holding.gap
+    gap = as_it_comes(plan, fps, plan.look_every).holding.gap
     assert gap <= plan.holding.gap
     assert gap >= min(plan.holding.gap, 3 * plan.look_every)
     assert gap / fps >= min(plan.holding.gap / fps, 1 - 0.5 / fps)
@@ -89,6 +89,13 @@ def test_a_slow_camera_ends_a_lost_track_after_a_second_or_three_looks(fps: floa
 
 def test_a_slow_camera_keeps_all_other_numbers() -> None:
     plan = live_pace(pace(), hindsight=2)
-    slow = slower(plan, 10.0)
+    slow = as_it_comes(plan, 10.0, plan.look_every)
     assert slow.holding.gap == 10
     assert replace(slow, holding=replace(slow.holding, gap=plan.holding.gap)) == plan
+
+
+def test_finds_are_believed_over_two_looks_and_tracks_over_three_however_far_apart_looks_are() -> None:
+    plan = live_pace(pace(), hindsight=2)
+    assert as_it_comes(plan, 25.0, 5) == plan
+    apart = as_it_comes(plan, 25.0, 22)
+    assert (apart.holding.before, apart.holding.gap) == (44, 66)

@@ -714,6 +714,34 @@ def test_what_leaves_is_covered_where_the_face_is_however_few_leave(room: int) -
         assert covered(walker(regions.of.index)[0], regions.boxes)
 
 
+@pytest.mark.parametrize("missed", [{4}, {4, 5}])
+@pytest.mark.parametrize(("fps", "size"), [(10, 9), (25, 16), (25, 22), (30, 27)])
+def test_a_head_that_is_missed_once_or_twice_stays_covered_however_far_looks_are_apart(
+    missed: set[int], fps: int, size: int
+) -> None:
+    def there(index: int) -> list[Box]:
+        return [(100 + 0.1 * index, 60.0, 140 + 0.1 * index, 180.0)]  # hardly moves
+
+    missing = {size * look for look in missed}
+    finder = ScriptedFinder(standing=lambda index: [] if index in missing else there(index), score=0.6)
+    watch = VideoWatch(finder, HEADS_ONLY, width=WIDTH, height=HEIGHT, fps=None, hindsight=2)
+    count = 8 * size + 1
+    frames = scene(count, there, ms=[round(1000 * n / fps) for n in range(count)])
+    for regions in itertools.chain(*in_groups(watch, frames, [1, *[size] * 8], 3)):
+        (x1, y1, x2, _) = there(regions.of.index)[0]
+        assert covered((x1 + 14, y1, x2 - 14, y1 + 20), regions.boxes)
+    assert missing <= set(finder.looked_at)
+
+
+def test_no_more_leave_than_there_is_room_for_at_a_cut_and_where_the_newest_frame_is_damaged() -> None:
+    frames = [frame_of(plain(40 if n < 7 else 200), n, ms=100 * n) for n in range(9)]
+    left = in_groups(live_watch(ScriptedFinder(nobody)), frames, [1, 4, 4], 1)
+    assert [[one.of.index for one in some] for some in left] == [[0], [4], [6, 7]]
+    damaged = scene(13, walker, ms=hundredths(13), damaged=[8])
+    left = in_groups(live_watch(ScriptedFinder(walker)), damaged, [1, 4, 4, 4], 1)
+    assert [[one.of.index for one in some] for some in left] == [[0], [4], [6], [12]]
+
+
 def test_hindsight_of_several_looks_is_kept() -> None:
     left = in_groups(live_watch(ScriptedFinder(walker), 10), scene(25, walker, ms=hundredths(25)), [1, 8, 8, 8], 99)
     assert [[one.of.index for one in some] for some in left] == [[], [], list(range(7)), list(range(7, 15))]

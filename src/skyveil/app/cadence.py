@@ -28,21 +28,26 @@ class Cadence:
         self._most = most
         self._began_s = now()
         self._asked_s: float | None = None
+        self._left = 0
         self._each_s = 0.0
 
     def room(self) -> int:
         """How many pictures may leave in what is left of this round; one at least."""
-        self._asked_s = self._now()
+        self._asked_s, self._left = self._now(), 0
         if not self._each_s:
             return min(self._most, _FEW)
         passed_s = self._asked_s - self._began_s
         few = min(_FEW, int((LONGEST_S - passed_s) / self._each_s))
         return min(self._most, max(1, few, int((ROUND_S - passed_s) / self._each_s)))
 
-    def ended(self, left: int) -> None:
-        """End a round in which so many pictures left."""
+    def left(self) -> None:
+        """A picture has left."""
+        self._left += 1
+
+    def ended(self) -> None:
+        """End a round."""
         now_s = self._now()
-        if self._asked_s is not None and left:
-            each_s = (now_s - self._asked_s) / left
+        if self._asked_s is not None and self._left:
+            each_s = (now_s - self._asked_s) / self._left
             self._each_s += (each_s - self._each_s) * (_LEARNS if self._each_s else 1.0)
         self._began_s, self._asked_s = now_s, None

@@ -139,7 +139,7 @@ class Live:
         self._now = now
         # Without hindsight no picture waits for a look at another: the newest one leaves alone.
         self._cadence = Cadence(now, most=1 if spec.hindsight == 0 else sys.maxsize)
-        self._passed = self._left_out = 0
+        self._left_out = 0
         self._dropped_before = 0
         self.trouble: Cause | None = None
         """Why whole pictures are covered, when it is not for lack of time."""
@@ -218,8 +218,7 @@ class Live:
         at_s = arrived.raw.time.seconds
         yield from chain.door.passed(self._decided(chain, arrived))
         if not arrived.newer:
-            self._cadence.ended(self._passed)
-            self._passed = 0
+            self._cadence.ended()
         yield from chain.observing.told(wall_s=time.time(), at_s=at_s)
         yield from chain.view.told()
         yield from self.rulers.told()
@@ -253,7 +252,7 @@ class Live:
             self._left_out += 1
         arrival_s = self._arrivals.pop(frame.id.index, self._now())
         self._left.append(Left(frame.time.ticks, arrival_s, self._now(), frame.whole))
-        self._passed += 1
+        self._cadence.left()
 
     def left(self) -> list[Left]:
         """The frames that left since this was asked last."""

@@ -81,4 +81,6 @@ class MotionTest:
         side = self._squares_per_tile
         padded = np.zeros((rows * side, columns * side), np.bool_)
         padded[: changed.shape[0], : changed.shape[1]] = changed
+        padded[changed.shape[0] :, : changed.shape[1]] = changed[-1]
+        padded[:, changed.shape[1] :] = padded[:, changed.shape[1] - 1, None]
         return np.asarray(padded.reshape(rows, side, columns, side).any(axis=(1, 3)), np.bool_)

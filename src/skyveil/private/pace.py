@@ -4,7 +4,9 @@ Every number was chosen by the sweeps of docs/design/engine.md, on scenes with l
 cost.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import sqrt
 from typing import Final, final
 
@@ -20,6 +22,10 @@ _SMALL_PX: Final = 768
 _MOST_PERSON_PX: Final = 1280
 _GAP_LOOKS: Final = 3
 """So many looks may miss a track before it ends, however few pictures a second there are."""
+_BELIEVED_LOOKS: Final = 2
+"""Over so many looks a find is believed, however far apart they are."""
+_RATE_FRAMES: Final = 25
+_APART_LOOKS: Final = 3
 
 
 @final
@@ -59,16 +65,46 @@ def live_pace(pace: Pace, *, hindsight: int, most: int | None = None) -> Pace:
     )
 
 
-def slower(pace: Pace, fps: float) -> Pace:
-    """The plan of a live camera whose pictures are found to come at less than 25 a second.
+@final
+class Coming:
+    """How a live camera's pictures are found to come: it says no rate, or one that it does not keep.
 
-    A track that nobody finds again ends after as many seconds, but not before it was missed at three looks. The other
-    numbers stay: with fewer frames before and after a find, or around each, more faces that move leaked
-    (docs/design/live.md).
+    fps: pictures a second, over the last 25; 25 until then.
     """
-    usual = pace.holding.gap
-    gap = min(usual, max(round(usual * fps / USUAL_FPS), _GAP_LOOKS * pace.look_every))
-    return replace(pace, holding=replace(pace.holding, gap=gap))
+
+    def __init__(self) -> None:
+        self.fps = USUAL_FPS
+        self._times_s: deque[float] = deque(maxlen=_RATE_FRAMES + 1)
+        self._looks: deque[int] = deque(maxlen=_APART_LOOKS + 1)
+
+    def picture(self, seconds: float) -> None:
+        """A picture of that media time has come."""
+        self._times_s.append(seconds)
+        if len(self._times_s) > _RATE_FRAMES:
+            lasted_s = seconds - self._times_s[0]
+            self._times_s.clear()
+            self.fps = _RATE_FRAMES / lasted_s if lasted_s > 0 else self.fps
+
+    def look(self, index: int) -> None:
+        """The picture of that index is looked at."""
+        self._looks.append(index)
+
+    @property
+    def apart(self) -> int:
+        """The widest of the last three ways from look to look, in pictures; 0 before there are two looks."""
+        return max((after - before for before, after in pairwise(self._looks)), default=0)
+
+
+def as_it_comes(pace: Pace, fps: float, apart: int) -> Pace:
+    """The plan of a live camera whose pictures are found to come so many a second, with looks so many pictures apart.
+
+    A track that nobody finds again ends after as many seconds as at 25 a second, but not before it was missed at three
+    looks, and is believed for two: a machine that is too slow looks at every twentieth picture. The other numbers stay:
+    with fewer frames before and after a find, or around each, more faces that move leaked (docs/design/live.md).
+    """
+    usual, apart = pace.holding, max(apart, pace.look_every)
+    gap = max(min(usual.gap, round(usual.gap * fps / USUAL_FPS)), _GAP_LOOKS * apart)
+    return replace(pace, holding=replace(usual, gap=gap, before=max(usual.before, _BELIEVED_LOOKS * apart)))
 
 
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:

@@ -27,7 +27,7 @@ from skyveil.private.evidence import Look, evidence
 from skyveil.private.frame import RawFrame
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
-from skyveil.private.pace import USUAL_FPS, Pace, live_pace, pace_for, slower
+from skyveil.private.pace import USUAL_FPS, Coming, Pace, as_it_comes, live_pace, pace_for
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.hints import Hints, hints_of
@@ -42,8 +42,6 @@ Room: TypeAlias = Callable[[], int]
 
 _EXPLAINS: Final = 0.25
 """A person who scores this much explains that something moves in their box."""
-_RATE_FRAMES: Final = 25
-"""From so many pictures a live camera's rate is taken: it says none, or one that it does not keep."""
 
 
 class Watch(Protocol):
@@ -110,7 +108,7 @@ class VideoWatch:
         pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
         self._plan: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
         self._pace = self._plan
-        self._times_s: deque[float] = deque(maxlen=_RATE_FRAMES + 1)
+        self._coming = Coming()
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
         again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
@@ -136,11 +134,11 @@ class VideoWatch:
         room: given for a camera that the machine is too slow for: all up to a look leave at once, unless hindsight asks
         for looks behind it as well, and no more than so many of them, evenly spaced; the others never do.
         """
-        self._keep_pace(raw.time.seconds)
+        self._coming.picture(raw.time.seconds)
         sight = self._motion.sight(raw)
         waiting = _Waiting(raw, sight, self._motion.squares(sight))
         if self._before is not None and self._motion.is_cut(self._before, waiting.small):
-            yield from self._before_cut()
+            yield from self._before_cut(room)
         self._before = waiting.small
         self._ring.append(waiting)
         if self._due(raw) and not (newer and self._looks):
@@ -151,22 +149,10 @@ class VideoWatch:
                 return
         # Not from the last look: damaged frames are never looked at, and must not pile up.
         until = raw.id.index - self._pace.hindsight
-        if room is not None and self._looks and self._looks[-1].index == raw.id.index:
-            # Hindsight that is shorter than the way to the next look has nothing to wait for.
-            yield from self._decided(raw.id.index if self._pace.hindsight < self._every else until, room)
-        else:
-            yield from self._decided(until)
-
-    def _keep_pace(self, seconds: float) -> None:
-        """Every 25 pictures of a live camera, believe tracks for as long as its rate asks for."""
-        self._times_s.append(seconds)
-        if not self._pace.live or len(self._times_s) <= _RATE_FRAMES:
-            return
-        lasted_s = seconds - self._times_s[0]
-        self._times_s.clear()
-        if lasted_s > 0:
-            self._pace = slower(self._plan, _RATE_FRAMES / lasted_s)
-            self._tracks.believe(self._pace.holding)
+        looked = bool(self._looks) and self._looks[-1].index == raw.id.index
+        if room is not None and looked and self._pace.hindsight < self._every:
+            until = raw.id.index  # hindsight that is shorter than the way to the next look has nothing to wait for
+        yield from self._decided(until, room)
 
     def mask(self, masks: tuple[Mask, ...]) -> None:
         """Cover these polygons from now on, also in frames that wait."""
@@ -178,11 +164,11 @@ class VideoWatch:
             self._close()
             yield from self._decided(self._ring[-1].raw.id.index)
 
-    def _before_cut(self) -> Iterator[Decided]:
+    def _before_cut(self, room: Room | None) -> Iterator[Decided]:
         """Close the scene that was cut away: its last frame is looked at and all of it leaves the ring."""
         if self._ring:
             self._close()
-            yield from self._decided(self._ring[-1].raw.id.index)
+            yield from self._decided(self._ring[-1].raw.id.index, room)
         self._tracks.cut()
         self._passing.cut()
         self._attention.reset()
@@ -220,6 +206,10 @@ class VideoWatch:
         raw, small = waiting.raw, waiting.small
         if raw.damaged:
             return
+        self._coming.look(raw.id.index)
+        if self._pace.live:
+            self._pace = as_it_comes(self._plan, self._coming.fps, self._coming.apart)
+            self._tracks.believe(self._pace.holding)
         self._follow(waiting.sight)
         self._glimpse(small)
         targets = self._settings.targets
@@ -241,7 +231,7 @@ class VideoWatch:
     def _glimpse(self, after: Small) -> None:
         """Look at what showed since the last look, and shows in neither that look nor the one that is due (`after`).
 
-        For files: a live camera's looks are no farther apart than its frames may wait.
+        For files: a live camera covers what shows in neither of two looks that lie far apart (`evidence`).
         """
         if self._pace.live or not self._looks:
             return

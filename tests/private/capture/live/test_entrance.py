@@ -47,6 +47,14 @@ def test_who_finds_several_time_after_time_is_behind_until_one_comes_alone() -> 
     assert [{one.behind for one in some} for some in taken] == [{False}, {False}, {True}, {False}, {False}, {True}]
 
 
+def test_who_waits_for_pictures_that_come_in_bursts_is_not_behind() -> None:
+    door = entrance()
+    for group in (range(10), range(10, 20), range(20, 30)):
+        (taken,) = after(door, group)
+        assert not any(one.behind for one in taken)
+        door.lag.waited()
+
+
 def test_nothing_that_was_taken_is_given_again_and_an_empty_entrance_says_nothing_of_who_takes() -> None:
     door = entrance()
     after(door, range(2))

@@ -39,8 +39,7 @@ class Shape:
 class Arrived:
     """A picture, the moment it arrived (monotonic), and its shape.
 
-    newer: whether newer ones are there already. behind: whether that was so time after time: then whoever takes them is
-    slower than the camera.
+    newer: whether newer ones are there already. behind: whether whoever takes them is slower than the camera (`Lag`).
     """
 
     raw: RawFrame
@@ -48,6 +47,24 @@ class Arrived:
     shape: Shape
     newer: bool = False
     behind: bool = False
+
+
+@final
+class Lag:
+    """Whether whoever takes pictures is slower than the camera: several were there twice running, with no waiting for
+    any in between. Cameras that send in bursts give several as well, and then nothing."""
+
+    def __init__(self) -> None:
+        self._several = False
+
+    def waited(self) -> None:
+        """Nothing was there."""
+        self._several = False
+
+    def took(self, count: int) -> bool:
+        """So many pictures were there at once; whether that is behind."""
+        behind, self._several = self._several and count > 1, count > 1
+        return behind
 
 
 class LiveSource(Protocol):

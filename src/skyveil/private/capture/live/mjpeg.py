@@ -13,7 +13,7 @@ from typing import Final, final
 from skyveil.core.health import CameraUnavailable, Cause
 from skyveil.private.capture.live.connection import wait
 from skyveil.private.capture.live.decoder import LiveDecoder
-from skyveil.private.capture.live.given import SILENT_S, TICK_S, Arrived, Given
+from skyveil.private.capture.live.given import SILENT_S, TICK_S, Arrived, Given, Lag
 from skyveil.private.capture.live.http import Exchange
 from skyveil.private.capture.live.rtp import PICTURE_LIMIT, Coded
 from skyveil.private.capture.live.timeline import CLOCK_HZ
@@ -95,20 +95,21 @@ class MjpegSource:
         self._decoder = LiveDecoder("mjpeg")
         given.timeline.reconnected()
         self._intact_s = time.monotonic()
-        self._several = False
+        self._lag = Lag()
         self.dropped = 0
 
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
         while True:
-            wait(self._answer.connections, TICK_S)
+            if not wait(self._answer.connections, 0):
+                self._lag.waited()
+                wait(self._answer.connections, TICK_S)
             self._answer.pump()
             cut = self._cutter.push(self._answer.take())
             arrived = self._shown(cut[-1]) if cut else None
             self.dropped += len(cut) - (arrived is not None)
             if arrived is not None:
-                behind, self._several = self._several and len(cut) > 1, len(cut) > 1
-                arrived = replace(arrived, behind=behind)
+                arrived = replace(arrived, behind=self._lag.took(len(cut)))
             yield arrived
             if self._answer.ended:
                 raise CameraUnavailable(Cause.LINK_LOST)

@@ -58,13 +58,16 @@ class RtspSource:
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
         while True:
-            there = self._behind or wait(self._rtsp.connections, TICK_S)
-            fresh = self._decoded() if there else []
-            yield from fresh
+            there = self._behind or wait(self._rtsp.connections, 0)
+            if not there:
+                self._entrance.lag.waited()
+                there = wait(self._rtsp.connections, TICK_S)
+            fresh: list[Arrived | None] = [*self._decoded()] if there else []
             self._given.clock_offset_s = self.clock_offset_s
+            # Before they are looked at, for however long that takes: what comes meanwhile is read afterwards.
             self._give_up_when_silent()
-            if not fresh:
-                yield None
+            yield from fresh or [None]
+            fresh = []  # else these pictures would be kept while the next ones are decoded
 
     @property
     def dropped(self) -> int:
