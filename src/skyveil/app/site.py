@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Final, final
 from sqlalchemy import Engine
 
 from skyveil import __version__
-from skyveil.app.config import Config, Secrets, load, reloaded, sent_on, set_masks, specs, told
+from skyveil.app.config import Config, Secrets, Told, load, reloaded, sent_on, set_masks, specs, told
 from skyveil.app.config.load import records, settings_of
 from skyveil.app.config.measured import with_places
 from skyveil.app.config.models import Camera
@@ -36,7 +37,7 @@ from skyveil.core.settings import Mask, RedactSettings
 from skyveil.measure.calibration import Calibration
 from skyveil.measure.given import Given, solved
 from skyveil.public.aggregate import Aggregate
-from skyveil.public.alarm.event import AlarmEvent
+from skyveil.public.alarm.event import AlarmEvent, Happened
 from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.density_map import DensityMap
 from skyveil.public.encode.header import StreamHeader
@@ -351,7 +352,12 @@ class LiveSite:
     def _tell(self) -> None:
         """Tell whom the configuration names, of the cameras that it names."""
         names = {camera_id(one.id): one.name for one in self.config.cameras if one.enabled}
-        self._in_loop(partial(self.telling.configure, self._told, names))
+        self._in_loop(partial(self._tell_these, self._told, names))
+
+    def _tell_these(self, told: Told, names: Mapping[CameraId, str]) -> None:
+        """In the event loop, which tells events too: what is open now is cleared there later, and never before."""
+        events = [AlarmEvent(time.time(), Happened.TOLD, one, told=True) for one in self.crowd.alarms()]
+        self.telling.configure(told, names, [AlarmNotice(event, self.config.alarms.link) for event in events])
 
 
 def _together(before: tuple[Mask, ...], now: tuple[Mask, ...]) -> tuple[Mask, ...]:

@@ -16,8 +16,10 @@ from skyveil.public.alarm.cap import NAMESPACE, cap_xml
 from skyveil.public.alarm.event import AlarmEvent, Happened
 from skyveil.public.alarm.notice import AlarmNotice
 from skyveil.public.audience import Audience
+from skyveil.public.notify import messages
+from skyveil.public.notify.delivery import POISON_TRIES
 from skyveil.public.notify.health import HealthNotice
-from skyveil.public.notify.messages import POISON_TRIES, Messages, service_of
+from skyveil.public.notify.messages import Messages, service_of
 from tests.public.alarm.test_desk import T, alarm, desk
 
 LINK = "https://skyveil.example"
@@ -132,13 +134,13 @@ def named(name: str, number: str) -> AlarmNotice:
 
 def test_a_message_that_alone_is_refused_keeps_nothing_back_and_is_said_to_be_lost() -> None:
     async def run() -> None:
-        inbox, lost = Picky("RED: A"), []
-        sender = Messages(inbox, "mail", retry_s=(0.001,), on_lost=lambda one, name: lost.append((one.about, name)))
+        inbox, lost = Picky("RED: A"), list[str]()
+        sender = Messages(inbox, "mail", retry_s=(0.001,), on_lost=lambda one: lost.append(one.about))
         for name in "ABCD":
             sender.send(named(name, f"alarm-{name.lower()}"))
         await until(inbox, sender, 3)
         assert [title for title, _ in inbox.taken] == ["RED: B", "RED: C", "RED: D"]
-        assert (lost, sender.lost) == ([("alarm-a", "mail")], 1)
+        assert (lost, sender.lost) == (["alarm-a"], 1)
         assert "refused a message" in sender.problem()
 
     asyncio.run(run())
@@ -153,6 +155,23 @@ def test_a_service_that_is_away_loses_no_message_and_their_order_stays() -> None
         await until(inbox, sender, 3)
         assert [title for title, _ in inbox.taken] == ["RED: A", "RED: B", "RED: C"]
         assert (sender.lost, sender.problem()) == (0, "")
+
+    asyncio.run(run())
+
+
+def test_a_message_is_tried_for_an_hour_and_then_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "GIVE_UP_S", 0.0)  # an hour that is over at once
+
+    async def run() -> None:
+        inbox, lost = Picky(""), list[str]()
+        sender = Messages(inbox, "mail", retry_s=(0.001,), on_lost=lambda one: lost.append(one.about))
+        sender.send(named("A", "alarm-a"))
+        running = asyncio.create_task(sender.run())
+        async with asyncio.timeout(20):
+            while not lost:
+                await asyncio.sleep(0.001)
+        running.cancel()
+        assert (lost, inbox.taken) == (["alarm-a"], [])
 
     asyncio.run(run())
 

@@ -36,9 +36,10 @@ class Post:
 
 @dataclass
 class Receiver:
-    """Answers each request with the next status, the last one for ever."""
+    """Answers each request with the next status, the last one for ever; 500 to those that hold one of `chokes_on`."""
 
     statuses: list[int]
+    chokes_on: tuple[bytes, ...] = ()
     posts: list[Post] = field(default_factory=list)
     location: str = ""
     port: int = 0
@@ -53,7 +54,10 @@ class Receiver:
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines}
         body = await reader.readexactly(int(headers["content-length"]))
         self.posts.append(Post(first.split()[1], headers, body))
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if any(one in body for one in self.chokes_on):
+            status = 500
+        else:
+            status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         more = f"Location: {self.location}\r\n" if self.location else ""
         writer.write(f"HTTP/1.1 {status} As told\r\n{more}Content-Length: 0\r\n\r\n".encode())
         writer.close()

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,12 +18,24 @@ from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.audience import Audience
+from skyveil.public.notify.delivery import POISON_TRIES, Delivery, Refusal
 from skyveil.public.notify.health import HealthNotice
 from skyveil.public.notify.home_assistant import discovery
+from skyveil.public.notify.messages import Messages
 from skyveil.public.notify.mqtt import Broker, Mqtt
-from skyveil.public.notify.notice import Outbox, Sender
+from skyveil.public.notify.notice import WAITING, Notice, OnLost, Outbox, Sender
 from skyveil.public.notify.webhook import Receiver, Webhook
-from tests.public.notify.receiving import brokering, listening, receiving, relaying, self_signed, subscribed, until
+from tests.public.alarm.test_messages import Inbox, named
+from tests.public.notify.receiving import (
+    Post,
+    brokering,
+    listening,
+    receiving,
+    relaying,
+    self_signed,
+    subscribed,
+    until,
+)
 
 LIVE = CameraHealth(camera_id("door"), CameraState.LIVE, Cause.OK, 1000.0, fps=9.97, age_s=0.1, frames=7, whole=3)
 FAST = (0.01,)
@@ -57,9 +69,22 @@ async def sending(sender: Sender) -> AsyncIterator[None]:
             await task
 
 
-def hook(port: int, scheme: str = "http", ca_file: Path | None = None, *, retry_s: float = 0.01) -> Webhook:
+def hook(
+    port: int,
+    scheme: str = "http",
+    ca_file: Path | None = None,
+    *,
+    retry_s: float = 0.01,
+    on_lost: OnLost = lambda notice: None,
+) -> Webhook:
     url = SafeUrl(f"{scheme}://127.0.0.1:{port}/in?key=1")
-    return Webhook(Receiver(url, Secret("goats"), ca_file=ca_file), retry_s=(retry_s,), timeout_s=5.0)
+    receiver = Receiver(url, Secret("goats"), ca_file=ca_file)
+    return Webhook(receiver, retry_s=(retry_s,), timeout_s=5.0, on_lost=on_lost)
+
+
+def numbers(posts: Iterable[Post]) -> list[int]:
+    """Which of the events came, by their number."""
+    return [json.loads(post.body)["data"]["number"] for post in posts]
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------
@@ -89,12 +114,40 @@ def test_of_a_state_the_newest_waits_and_of_events_the_newest_thousand() -> None
     assert len(outbox) == 1
     for number in range(5):
         outbox.put(Event(number))
-    assert (len(outbox), outbox.dropped) == (3, 3)
+    assert (len(outbox), outbox.lost) == (3, 3)
     assert outbox.first() == Event(2)
     first = outbox.first()
     assert first is not None
     outbox.done(first)
     assert outbox.first() == Event(3)
+
+
+@pytest.mark.parametrize("way", ["messages", "webhook", "mqtt"])
+def test_alarms_that_too_many_wait_behind_or_that_are_given_up_are_said_to_be_lost(way: str) -> None:
+    async def run() -> None:
+        lost: list[str] = []
+
+        def on_lost(notice: Notice) -> None:
+            lost.append(notice.about)
+
+        senders: dict[str, Sender] = {
+            "messages": Messages(Inbox(), "mail", on_lost=on_lost),
+            "webhook": hook(1, on_lost=on_lost),
+            "mqtt": Mqtt(Broker("127.0.0.1", 1), on_lost=on_lost),
+        }
+        sender, names = senders[way], [f"alarm-{number}" for number in range(WAITING + 1)]
+        for name in names:
+            sender.send(named("Hall", name))
+        assert (lost, sender.lost) == (names[:1], 1)
+        sender.give_up()
+        sender.give_up()
+        assert (lost, sender.lost) == (names, WAITING + 1)
+        # How a camera is, is told again to whom is told next.
+        sender.send(HealthNotice(LIVE))
+        sender.give_up()
+        assert (lost, sender.lost) == (names, WAITING + 1)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
@@ -147,26 +200,107 @@ def test_what_fails_is_sent_again_under_the_same_name_and_in_order() -> None:
             for number in range(3):
                 webhook.send(Event(number))
             await until(lambda: webhook.sent == 3)
-        numbers = [json.loads(post.body)["data"]["number"] for post in receiver.posts]
-        assert numbers == [0, 0, 0, 0, 1, 2]
+        assert numbers(receiver.posts) == [0, 0, 0, 0, 1, 2]
         assert len({post.headers["webhook-id"] for post in receiver.posts[:4]}) == 1
         assert webhook.problem() == ""
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410])
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 410, 413, 414, 415, 422, 431])
 def test_what_is_refused_or_sent_elsewhere_is_not_sent_again_and_no_redirect_is_followed(status: int) -> None:
     async def run() -> None:
+        lost: list[Notice] = []
         async with receiving(200) as elsewhere, receiving(status, 200) as receiver:
             receiver.location = f"http://127.0.0.1:{elsewhere.port}/"
-            async with sending(webhook := hook(receiver.port)):
+            async with sending(webhook := hook(receiver.port, on_lost=lost.append)):
                 webhook.send(Event(0))
-                await until(lambda: webhook.refused == 1)
+                await until(lambda: webhook.lost == 1)
                 assert str(status) in webhook.problem()
                 webhook.send(Event(1))
                 await until(lambda: webhook.sent == 1)
+                assert webhook.problem().endswith("refused a message about an alarm: see the alarm log")
             assert (len(receiver.posts), len(elsewhere.posts)) == (2, 0)
+        assert lost == [Event(0)]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 408, 425, 429, 500, 502, 503])
+def test_no_notice_is_lost_while_a_receiver_is_mended_or_deployed(status: int) -> None:
+    async def run() -> None:
+        # Long enough for others to be tried as well: each of the first five tries is one, and then there are two.
+        async with receiving(*[status] * (POISON_TRIES + 9), 200) as receiver:
+            async with sending(webhook := hook(receiver.port)):
+                for number in range(3):
+                    webhook.send(Event(number, about=f"place-{number}"))
+                await until(lambda: webhook.sent == 3)
+            assert numbers(receiver.posts[-3:]) == [0, 1, 2]
+            assert (webhook.lost, webhook.problem()) == (0, "")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("chokes_on", "taken", "lost"),
+    [
+        ((0,), [1, 2, 3, 4], [0]),  # one alone, and what comes behind it in order
+        ((0, 1), [2, 3, 4], [0, 1]),  # the next fails as well, and keeps nothing back either
+        ((0, 3), [1, 2, 4], [0, 3]),  # more of the same alarm fails for the same reason
+        ((2, 4), [0, 1, 3], [2]),  # the last one is alone: nothing says whether it or the receiver is wrong
+    ],
+)
+def test_an_alarm_that_a_receiver_chokes_on_keeps_nothing_back(
+    chokes_on: tuple[int, ...], taken: list[int], lost: list[int]
+) -> None:
+    async def run() -> None:
+        given_up: list[Notice] = []
+        events = [Event(number, about=f"alarm-{number % 3}") for number in range(5)]
+        async with receiving(200) as receiver:
+            receiver.chokes_on = tuple(b'"number": %d' % number for number in chokes_on)
+            async with sending(webhook := hook(receiver.port, on_lost=given_up.append)):
+                for one in events:
+                    webhook.send(one)
+                await until(lambda: webhook.sent == len(taken) and webhook.lost == len(lost))
+            came = [number for number in numbers(receiver.posts) if number not in chokes_on]
+            assert (came, given_up) == (taken, [events[number] for number in lost])
+            # Tries of two notices alternate, and each keeps its id.
+            ids = {(post.body, post.headers["webhook-id"]) for post in receiver.posts}
+            assert len(ids) == len({one for _, one in ids}) == 5
+
+    asyncio.run(run())
+
+
+def test_what_is_refused_for_ever_beside_one_that_fails_is_lost_and_proves_nothing_of_it() -> None:
+    async def run() -> None:
+        tried: list[Notice] = []
+        lost: list[Notice] = []
+        bad, first = Event(1, about="b"), Event(0, about="a")
+
+        async def attempt(notice: Notice) -> Refusal | None:
+            tried.append(notice)
+            back = tried.count(first) > POISON_TRIES + 1
+            return None if back else Refusal("no", final=notice is bad)
+
+        delivery = Delivery("a receiver", Audience.STAFF, attempt, retry_s=FAST, on_lost=lost.append)
+        delivery.send(first)
+        delivery.send(bad)
+        task = asyncio.create_task(delivery.run())
+        await until(lambda: len(delivery) == 0)
+        task.cancel()
+        assert (lost, tried.count(bad), tried[-1]) == ([bad], 1, first)
+
+    asyncio.run(run())
+
+
+def test_the_id_of_a_notice_is_the_same_after_a_restart() -> None:
+    async def run() -> None:
+        async with receiving(200) as receiver:
+            for _ in range(2):
+                async with sending(webhook := hook(receiver.port)):
+                    webhook.send(Event(1))
+                    await until(lambda: webhook.sent == 1)
+        assert len({post.headers["webhook-id"] for post in receiver.posts}) == 1 < len(receiver.posts)
 
     asyncio.run(run())
 
@@ -188,7 +322,7 @@ def test_a_receiver_that_speaks_something_else_is_tried_again(answer: bytes, cap
             async with sending(webhook := hook(port)):
                 webhook.send(Event(0))
                 await until(lambda: asked >= 3)
-            assert (webhook.sent, webhook.refused) == (0, 0)
+            assert (webhook.sent, webhook.lost) == (0, 0)
             assert "can not be reached" in webhook.problem()
 
     asyncio.run(run())
@@ -221,7 +355,7 @@ def test_a_receiver_that_is_away_for_long_gets_the_newest_state_only() -> None:
                 webhook.send(HealthNotice(replace(LIVE, state=state)))
                 await asyncio.sleep(0)
             await until(lambda: webhook.problem() != "")
-            assert (len(webhook._outbox), webhook.lost) == (1, 0)
+            assert (len(webhook._delivery), webhook.lost) == (1, 0)
 
     asyncio.run(run())
 
@@ -289,8 +423,8 @@ def test_a_broker_that_restarts_empty_is_told_everything_again() -> None:
             mqtt.send(HealthNotice(LIVE))
             await until(lambda: mqtt.problem() == "" and not mqtt._changed)
         await until(lambda: mqtt.problem() != "")
-        mqtt.send(Event(5))
         async with brokering(port), subscribed(port) as heard:
+            mqtt.send(Event(5))
             await until(lambda: {"skyveil/status", "skyveil/health/door", "skyveil/alarm/door"} <= heard.keys())
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -18,7 +18,7 @@ import aiomqtt
 
 from skyveil.core.secret import Secret
 from skyveil.public.audience import Audience
-from skyveil.public.notify.notice import Notice, Outbox, admit
+from skyveil.public.notify.notice import Notice, OnLost, Outbox, admit
 
 log: Final = logging.getLogger(__name__)
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -56,21 +56,23 @@ class Broker:
 class Mqtt:
     """Publishes notices to one broker, patiently."""
 
-    def __init__(self, broker: Broker, *, retry_s: tuple[float, ...] = RETRY_S) -> None:
+    def __init__(
+        self, broker: Broker, *, retry_s: tuple[float, ...] = RETRY_S, on_lost: OnLost = lambda notice: None
+    ) -> None:
         self._broker = broker
         self._retry_s = retry_s
         self._retained: dict[str, str] = {}
         self._announced: frozenset[str] = frozenset()
         self._changed: dict[str, str] = {}
         """Topics whose retained text the broker does not have yet, in the order of their change."""
-        self._events = Outbox(broker.audience)
+        self._events = Outbox(broker.audience, on_lost=on_lost)
         self._wake = asyncio.Event()
         self._problem = "the MQTT broker was not reached yet"
 
     @property
     def lost(self) -> int:
-        """Events that were never sent, because too many waited."""
-        return self._events.dropped
+        """Events that were never sent: too many waited, or they were given up."""
+        return self._events.lost
 
     def send(self, notice: Notice) -> None:
         """Take a notice."""
@@ -95,6 +97,10 @@ class Mqtt:
         """Take a state back: the thing it is about is gone."""
         self._retain(self._broker.topic(kind, about), "")
         self._wake.set()
+
+    def give_up(self) -> None:
+        """Lose the events that wait."""
+        self._events.give_up()
 
     def problem(self) -> str:
         """What went wrong with the connection."""

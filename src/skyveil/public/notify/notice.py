@@ -5,7 +5,8 @@ another one that fits `Notice`.
 """
 
 from collections import OrderedDict
-from typing import Final, Protocol, final
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol, TypeAlias, final
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.public.audience import Audience
@@ -47,12 +48,16 @@ class Notice(Protocol):
         ...
 
 
+OnLost: TypeAlias = Callable[[Notice], None]
+"""Is told of each notice that its receiver never took."""
+
+
 class Sender(Protocol):
     """Tells notices to one receiver. Only the event loop's thread touches it."""
 
     @property
     def lost(self) -> int:
-        """Notices that were never taken: refused, too old, or too many."""
+        """Notices that were never taken: refused, too old, too many, or given up."""
         ...
 
     def send(self, notice: Notice) -> None:
@@ -61,6 +66,10 @@ class Sender(Protocol):
 
     async def run(self) -> None:
         """Send until cancelled, patiently."""
+        ...
+
+    def give_up(self) -> None:
+        """Lose what waits: nobody will send it. States are not lost: who is told next is told how they are then."""
         ...
 
     def problem(self) -> str:
@@ -76,21 +85,26 @@ def admit(notice: Notice, audience: Audience) -> None:
 
 @final
 class Outbox:
-    """Notices that wait for one receiver: of a state the newest only; the oldest is dropped when there are too many.
+    """Notices that wait for one receiver: of a state the newest only; the oldest is lost when there are too many.
 
-    dropped: how many were dropped so far.
+    lost: how many were lost so far.
     """
 
-    def __init__(self, audience: Audience, *, limit: int = WAITING) -> None:
+    def __init__(self, audience: Audience, *, limit: int = WAITING, on_lost: OnLost = lambda notice: None) -> None:
         self._audience = audience
         self._limit = limit
+        self._on_lost = on_lost
         self._waiting: OrderedDict[tuple[str, str, int], Notice] = OrderedDict()
         self._count = 0
-        self.dropped = 0
+        self.lost = 0
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Notice]:
+        """What waits, the oldest first."""
+        return iter(tuple(self._waiting.values()))
 
     def put(self, notice: Notice) -> None:
         """Add a notice; raises BoundaryViolated for one that this audience may not read."""
@@ -100,25 +114,34 @@ class Outbox:
         self._waiting.pop(key, None)
         self._waiting[key] = notice
         while len(self._waiting) > self._limit:
-            self._waiting.popitem(last=False)
-            self.dropped += 1
+            self.lose(next(iter(self._waiting.values())))
 
     def first(self) -> Notice | None:
         """The notice that waited longest; it stays until `done`."""
         return next(iter(self._waiting.values()), None)
 
-    def after(self, notice: Notice) -> Notice | None:
-        """The notice that waits behind another one; None where none does, or that one does not wait."""
-        waiting = iter(self._waiting.values())
-        return next(waiting, None) if any(one is notice for one in waiting) else None
-
     def holds(self, notice: Notice) -> bool:
-        """Whether a notice still waits: it was neither dropped nor replaced by a newer one."""
+        """Whether a notice still waits: it was neither lost nor replaced by a newer one."""
         return any(waiting is notice for waiting in self._waiting.values())
 
-    def done(self, notice: Notice) -> None:
-        """Remove a notice, unless a newer one has taken its place."""
+    def done(self, notice: Notice) -> bool:
+        """Remove a notice; False when it waits no more, and when a newer one has taken its place."""
         for key, waiting in self._waiting.items():
             if waiting is notice:
                 del self._waiting[key]
-                return
+                return True
+        return False
+
+    def lose(self, notice: Notice) -> None:
+        """Remove a notice that is never taken, and say so; nothing when it waits no more."""
+        if self.done(notice):
+            self.lost += 1
+            self._on_lost(notice)
+
+    def give_up(self) -> None:
+        """Lose every event; states go without being lost."""
+        for one in self:
+            if one.kept:
+                self.done(one)
+            else:
+                self.lose(one)

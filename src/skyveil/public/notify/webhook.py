@@ -10,9 +10,7 @@ import base64
 import hashlib
 import hmac
 import logging
-import random
 import re
-import secrets
 import ssl
 import time
 from dataclasses import dataclass
@@ -24,15 +22,15 @@ from urllib.parse import urlsplit
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.audience import Audience
-from skyveil.public.notify.notice import Notice, Outbox
+from skyveil.public.notify.delivery import RETRY_S, Delivery, Refusal
+from skyveil.public.notify.notice import Notice, OnLost
 
 log: Final = logging.getLogger(__name__)
 SCHEMES: Final = ("https", "http")
 TIMEOUT_S: Final = 10.0
 """For one request, from the name's look-up to the end of the answer's headers."""
-RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-_AGAIN: Final = frozenset({408, 425, 429})
-"""Refusals that a later try may get past; of the others below 500 none does."""
+_FINAL: Final = frozenset({400, 410, 413, 414, 415, 422, 431})
+"""Refusals of this one request. Others, such as 401 or 404, may end with the receiver's repair or next start."""
 _ANSWER_LIMIT: Final = 16 << 10
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
@@ -59,76 +57,58 @@ class Receiver:
 
 @final
 class Webhook:
-    """Posts notices to one receiver, one at a time and in order; what fails is tried again with growing waits."""
+    """Posts notices to one receiver; one that is away is waited for without limit."""
 
     def __init__(
-        self, receiver: Receiver, *, retry_s: tuple[float, ...] = RETRY_S, timeout_s: float = TIMEOUT_S
+        self,
+        receiver: Receiver,
+        *,
+        retry_s: tuple[float, ...] = RETRY_S,
+        timeout_s: float = TIMEOUT_S,
+        on_lost: OnLost = lambda notice: None,
     ) -> None:
         self._receiver = receiver
-        self._retry_s = retry_s
+        self._name = f"the webhook at {receiver.url.host}"
         self._timeout_s = timeout_s
-        self._outbox = Outbox(receiver.audience)
-        self._wake = asyncio.Event()
-        self._problem = ""
+        self._delivery = Delivery(self._name, receiver.audience, self._attempt, retry_s=retry_s, on_lost=on_lost)
         self.sent = 0
-        self.refused = 0
-        """Notices that the receiver will not take; they are not sent again."""
 
     @property
     def lost(self) -> int:
-        """Notices that were never taken: refused, or too many waited."""
-        return self.refused + self._outbox.dropped
+        """Notices that were never taken: refused, too many waited, or given up."""
+        return self._delivery.lost
 
     def send(self, notice: Notice) -> None:
         """Take a notice."""
-        self._outbox.put(notice)
-        self._wake.set()
+        self._delivery.send(notice)
+
+    def give_up(self) -> None:
+        """Lose what waits."""
+        self._delivery.give_up()
 
     def problem(self) -> str:
-        """What went wrong with the last try."""
-        return self._problem
+        """What went wrong with the last try; for an hour, that an alarm was never taken."""
+        return self._delivery.problem()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        while True:
-            notice = self._outbox.first()
-            if notice is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            await self._deliver(notice)
-            self._outbox.done(notice)
+        await self._delivery.run()
 
-    async def _deliver(self, notice: Notice) -> None:
-        """Post until it is taken or refused, or a newer notice took its place."""
-        name = f"msg_{secrets.token_hex(12)}"
-        tries = 0
-        while self._outbox.holds(notice):
-            try:
-                status = await self._post(name, notice)
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
-                self._tell(f"the webhook at {self._receiver.url.host} can not be reached: {type(error).__name__}")
-            else:
-                if 200 <= status < 300:
-                    self.sent += 1
-                    self._tell("")
-                    return
-                self._tell(f"the webhook at {self._receiver.url.host} answered {status}")
-                if status < 500 and status not in _AGAIN:
-                    self.refused += 1
-                    return
-            await asyncio.sleep(self._retry_s[min(tries, len(self._retry_s) - 1)] * random.uniform(0.75, 1.25))  # noqa: S311
-            tries += 1
+    async def _attempt(self, notice: Notice) -> Refusal | None:
+        """Post once."""
+        try:
+            status = await self._post(notice)
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            return Refusal(f"{self._name} can not be reached: {type(error).__name__}")
+        if 200 <= status < 300:
+            self.sent += 1
+            return None
+        return Refusal(f"{self._name} answered {status}", final=300 <= status < 400 or status in _FINAL)
 
-    def _tell(self, problem: str) -> None:
-        if problem and problem != self._problem:
-            log.warning("%s", problem)
-        self._problem = problem
-
-    async def _post(self, name: str, notice: Notice) -> int:
+    async def _post(self, notice: Notice) -> int:
         """One request; the status of its answer. Raises OSError, EOFError, TimeoutError or ValueError."""
         url = self._receiver.url
-        request = self._request(name, notice)
+        request = self._request(notice)
         tls = None if url.scheme == "http" else await asyncio.to_thread(_trusting, self._receiver.ca_file)
         async with asyncio.timeout(self._timeout_s):
             reader, writer = await asyncio.open_connection(url.host, url.port, ssl=tls, limit=_ANSWER_LIMIT)
@@ -146,10 +126,11 @@ class Webhook:
             raise ValueError("the answer is no HTTP")
         return int(found[1])
 
-    def _request(self, name: str, notice: Notice) -> bytes:
+    def _request(self, notice: Notice) -> bytes:
         parts = urlsplit(self._receiver.url.reveal())
         at = datetime.fromtimestamp(notice.at_s, UTC).isoformat(timespec="milliseconds")
         body = f'{{"type": "{notice.kind}", "timestamp": "{at}", "data": {notice.body()}}}'.encode()
+        name = f"msg_{hashlib.sha256(body).hexdigest()[:32]}"  # the same at each try: receivers tell repeats by it
         now = str(int(time.time()))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = (
