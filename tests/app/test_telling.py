@@ -234,9 +234,9 @@ def test_an_address_that_is_none_is_said_and_all_others_are_told() -> None:
     async def run() -> None:
         async with receiving(204) as hook:
             telling = Telling("1")
-            people = (Addressee("night shift", Secret("no address at all")), Addressee("chief", Secret("nor this")))
+            people = (Addressee("night shift", Secret("no address"), 0), Addressee("chief", Secret("nor this"), 1))
             hooks = (Receiver(SafeUrl(f"http://127.0.0.1:{hook.port}/"), Secret("s")),)
-            telling.configure(Told((), hooks, people), {camera_id("door"): "Door"})
+            telling.configure(Told((), hooks, people=people), {camera_id("door"): "Door"})
             telling.health(CameraHealth(camera_id("door"), CameraState.LIVE, Cause.OK, 1.0, fps=10.0))
             await until(lambda: len(hook.posts) == 1)
             first, second = telling.problems()

@@ -73,7 +73,7 @@ class Telling:
                     sender = self._sender(one)
                 except SettingsRefused as error:  # the others are told all the same
                     self._refused.append(f"{one.name}: {error}" if isinstance(one, Addressee) else str(error))
-                    log.error("%s", self._refused[-1])
+                    log.warning("%s", self._refused[-1])
                     continue
                 task = asyncio.create_task(sender.run(), name="telling")
                 task.add_done_callback(_ended)
