@@ -417,7 +417,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_stored(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("skyveil.public.archive.recorder.sealed", full)
+        patch.setattr("skyveil.public.archive.recording.sealed", full)
         site.record(1, stream)
         assert any("No space left" in one for one in site.recorder.problems())
     site.again()

@@ -4,6 +4,7 @@ from skyveil.public.archive.archive import Archive, Finding, Stretch
 from skyveil.public.archive.heads import Heads
 from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore
-from skyveil.public.archive.recorder import Policy, Recorder
+from skyveil.public.archive.recorder import Recorder
+from skyveil.public.archive.retention import Policy
 
 __all__ = ["Archive", "Finding", "Heads", "Hold", "Holds", "KeyStore", "Policy", "Recorder", "Stretch"]

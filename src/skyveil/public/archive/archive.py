@@ -13,11 +13,11 @@ from typing import Final, final
 from skyveil.core.errors import RecordingMissing
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive import chain
-from skyveil.public.archive.chain import Entry
+from skyveil.public.archive.chain import Entry, days_of
 from skyveil.public.archive.heads import Head, Heads, of_camera
 from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore
-from skyveil.public.archive.recorder import CUT_OFF, days_of
+from skyveil.public.archive.recording import CUT_OFF
 from skyveil.public.archive.segment import SUFFIX, Place, Record, file_name, opened
 
 _CLOCK_HZ: Final = 90_000

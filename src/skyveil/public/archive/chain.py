@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, final
 
@@ -111,6 +112,18 @@ def mend(folder: Path) -> bool:
         return False
     os.truncate(path, data.rfind(b"\n") + 1)
     return True
+
+
+def day_of(wall_s: float) -> str:
+    """The UTC day of a moment: the same everywhere, and never twice as long."""
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%d")
+
+
+def days_of(folder: Path) -> list[Path]:
+    """The folders of a camera's days, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.iterdir() if one.is_dir() and len(one.name) == 10 and one.name[4] == "-")
 
 
 def _lines(folder: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
