@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,13 +67,25 @@ _STORED: Final = TypeAdapter(_Stored)
 
 
 def append(folder: Path, entry: Entry, before: str, keys: KeyStore) -> str:
-    """Append an entry durably; gives the digest of its line."""
+    """Append an entry durably; gives the digest of its line. Raises OSError, and leaves no part of a line then."""
     body = {**asdict(entry), "before": before}
     line = _plain({**body, "signature": keys.sign(_plain(body)).hex()})
-    with (folder / NAME).open("ab") as file:
-        file.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with (folder / NAME).open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            mend(folder)
+            size = file.seek(0, os.SEEK_END)
+        try:
+            rest = memoryview(line + b"\n")
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            # Where this fails too, the next `append` mends it.
+            with suppress(OSError):
+                file.truncate(size)
+                os.fsync(file.fileno())
+            raise
     return hashlib.sha256(line).hexdigest()
 
 
@@ -102,16 +115,19 @@ def digests(folder: Path) -> list[str]:
     return [hashlib.sha256(line).hexdigest() for _, line in _lines(folder)]
 
 
-def mend(folder: Path) -> bool:
-    """Cut off an unfinished last line, as a kill in the middle of `append` leaves it; whether there was one."""
+def mend(folder: Path) -> None:
+    """Cut off a last line that is not whole, as a kill or a power cut in the middle of `append` leaves it."""
     path = folder / NAME
     if not path.exists():
-        return False
+        return
     data = path.read_bytes()
-    if data.endswith(b"\n") or not data:
-        return False
-    os.truncate(path, data.rfind(b"\n") + 1)
-    return True
+    whole = data.rfind(b"\n") + 1
+    last = data[:whole].rstrip(b"\n").rpartition(b"\n")[2]
+    if whole == len(data) and last and not _is_json(last):
+        # A power cut can leave the end of a line on the disk, and not what stands before it.
+        whole = len(data.rstrip(b"\n")) - len(last)
+    if whole < len(data):
+        os.truncate(path, whole)
 
 
 def day_of(wall_s: float) -> str:
@@ -159,6 +175,14 @@ def _signed(line: bytes, signature: str, public: Ed25519PublicKey) -> bool:
     try:
         public.verify(bytes.fromhex(signature), line.replace(f'"signature":"{signature}",'.encode(), b"", 1))
     except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
         return False
     return True
 

@@ -65,6 +65,7 @@ class Recorder:
                 if self._full:
                     one.close()
                     one.cause = "disk-full"
+                one.tidy()
                 self._retention(name).sweep(self._now(), policies.get(name, Policy()), one.writing)
                 one.publish()
 

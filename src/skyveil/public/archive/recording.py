@@ -9,6 +9,8 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, final
@@ -55,7 +57,7 @@ class _Open:
 
 @final
 class Recording:
-    """One camera's recording; its lock is held for every step."""
+    """One camera's recording; its lock is held for every step. What fails is its `trouble`, and stops no thread."""
 
     def __init__(self, folder: Path, camera: CameraId, keys: KeyStore, heads: Heads) -> None:
         self.lock = threading.Lock()
@@ -70,11 +72,11 @@ class Recording:
         self._number = 0
         self._day = ""
         self._before = chain.FIRST
+        self._unchained: list[Path] = []
+        self._recovered = False
         self._blocked_until_s = 0.0
         self.cause = ""
         self.trouble = ""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._recover()
 
     @property
     def writing(self) -> str | None:
@@ -83,18 +85,38 @@ class Recording:
 
     def begin(self, init: bytes) -> None:
         """A stream begins; what was open ends."""
-        self.close()
         self._init = init
+        self._try(self._close)
 
     def take(self, fragment: Fragment, wall_s: float) -> None:
         """Store a fragment; one before the first key frame has nothing to stand on."""
-        if time.monotonic() < self._blocked_until_s or not self._init:
+        if self._init:
+            self._try(lambda: self._take(fragment, wall_s))
+
+    def close(self) -> None:
+        """Make the open segment durable and chain it."""
+        self._try(self._close)
+
+    def tidy(self) -> None:
+        """Chain what could not be chained before."""
+        self._try(self._tidy)
+
+    def publish(self) -> None:
+        """Sign how far the chain has come, unless that was done. Raises OSError."""
+        if self._recovered and self._before not in (self._published, chain.FIRST):
+            self._heads.publish(of_camera(self._camera), number=self._number, digest=self._before, day=self._day)
+            self._published = self._before
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """Do a step; what fails is told and tried again after a while: no camera stops because its recording fails."""
+        if time.monotonic() < self._blocked_until_s:
             return
         try:
-            self._take(fragment, wall_s)
-            self.trouble = ""
-        except OSError as error:
-            self.trouble = f"recording failed: {error.strerror or 'the disk failed'}"
+            self._recover()
+            step()
+        except (OSError, RecordingMissing) as error:
+            why = (error.strerror or "the disk failed") if isinstance(error, OSError) else str(error)
+            self.trouble = f"recording failed: {why}"
             self.cause = "disk-full"
             self._blocked_until_s = time.monotonic() + _RETRY_S
             self._abandon()
@@ -103,12 +125,12 @@ class Recording:
         open_ = self._open
         if open_ is not None and not -GAP_S < wall_s - open_.end_s < GAP_S:
             # A hole, or a clock that was set: times inside one segment never jump.
-            self.close()
+            self._close()
             open_ = None
         if open_ is not None and fragment.keyframe:
             old = wall_s - open_.start_s >= SEGMENT_S
             if old or self._day_for(wall_s) != open_.place.day:
-                self.close()
+                self._close()
                 open_ = None
         if open_ is None:
             if not fragment.keyframe:
@@ -116,20 +138,21 @@ class Recording:
             open_ = self._opened(fragment, wall_s)
         self._write(open_, Record(wall_s, fragment.pts, fragment.duration, fragment.keyframe, fragment.data))
         open_.end_s = wall_s + fragment.duration / CLOCK_HZ
+        self.trouble = ""
 
     def _day_for(self, wall_s: float) -> str:
         """The day whose folder takes a moment: never one before the last, so that a clock set back breaks no chain."""
         return max(day_of(wall_s), self._day)
 
     def _opened(self, fragment: Fragment, wall_s: float) -> _Open:
+        self._chain_rest()
         day = self._day = self._day_for(wall_s)
         folder = self._folder / day
         folder.mkdir(exist_ok=True, mode=0o750)
         if self._last_s is not None and abs(wall_s - self._last_s) > GAP_S:
             back = wall_s < self._last_s
             cause = "clock-jump" if back else self.cause or "link-lost"
-            gap = Entry("gap", 0, min(self._last_s, wall_s), max(self._last_s, wall_s), cause=cause)
-            self._before = chain.append(folder, gap, self._before, self._keys)
+            self._append(Entry("gap", 0, min(self._last_s, wall_s), max(self._last_s, wall_s), cause=cause))
         self.cause = ""
         self._number += 1
         place = Place(self._camera, day, self._number)
@@ -151,14 +174,15 @@ class Recording:
         open_.index += 1
         open_.size += len(data)
 
-    def close(self) -> None:
-        """Make the open segment durable and chain it."""
+    def _close(self) -> None:
         open_, self._open = self._open, None
         if open_ is None:
             return
+        folder = self._folder / open_.place.day
+        self._last_s = open_.end_s
+        self._unchained.append(folder / open_.place.file)
         with open_.file:
             os.fsync(open_.file.fileno())
-        folder = self._folder / open_.place.day
         sync_folder(folder)
         entry = Entry(
             "segment",
@@ -170,28 +194,45 @@ class Recording:
             open_.digest.hexdigest(),
             open_.init,
         )
-        self._before = chain.append(folder, entry, self._before, self._keys)
-        self._last_s = open_.end_s
+        self._append(entry)
+        self._unchained.pop()
         if not self._published:
-            self.publish()
+            with suppress(OSError):  # every sweep tries it again, and tells
+                self.publish()
+
+    def _tidy(self) -> None:
+        self._chain_rest()
+        self.trouble = ""
+
+    def _append(self, entry: Entry) -> None:
+        self._before = chain.append(self._folder / self._day, entry, self._before, self._keys)
 
     def _abandon(self) -> None:
-        """Let go of a segment that can not be finished; the next start chains what of it is whole."""
+        """Let go of a segment that can not be finished; what of it is whole is chained before the next one."""
         open_, self._open = self._open, None
-        if open_ is not None:
+        if open_ is None:
+            return
+        self._last_s = open_.end_s
+        self._unchained.append(self._folder / open_.place.day / open_.place.file)
+        with suppress(OSError):
             open_.file.close()
-            self._last_s = open_.end_s
-            try:
-                self._chain_file(self._folder / open_.place.day / open_.place.file, open_.place.day)
-            except OSError:
-                return  # still no room: at the next start
+
+    def _chain_rest(self) -> None:
+        """Chain what was written and not chained, in the newest day: a line follows the one that was written last."""
+        while self._unchained:
+            self._chain_file(self._unchained[0])
+            self._unchained.pop(0)
 
     # --- after a kill -----------------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """Find the end of the chain, and chain what was written and not chained."""
+        """Find the end of the chain, and chain what was written and not chained; nothing when that was done."""
+        if self._recovered:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         head = self._heads.of(of_camera(self._camera))
         seen = head is None or not self._keys.has_day(self._camera, head.day)  # that day was deleted in order
+        self._unchained = []
         for folder in days_of(self._folder):
             self._day = folder.name
             chain.mend(folder)
@@ -200,49 +241,44 @@ class Recording:
             seen = seen or (head is not None and head.digest in digests)
             # Unchecked: a line that was changed is for `verify` to tell, and chaining its segment anew would hide it.
             known = [entry for _, entry in chain.unchecked(folder)]
-            self._number = max([self._number, *(entry.number for entry in known), *numbers(folder)])
+            chained, files = {entry.number for entry in known}, numbers(folder)
+            self._number = max([self._number, *chained, *files])
             self._last_s = max((entry.end_s for entry in known), default=self._last_s or 0.0)
-            self._chain_rest(folder, {entry.number for entry in known})
+            self._unchained += [folder / file_name(number) for number in files if number not in chained]
+        if self._unchained:
+            self.cause = "process-killed"
         if head is not None and not seen:
             self._tell_cut(head)
-
-    def _chain_rest(self, folder: Path, known: set[int]) -> None:
-        for number in numbers(folder):
-            if number not in known:
-                self.cause = "process-killed"
-                self._chain_file(folder / file_name(number), folder.name)
+        self._recovered = True
+        self._chain_rest()
 
     def _tell_cut(self, head: Head) -> None:
         """Chain that an end was removed: the head that tells of it is about to be replaced."""
         self._number = max(self._number, head.number + _UNSEEN)
         self._day = max(self._day, head.day)
-        folder = self._folder / self._day
-        folder.mkdir(exist_ok=True, mode=0o750)
+        (self._folder / self._day).mkdir(exist_ok=True, mode=0o750)
         from_s = self._last_s or head.at_s
-        gap = Entry("gap", 0, min(from_s, head.at_s), max(from_s, head.at_s), cause=CUT_OFF)
-        self._before = chain.append(folder, gap, self._before, self._keys)
+        self._append(Entry("gap", 0, min(from_s, head.at_s), max(from_s, head.at_s), cause=CUT_OFF))
 
-    def publish(self) -> None:
-        """Sign how far the chain has come, unless that was done."""
-        if self._before not in (self._published, chain.FIRST):
-            self._heads.publish(of_camera(self._camera), number=self._number, digest=self._before, day=self._day)
-            self._published = self._before
-
-    def _chain_file(self, path: Path, day: str) -> None:
+    def _chain_file(self, path: Path) -> None:
         """Cut what is not whole off a segment file, and chain it."""
+        day = path.parent.name
         place = Place(self._camera, day, int(path.stem))
         try:
             records, size = opened(path.read_bytes(), place, self._keys.day(self._camera, day))
-        except RecordingMissing:
+        except (RecordingMissing, FileNotFoundError):
             return
         if len(records) < 2:
             # Its number stays taken: nonces are made of it.
             at_s = path.stat().st_mtime
-            path.unlink()
-            entry = Entry("gap", place.number, at_s, at_s, cause=self.cause or "process-killed")
-            self._before = chain.append(path.parent, entry, self._before, self._keys)
+            self._append(Entry("gap", place.number, at_s, at_s, cause=self.cause or "process-killed"))
+            with suppress(OSError):
+                path.unlink()
             return
-        os.truncate(path, size)
+        if day != self._day:
+            place, size, path = self._moved(records, path)
+        elif size < path.stat().st_size:
+            os.truncate(path, size)
         with path.open("rb") as file:
             data = file.read()
             os.fsync(file.fileno())
@@ -257,5 +293,24 @@ class Recording:
             hashlib.sha256(data).hexdigest(),
             hashlib.sha256(records[0].data).hexdigest()[:16],
         )
-        self._before = chain.append(path.parent, entry, self._before, self._keys)
+        self._append(entry)
         self._last_s = max(entry.end_s, self._last_s or 0.0)
+
+    def _moved(self, records: list[Record], path: Path) -> tuple[Place, int, Path]:
+        """Write what an earlier day's file holds into the newest day, which only its own key opens."""
+        self._number += 1
+        place = Place(self._camera, self._day, self._number)
+        key = self._keys.day(self._camera, self._day, make=True)
+        data = b"".join(sealed(record, place, index, key) for index, record in enumerate(records))
+        made = self._folder / self._day / place.file
+        try:
+            with made.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            made.unlink(missing_ok=True)
+            raise
+        with suppress(OSError):
+            path.unlink()
+        return place, len(data), made
