@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skyveil.core.ids import camera_id
-from skyveil.public.archive import Policy, chain
+from skyveil.core.ids import CameraId, camera_id
+from skyveil.public.archive import Heads, Policy, chain
 from skyveil.public.archive.chain import Entry
 from skyveil.public.archive.keys import KeyStore
 from tests.public.archive.test_archive import HALL, START_S, Site, Stream, chain_file, stretches
@@ -152,3 +152,36 @@ def test_a_key_that_is_damaged_stops_no_camera(site: Site, stream: Stream, monke
     assert any("the key of hall" in one for one in site.recorder.problems())
     site.recorder.close()
     assert site.archive.days(other)
+
+
+@pytest.mark.parametrize("what", ["deleting", "heads"])
+def test_a_camera_that_can_not_be_cleared_keeps_no_other_ones_recordings(
+    site: Site, stream: Stream, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    first, second = camera_id("aa"), camera_id("zz")
+    for camera in (first, second):
+        site.record(5, stream, camera=camera, at_s=START_S)
+    site.recorder.close()
+    site.record(5, stream, camera=first)
+    site.recorder.begin(first, stream.init)
+    (site.data / "recordings" / "lost+found").mkdir()
+    site.clock.s += 100 * DAY_S
+    destroy = KeyStore.destroy
+
+    def bad(keys: KeyStore, camera: CameraId, day: str) -> None:
+        if camera == first:
+            raise OSError(5, "Input/output error")
+        destroy(keys, camera, day)
+
+    with monkeypatch.context() as patch:
+        if what == "deleting":
+            patch.setattr(KeyStore, "destroy", bad)
+        else:
+            patch.setattr(Heads, "publish", lambda *_, **__: bad(site.keys, first, ""))
+        site.recorder.sweep({})
+        assert any("aa: recordings can not be cleared" in one for one in site.recorder.problems())
+    assert site.archive.cameras() == [first, second]
+    assert site.archive.days(second) == []
+    site.recorder.sweep({})
+    assert site.recorder.problems() == []
+    assert site.archive.days(first) == []

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, final
 
 from skyveil.core.errors import RecordingMissing
-from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.ids import CameraId
 from skyveil.public.archive import chain
-from skyveil.public.archive.chain import Entry, days_of
+from skyveil.public.archive.chain import Entry, cameras_of, days_of
 from skyveil.public.archive.heads import Head, Heads, of_camera
 from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore
@@ -69,9 +69,7 @@ class Archive:
 
     def cameras(self) -> list[CameraId]:
         """Cameras with recordings."""
-        if not self._folder.is_dir():
-            return []
-        return sorted(camera_id(one.name) for one in self._folder.iterdir() if one.is_dir())
+        return cameras_of(self._folder)
 
     def days(self, camera: CameraId) -> list[str]:
         """UTC days with anything stored, oldest first."""

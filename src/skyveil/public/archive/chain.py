@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import TypeAdapter, ValidationError
 
+from skyveil.core.errors import SettingsRefused
+from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive.keys import KeyStore
 
 NAME: Final = "chain.jsonl"
@@ -133,6 +135,16 @@ def mend(folder: Path) -> None:
 def day_of(wall_s: float) -> str:
     """The UTC day of a moment: the same everywhere, and never twice as long."""
     return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%d")
+
+
+def cameras_of(folder: Path) -> list[CameraId]:
+    """The cameras that have a folder in that of the recordings; what else lies there, such as `lost+found`, is none."""
+    found: list[CameraId] = []
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.is_dir():
+            with suppress(SettingsRefused):
+                found.append(camera_id(one.name))
+    return sorted(found)
 
 
 def days_of(folder: Path) -> list[Path]:

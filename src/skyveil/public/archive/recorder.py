@@ -1,19 +1,25 @@
 """Records all cameras of a site, and deletes what is too old. Public side."""
 
+import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
+from skyveil.core.errors import RecordingMissing
 from skyveil.core.ids import CameraId
+from skyveil.public.archive.chain import cameras_of
 from skyveil.public.archive.heads import Heads
 from skyveil.public.archive.holds import Holds
 from skyveil.public.archive.keys import KeyStore
 from skyveil.public.archive.recording import Recording
 from skyveil.public.archive.retention import Policy, Retention
 from skyveil.public.live.fragments import Fragment
+
+log: Final = logging.getLogger(__name__)
 
 
 @final
@@ -33,6 +39,7 @@ class Recorder:
         self._cameras: dict[CameraId, Recording] = {}
         self._retentions: dict[CameraId, Retention] = {}
         self._full = False
+        self._uncleared: dict[CameraId, str] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
 
     def begin(self, camera: CameraId, init: bytes) -> None:
@@ -56,22 +63,37 @@ class Recorder:
             one.cause = one.cause or cause
 
     def sweep(self, policies: dict[CameraId, Policy]) -> None:
-        """Delete what is too old or too much; stop recording while the disk has less than its floor."""
+        """Delete what is too old or too much; stop recording while the disk has less than its floor.
+
+        What fails is one of the `problems`: a camera whose recordings can not be deleted keeps no other's.
+        """
         self._full = shutil.disk_usage(self._folder).free < self._floor_bytes
-        names = {CameraId(one.name) for one in self._folder.iterdir() if one.is_dir()}
-        for name in sorted(names):
-            one = self._camera(name)
-            with one.lock:
-                if self._full:
-                    one.close()
-                    one.cause = "disk-full"
-                one.tidy()
-                self._retention(name).sweep(self._now(), policies.get(name, Policy()), one.writing)
+        uncleared: dict[CameraId, str] = {}
+        for name in cameras_of(self._folder):
+            try:
+                self._sweep_camera(name, policies.get(name, Policy()))
+            except (OSError, RecordingMissing) as error:
+                uncleared[name] = f"recordings can not be cleared: {error}"
+                log.warning("%s: %s", name, uncleared[name])
+        self._uncleared = uncleared
+
+    def _sweep_camera(self, name: CameraId, policy: Policy) -> None:
+        one = self._camera(name)
+        with one.lock:
+            if self._full:
+                one.close()
+                one.cause = "disk-full"
+            one.tidy()
+            try:
+                self._retention(name).sweep(self._now(), policy, one.writing)
+            finally:
+                # After deleting: a head can not be written on a full disk, and deleting is what makes room.
                 one.publish()
 
     def problems(self) -> list[str]:
-        """What keeps recordings from being made."""
+        """What keeps recordings from being made, or from being deleted."""
         found = [f"{name}: {one.trouble}" for name, one in tuple(self._cameras.items()) if one.trouble]
+        found += [f"{name}: {what}" for name, what in self._uncleared.items()]
         return [*(["the disk is full to its floor: nothing is recorded"] if self._full else []), *found]
 
     def close(self) -> None:
@@ -79,7 +101,8 @@ class Recorder:
         for one in tuple(self._cameras.values()):
             with one.lock:
                 one.close()
-                one.publish()
+                with suppress(OSError):  # the next start signs it
+                    one.publish()
 
     def _camera(self, camera: CameraId) -> Recording:
         with self._lock:
