@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive.keys import KeyStore
+from skyveil.public.archive.segment import numbers
 
 NAME: Final = "chain.jsonl"
 FIRST: Final = "0" * 64
@@ -148,10 +149,16 @@ def cameras_of(folder: Path) -> list[CameraId]:
 
 
 def days_of(folder: Path) -> list[Path]:
-    """The folders of a camera's days, oldest first."""
+    """The folders of a camera's days in the order of their chain: that of their names, unless the clock was ahead."""
     if not folder.is_dir():
         return []
-    return sorted(one for one in folder.iterdir() if one.is_dir() and len(one.name) == 10 and one.name[4] == "-")
+    days = sorted(one for one in folder.iterdir() if one.is_dir() and len(one.name) == 10 and one.name[4] == "-")
+    begun: list[tuple[int, Path]] = []
+    for day in days:
+        before = begun[-1][0] if begun else 0
+        number = next((entry.number for _, entry in unchecked(day) if entry.number), 0)
+        begun.append((number or min(numbers(day), default=before), day))
+    return [day for _, day in sorted(begun)]
 
 
 def _lines(folder: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -78,14 +78,14 @@ class Recorder:
         self._uncleared = uncleared
 
     def _sweep_camera(self, name: CameraId, policy: Policy) -> None:
-        one = self._camera(name)
+        one, now_s = self._camera(name), self._now()
         with one.lock:
             if self._full:
                 one.close()
                 one.cause = "disk-full"
-            one.tidy()
+            one.tidy(now_s)
             try:
-                self._retention(name).sweep(self._now(), policy, one.writing)
+                self._retention(name).sweep(now_s, policy, one.writing)
             finally:
                 # After deleting: a head can not be written on a full disk, and deleting is what makes room.
                 one.publish()

@@ -33,6 +33,8 @@ CLOCK_HZ: Final = 90_000
 CUT_OFF: Final = "end-removed"
 """The cause of a gap where lines were missing that a published head tells of."""
 _RETRY_S: Final = 10.0
+_SILENT_S: Final = 30.0
+_DAY_S: Final = 86400.0
 _UNSEEN: Final = 1000
 """Numbers that are left out after an end was cut off: more than the segments that came after the last head, because a
 number that is used again would use its nonces again."""
@@ -79,9 +81,9 @@ class Recording:
         self.trouble = ""
 
     @property
-    def writing(self) -> str | None:
-        """The day of the segment that is being written; None when there is none."""
-        return None if self._open is None else self._open.place.day
+    def writing(self) -> Path | None:
+        """The file of the segment that is being written; None when there is none."""
+        return None if self._open is None else self._folder / self._open.place.day / self._open.place.file
 
     def begin(self, init: bytes) -> None:
         """A stream begins; what was open ends."""
@@ -97,9 +99,9 @@ class Recording:
         """Make the open segment durable and chain it."""
         self._try(self._close)
 
-    def tidy(self) -> None:
-        """Chain what could not be chained before."""
-        self._try(self._tidy)
+    def tidy(self, now_s: float) -> None:
+        """Close what nothing was added to for a while, as when a camera was removed; chain what could not be before."""
+        self._try(lambda: self._tidy(now_s))
 
     def publish(self) -> None:
         """Sign how far the chain has come, unless that was done. Raises OSError."""
@@ -141,8 +143,15 @@ class Recording:
         self.trouble = ""
 
     def _day_for(self, wall_s: float) -> str:
-        """The day whose folder takes a moment: never one before the last, so that a clock set back breaks no chain."""
-        return max(day_of(wall_s), self._day)
+        """The day whose folder takes a moment.
+
+        The newest one goes on while the clock is a little behind it, and no day is begun twice: that would break the
+        chain. One that lies more than a day ahead, as a wrong clock makes it, ends with the next day that has none.
+        """
+        today = day_of(wall_s)
+        if today == self._day or (self._folder / today).exists():
+            return self._day or today
+        return today if today > self._day or self._day > day_of(wall_s + _DAY_S) else self._day
 
     def _opened(self, fragment: Fragment, wall_s: float) -> _Open:
         self._chain_rest()
@@ -200,7 +209,9 @@ class Recording:
             with suppress(OSError):  # every sweep tries it again, and tells
                 self.publish()
 
-    def _tidy(self) -> None:
+    def _tidy(self, now_s: float) -> None:
+        if self._open is not None and self._open.end_s < now_s - _SILENT_S:
+            self._close()
         self._chain_rest()
         self.trouble = ""
 
@@ -243,7 +254,7 @@ class Recording:
             known = [entry for _, entry in chain.unchecked(folder)]
             chained, files = {entry.number for entry in known}, numbers(folder)
             self._number = max([self._number, *chained, *files])
-            self._last_s = max((entry.end_s for entry in known), default=self._last_s or 0.0)
+            self._last_s = known[-1].end_s if known else self._last_s
             self._unchained += [folder / file_name(number) for number in files if number not in chained]
         if self._unchained:
             self.cause = "process-killed"
@@ -255,8 +266,9 @@ class Recording:
     def _tell_cut(self, head: Head) -> None:
         """Chain that an end was removed: the head that tells of it is about to be replaced."""
         self._number = max(self._number, head.number + _UNSEEN)
-        self._day = max(self._day, head.day)
-        (self._folder / self._day).mkdir(exist_ok=True, mode=0o750)
+        if not (self._folder / head.day).exists():
+            self._day = max(self._day, head.day)
+            (self._folder / self._day).mkdir(exist_ok=True, mode=0o750)
         from_s = self._last_s or head.at_s
         self._append(Entry("gap", 0, min(from_s, head.at_s), max(from_s, head.at_s), cause=CUT_OFF))
 
@@ -294,7 +306,8 @@ class Recording:
             hashlib.sha256(records[0].data).hexdigest()[:16],
         )
         self._append(entry)
-        self._last_s = max(entry.end_s, self._last_s or 0.0)
+        if day == self._day:
+            self._last_s = entry.end_s
 
     def _moved(self, records: list[Record], path: Path) -> tuple[Place, int, Path]:
         """Write what an earlier day's file holds into the newest day, which only its own key opens."""

@@ -1,0 +1,131 @@
+"""Recordings and their keys are gone after their retention, whatever the clock and the camera did."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from skyveil.public.archive import Policy
+from skyveil.public.archive.chain import day_of
+from tests.public.archive.test_archive import HALL, START_S, Site, Stream
+
+DAY_S = 86400.0
+POLICY = {HALL: Policy(hours=72)}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def stream() -> Stream:
+    return Stream()
+
+
+def segments(site: Site) -> list[Path]:
+    return sorted((site.data / "recordings").rglob("*.seg"))
+
+
+def keys(site: Site) -> list[str]:
+    return sorted(path.stem for path in (site.keys_folder / "days").rglob("*.key"))
+
+
+def starts(site: Site) -> list[float]:
+    return [round(one.start_s - START_S) for _, one in site.archive.entries(HALL, 0, 1e11) if one.kind == "segment"]
+
+
+def test_the_last_segment_of_a_camera_that_was_removed_expires_with_its_key(site: Site, stream: Stream) -> None:
+    site.record(3.5, stream)
+    site.clock.s += 60
+    site.recorder.sweep(POLICY)
+    assert site.archive.verify(HALL, site.holds) == []
+    assert starts(site) == [0, 2]
+    site.clock.s += 3 * DAY_S
+    site.recorder.sweep(POLICY)
+    assert segments(site) == [] and keys(site) == []
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["alone", "before a day that stays"])
+def test_a_file_without_a_line_expires_by_its_own_time(site: Site, stream: Stream, later: bool) -> None:
+    site.record(5, stream)
+    site.recorder.close()
+    stray = segments(site)[0].with_name("000000000000.seg")
+    stray.write_bytes(b"nothing tells of it")
+    os.utime(stray, (START_S, START_S))
+    if later:
+        site.record(5, stream, at_s=START_S + 3600)
+        site.recorder.close()
+    site.clock.s = START_S + 71 * 3600
+    site.recorder.sweep(POLICY)
+    assert stray.exists()
+    site.clock.s = START_S + 72.5 * 3600
+    site.recorder.sweep(POLICY)
+    assert not stray.exists()
+    assert bool(segments(site)) == later
+
+
+def test_a_hold_keeps_a_file_without_a_line(site: Site, stream: Stream) -> None:
+    site.record(5, stream)
+    site.recorder.close()
+    stray = segments(site)[0].with_name("000000000000.seg")
+    stray.write_bytes(b"nothing tells of it")
+    os.utime(stray, (START_S, START_S))
+    hold = site.holds.ask(HALL, START_S - 10, START_S + 1, reason="accident", days=30, actor="ada")
+    site.holds.decide(HALL, hold.id, approve=True, actor="officer")
+    site.clock.s = START_S + 20 * DAY_S
+    site.recorder.sweep(POLICY)
+    assert stray.exists() and len(segments(site)) == 2
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["running", "after a restart"])
+def test_a_clock_that_was_ahead_for_a_moment_keeps_nothing_for_longer(site: Site, stream: Stream, again: bool) -> None:
+    ahead_s = START_S + 3650 * DAY_S
+    site.record(4, stream)
+    site.record(4, stream, at_s=ahead_s)
+    site.record(4, stream, at_s=START_S + 60)
+    site.record(4, stream, at_s=START_S + DAY_S)
+    if again:
+        site.recorder.close()
+        site.again()
+    site.record(4, stream, at_s=START_S + 2 * DAY_S)
+    site.recorder.close()
+    # Today has a folder already: the one ahead ends with the next day.
+    assert site.archive.days(HALL) == [day_of(one) for one in (START_S, ahead_s, START_S + DAY_S, START_S + 2 * DAY_S)]
+    assert site.archive.verify(HALL, site.holds) == []
+    site.recorder.sweep(POLICY)
+    assert len(segments(site)) == 10
+    site.clock.s = START_S + 4 * DAY_S + 3600
+    site.recorder.sweep(POLICY)
+    site.recorder.sweep(POLICY)
+    assert starts(site) == [2 * DAY_S, 2 * DAY_S + 2]
+    assert keys(site) == [day_of(START_S + 2 * DAY_S)]
+    assert site.archive.verify(HALL, site.holds) == []
+    site.clock.s += 2 * DAY_S
+    site.recorder.sweep(POLICY)
+    assert segments(site) == [] and keys(site) == []
+
+
+def test_a_hold_keeps_what_was_written_while_the_clock_was_ahead(site: Site, stream: Stream) -> None:
+    ahead_s = START_S + 3650 * DAY_S
+    site.record(4, stream, at_s=ahead_s)
+    site.record(4, stream, at_s=START_S)
+    site.recorder.close()
+    hold = site.holds.ask(HALL, ahead_s, ahead_s + 10, reason="accident", days=30, actor="ada")
+    site.holds.decide(HALL, hold.id, approve=True, actor="officer")
+    site.clock.s = START_S + 10 * DAY_S
+    site.recorder.sweep(POLICY)
+    assert starts(site) == [3650 * DAY_S, 3650 * DAY_S + 2]
+    assert site.archive.verify(HALL, site.holds) == []
+
+
+def test_a_clock_that_was_behind_begins_no_day_twice(site: Site, stream: Stream) -> None:
+    site.record(4, stream)
+    site.record(4, stream, at_s=START_S - 700 * DAY_S)
+    site.record(4, stream, at_s=START_S + 60)
+    site.record(4, stream, at_s=START_S + DAY_S)
+    site.recorder.close()
+    assert len(site.archive.days(HALL)) == 3
+    assert site.archive.verify(HALL, site.holds) == []
+    site.recorder.sweep(POLICY)
+    assert len(starts(site)) == 8
