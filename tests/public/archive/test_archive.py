@@ -30,11 +30,17 @@ START_S = 1_790_000_000.0
 
 
 class Clock:
+    """The time of day; it was set by `set_s` against the monotonic one."""
+
     def __init__(self) -> None:
         self.s = START_S
+        self.set_s = 0.0
 
     def __call__(self) -> float:
         return self.s
+
+    def monotonic(self) -> float:
+        return self.s - self.set_s
 
 
 class Site:
@@ -45,10 +51,19 @@ class Site:
         self.data, self.keys_folder = folder / "data", folder / "keys"
         self.again()
 
-    def again(self) -> None:
+    def again(self, hours: float = 1e6) -> None:
         self.keys = KeyStore(self.keys_folder)
         self.holds = Holds(self.data, now=self.clock)
-        self.recorder = Recorder(self.data / "recordings", self.keys, self.holds, floor_bytes=0, now=self.clock)
+        self.recorder = Recorder(
+            self.data / "recordings",
+            self.keys,
+            self.holds,
+            floor_bytes=0,
+            now=self.clock,
+            monotonic=self.clock.monotonic,
+        )
+        # As a server does at its start: it is the time that later sweeps compare with.
+        self.recorder.sweep({HALL: Policy(hours=hours)})
         self.archive = Archive(self.data / "recordings", self.keys)
 
     def record(self, seconds: float, stream: "Stream", *, at_s: float | None = None, camera: CameraId = HALL) -> None:

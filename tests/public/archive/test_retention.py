@@ -129,3 +129,82 @@ def test_a_clock_that_was_behind_begins_no_day_twice(site: Site, stream: Stream)
     assert site.archive.verify(HALL, site.holds) == []
     site.recorder.sweep(POLICY)
     assert len(starts(site)) == 8
+
+
+def moved(site: Site, by_s: float) -> None:
+    """Somebody, or a time server, set the clock."""
+    site.clock.s += by_s
+    site.clock.set_s += by_s
+
+
+def held(site: Site, stream: Stream) -> None:
+    site.record(6, stream)
+    site.recorder.close()
+    hold = site.holds.ask(HALL, START_S - 10, START_S + 10, reason="crime", days=30, actor="ada")
+    site.holds.decide(HALL, hold.id, approve=True, actor="officer")
+    site.recorder.sweep(POLICY)
+
+
+def test_a_clock_that_is_ahead_for_a_while_destroys_nothing(site: Site, stream: Stream) -> None:
+    held(site, stream)
+    moved(site, 365 * DAY_S)
+    for _ in range(50):
+        site.recorder.sweep(POLICY)
+        site.clock.s += 60
+    assert any("the clock is 365 days, 0:00:00 ahead of what was expected" in one for one in site.recorder.problems())
+    moved(site, -365 * DAY_S)
+    site.recorder.sweep(POLICY)
+    assert site.recorder.problems() == []
+    assert len(segments(site)) == 3
+
+
+@pytest.mark.parametrize("moves_s", [[365 * DAY_S], [DAY_S * 200, DAY_S * 165]], ids=["once", "twice"])
+def test_a_clock_that_stays_where_it_was_set_is_believed_after_an_hour(
+    site: Site, stream: Stream, moves_s: list[float]
+) -> None:
+    held(site, stream)
+    for by_s in moves_s:
+        moved(site, by_s)
+        for _ in range(59):
+            site.recorder.sweep(POLICY)
+            site.clock.s += 60
+    assert segments(site)
+    site.clock.s += 120
+    site.recorder.sweep(POLICY)
+    assert segments(site) == [] and site.recorder.problems() == []
+
+
+def test_a_clock_that_drifts_or_is_set_by_minutes_keeps_nothing(site: Site, stream: Stream) -> None:
+    site.record(6, stream)
+    site.recorder.close()
+    for _ in range(70):
+        site.clock.s += 75 * 60
+        moved(site, -300)
+        site.recorder.sweep(POLICY)
+        assert site.recorder.problems() == []
+    assert segments(site) == []
+
+
+def test_a_start_after_longer_than_the_retention_deletes_from_the_second_hour_on(site: Site, stream: Stream) -> None:
+    held(site, stream)
+    site.clock.s += 60 * DAY_S
+    site.again(hours=72)
+    assert len(segments(site)) == 3
+    site.record(4, stream)
+    site.recorder.close()
+    # What is signed meanwhile does not make a wrong clock right for the next start.
+    site.again(hours=72)
+    assert len(segments(site)) == 5
+    site.clock.s += 3601
+    site.recorder.sweep(POLICY)
+    assert site.recorder.problems() == []
+    assert [one - 60 * DAY_S for one in starts(site)] == [6, 8]
+
+
+def test_a_start_within_the_retention_deletes_at_once(site: Site, stream: Stream) -> None:
+    site.record(6, stream)
+    site.record(6, stream, at_s=START_S + 2 * DAY_S)
+    site.recorder.close()
+    site.clock.s += 2 * DAY_S
+    site.again(hours=72)
+    assert starts(site) == [2 * DAY_S, 2 * DAY_S + 2, 2 * DAY_S + 4]

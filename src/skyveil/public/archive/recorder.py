@@ -12,7 +12,8 @@ from typing import Final, final
 from skyveil.core.errors import RecordingMissing
 from skyveil.core.ids import CameraId
 from skyveil.public.archive.chain import cameras_of
-from skyveil.public.archive.heads import Heads
+from skyveil.public.archive.clock import Clock
+from skyveil.public.archive.heads import Heads, of_camera
 from skyveil.public.archive.holds import Holds
 from skyveil.public.archive.keys import KeyStore
 from skyveil.public.archive.recording import Recording
@@ -27,14 +28,23 @@ class Recorder:
     """Records all cameras of a site. `take` comes on each camera's own thread; one lock per camera orders it all."""
 
     def __init__(
-        self, folder: Path, keys: KeyStore, holds: Holds, *, floor_bytes: float, now: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        keys: KeyStore,
+        holds: Holds,
+        *,
+        floor_bytes: float,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._keys = keys
         self._holds = holds
         self._floor_bytes = floor_bytes
         self._now = now
-        self._heads = Heads(keys, now=now)
+        self._clock = Clock(now, monotonic)
+        self._doubt = ""
+        self._heads = Heads(keys, now=self._clock.believed_s)
         self._lock = threading.Lock()
         self._cameras: dict[CameraId, Recording] = {}
         self._retentions: dict[CameraId, Retention] = {}
@@ -65,11 +75,18 @@ class Recorder:
     def sweep(self, policies: dict[CameraId, Policy]) -> None:
         """Delete what is too old or too much; stop recording while the disk has less than its floor.
 
+        Nothing is deleted while the clock is not to be believed.
         What fails is one of the `problems`: a camera whose recordings can not be deleted keeps no other's.
         """
         self._full = shutil.disk_usage(self._folder).free < self._floor_bytes
+        names = cameras_of(self._folder)
+        heads = [head for name in names if (head := self._heads.of(of_camera(name))) is not None]
+        longest_h = max((one.hours for one in policies.values()), default=Policy().hours)
+        self._doubt = self._clock.check(max((head.at_s for head in heads), default=None), longest_h * 3600)
+        if self._doubt:
+            log.warning("%s", self._doubt)
         uncleared: dict[CameraId, str] = {}
-        for name in cameras_of(self._folder):
+        for name in names:
             try:
                 self._sweep_camera(name, policies.get(name, Policy()))
             except (OSError, RecordingMissing) as error:
@@ -85,7 +102,8 @@ class Recorder:
                 one.cause = "disk-full"
             one.tidy(now_s)
             try:
-                self._retention(name).sweep(now_s, policy, one.writing)
+                if not self._doubt:
+                    self._retention(name).sweep(now_s, policy, one.writing)
             finally:
                 # After deleting: a head can not be written on a full disk, and deleting is what makes room.
                 one.publish()
@@ -94,6 +112,7 @@ class Recorder:
         """What keeps recordings from being made, or from being deleted."""
         found = [f"{name}: {one.trouble}" for name, one in tuple(self._cameras.items()) if one.trouble]
         found += [f"{name}: {what}" for name, what in self._uncleared.items()]
+        found += [self._doubt] if self._doubt else []
         return [*(["the disk is full to its floor: nothing is recorded"] if self._full else []), *found]
 
     def close(self) -> None:
