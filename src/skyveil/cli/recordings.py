@@ -4,13 +4,17 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from skyveil.cli.site import one_line, site_accounts
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
+
+if TYPE_CHECKING:
+    from skyveil.app.config import Config
+    from skyveil.public.archive import Policy
 
 recordings_app: Final = typer.Typer(name="recordings", help="What was recorded, redacted.", no_args_is_help=True)
 _Config: TypeAlias = Annotated[
@@ -50,7 +54,7 @@ def list_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> None:
 
 @recordings_app.command("verify")
 def verify_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> None:
-    """Check chain, signatures and bytes of everything that is stored, and the audit log.
+    """Check chain, signatures and bytes of everything that is stored or should be, and the audit log.
 
     Exit 1 when something was changed.
     """
@@ -58,8 +62,10 @@ def verify_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> Non
     from skyveil.app.recordings import archive_of
 
     with one_line(), site_accounts(config) as (_, audit):
-        archive, _, holds = archive_of(load(config))
-        found = [one for camera in archive.cameras() for one in archive.verify(camera, holds)]
+        loaded = load(config)
+        archive, _, holds = archive_of(loaded)
+        cameras, policies = archive.traces(), _policies(loaded)
+        found = [one for camera in cameras for one in archive.verify(camera, holds, policies.get(camera))]
         broken = audit.broken_at()
         if as_json:
             rows = [{"camera": one.camera, "day": one.day, "what": one.what} for one in found]
@@ -69,9 +75,20 @@ def verify_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> Non
                 typer.echo(f"{one.camera} {one.day}: {one.what}")
             if broken is not None:
                 typer.echo(f"audit log: from entry {broken} on it is not as it was written")
-            typer.echo(f"{len(archive.cameras())} cameras, {len(found) + (broken is not None)} findings")
+            typer.echo(f"{len(cameras)} cameras, {len(found) + (broken is not None)} findings")
     if found or broken is not None:
         raise typer.Exit(1)
+
+
+def _policies(config: "Config") -> dict[CameraId, "Policy"]:
+    """How long the configured cameras' recordings are kept; what those of others were kept for is not known."""
+    from skyveil.public.archive import Policy
+
+    found: dict[CameraId, Policy] = {}
+    for one in config.cameras:
+        retention = one.retention or config.defaults.retention
+        found[camera_id(one.id)] = Policy() if retention is None else Policy(retention.hours, retention.gigabytes)
+    return found
 
 
 @recordings_app.command("export")

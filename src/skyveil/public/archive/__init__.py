@@ -1,6 +1,7 @@
 """Recordings: redacted fragments, encrypted, chained and signed, kept for a while and then gone. Public side."""
 
-from skyveil.public.archive.archive import Archive, Finding, Stretch
+from skyveil.public.archive.archive import Archive, Stretch
+from skyveil.public.archive.checked import Finding
 from skyveil.public.archive.heads import Heads
 from skyveil.public.archive.holds import Hold, Holds
 from skyveil.public.archive.keys import KeyStore

@@ -1,36 +1,26 @@
 """Reads recordings: what is there, segments, playlists, and whether anything was changed. Public side."""
 
-import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, final
 
-from skyveil.core.errors import RecordingMissing
-from skyveil.core.ids import CameraId
+from skyveil.core.errors import RecordingMissing, SettingsRefused
+from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive import chain
 from skyveil.public.archive.chain import Entry, cameras_of, days_of
+from skyveil.public.archive.checked import Checked, Finding
 from skyveil.public.archive.heads import Head, Heads, of_camera
-from skyveil.public.archive.holds import Hold, Holds
+from skyveil.public.archive.holds import Holds
 from skyveil.public.archive.keys import KeyStore
-from skyveil.public.archive.recording import CUT_OFF
-from skyveil.public.archive.segment import SUFFIX, Place, Record, file_name, opened
+from skyveil.public.archive.retention import Policy
+from skyveil.public.archive.segment import Place, Record, file_name, opened
 
 _CLOCK_HZ: Final = 90_000
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something in the recordings of a camera that is not as it was written."""
-
-    camera: CameraId
-    day: str
-    what: str
 
 
 @final
@@ -62,10 +52,11 @@ class Stretch(io.RawIOBase):
 class Archive:
     """The recordings of a site, to read. Any thread may call it."""
 
-    def __init__(self, folder: Path, keys: KeyStore) -> None:
+    def __init__(self, folder: Path, keys: KeyStore, *, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._keys = keys
         self._heads = Heads(keys)
+        self._now = now
 
     def cameras(self) -> list[CameraId]:
         """Cameras with recordings."""
@@ -141,77 +132,35 @@ class Archive:
         """The head of a camera's chain that was published last."""
         return self._heads.of(of_camera(camera))
 
-    def verify(self, camera: CameraId, holds: Holds) -> list[Finding]:
-        """Everything that is not as it was written: lines, their order, their end, and the bytes of every segment.
+    def traces(self) -> list[CameraId]:
+        """Cameras of which anything tells: recordings, keys of days, or a signed head."""
+        found = set(self.cameras())
+        for name in (*self._keys.cameras(), *self._heads.cameras()):
+            with suppress(SettingsRefused):
+                found.add(camera_id(name))
+        return sorted(found)
+
+    def verify(self, camera: CameraId, holds: Holds, policy: Policy | None = None) -> list[Finding]:
+        """Everything that is not as it was written: days, lines, their order and end, and the bytes of every segment.
 
         Segments past their retention are gone, and their lines stay: that is no finding, unless an older one is there
-        that no hold kept. Days that were deleted whole end the chain at their successor's first line.
+        that no hold kept, an active hold covers them, or `policy` keeps them by their age. Days that were deleted whole
+        end the chain at their successor's first line. The segment that is being written is none either.
         """
+        # First: the chain goes on while it is read.
         head = self._heads.of(of_camera(camera))
-        checked = _Checked(self._keys, holds.of(camera), camera)
+        checked = Checked(camera, self._keys, holds.of(camera), policy, self._now)
         for folder in days_of(self._folder / camera):
             checked.day(folder)
+        for day in self._keys.days(camera):
+            if not (self._folder / camera / day).exists():
+                checked.note(day, "the recordings of this day were removed: its key is still there")
         if head is None and checked.digests:
             checked.note("", "the signed head of the chain is missing or was changed")
         # A day whose key is gone was deleted in order.
         if head is not None and head.digest not in checked.digests and self._keys.has_day(camera, head.day):
             checked.note(head.day, "the end of the chain was removed: a signed head tells of more")
         return checked.found
-
-
-@final
-class _Checked:
-    """What was found in the recordings of one camera, day after day."""
-
-    def __init__(self, keys: KeyStore, holds: Sequence[Hold], camera: CameraId) -> None:
-        self._keys = keys
-        self._holds = holds
-        self._camera = camera
-        self._before: str | None = None
-        self._kept_s: float | None = None
-        self.digests: set[str] = set()
-        self.found: list[Finding] = []
-
-    def note(self, day: str, what: str) -> None:
-        self.found.append(Finding(self._camera, day, what))
-
-    def day(self, folder: Path) -> None:
-        """Check the lines and segments of a day."""
-        note = partial(self.note, folder.name)
-        known: set[int] = set()
-        for number, line in enumerate(chain.read(folder, self._keys.public), 1):
-            if not line.signed:
-                note(f"line {number} of the chain was changed")
-            elif self._before is not None and line.before != self._before:
-                note(f"line {number} of the chain does not follow the one before it: something was removed or moved")
-            self._before = line.digest
-            self.digests.add(line.digest)
-            if line.entry is not None and line.entry.cause == CUT_OFF:
-                note(f"line {number} of the chain: lines before it were removed, a signed head told of them")
-            if line.entry is not None and line.entry.kind == "segment":
-                known.add(line.entry.number)
-                self._segment(folder, line.entry, note)
-        for path in folder.glob(f"*{SUFFIX}"):
-            if not path.stem.isdigit() or int(path.stem) not in known:
-                note(f"{path.name} is in no line of the chain (it may be the one being written)")
-
-    def _segment(self, folder: Path, entry: Entry, note: Callable[[str], None]) -> None:
-        path = folder / file_name(entry.number)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            # The oldest go first.
-            if self._kept_s is not None and entry.end_s > self._kept_s:
-                note(f"segment {entry.number} was removed")
-            return
-        except OSError as error:
-            note(f"segment {entry.number} can not be read: {error.strerror}")
-            return
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            note(f"segment {entry.number} was changed")
-        held = any(hold.from_s < entry.end_s and hold.to_s > entry.start_s for hold in self._holds)
-        if self._kept_s is None and not held:
-            self._kept_s = entry.end_s
 
 
 def _media(segments: Iterator[list[Record]]) -> Iterator[bytes]:

@@ -19,9 +19,12 @@ from skyveil.public.archive.keys import KeyStore, write_durably
 AUDIT: Final = "audit"
 
 
+_CAMERA: Final = "camera-"
+
+
 def of_camera(camera: CameraId) -> str:
     """The name of the chain of a camera's recordings."""
-    return f"camera-{camera}"
+    return f"{_CAMERA}{camera}"
 
 
 @final
@@ -74,6 +77,10 @@ class Heads:
         except (OSError, ValidationError, ValueError, InvalidSignature):
             return None
         return stored.head if stored.head.chain == chain else None
+
+    def cameras(self) -> list[str]:
+        """The cameras whose chain has a head, signed or not."""
+        return [one.stem.removeprefix(_CAMERA) for one in self._folder.glob(f"{_CAMERA}*.json")]
 
 
 def _plain(head: Head) -> bytes:

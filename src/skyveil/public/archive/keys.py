@@ -65,6 +65,14 @@ class KeyStore:
         """Whether the key of a camera's day is there: it is until the day was deleted in order."""
         return self._path(camera, day).exists()
 
+    def cameras(self) -> list[str]:
+        """The cameras that had a day with a key."""
+        return [one.name for one in (self._folder / "days").glob("*") if one.is_dir()]
+
+    def days(self, camera: CameraId) -> list[str]:
+        """The days of a camera whose keys are there, oldest first."""
+        return sorted(one.stem for one in (self._folder / "days" / camera).glob("*.key"))
+
     def destroy(self, camera: CameraId, day: str) -> None:
         """Overwrite and remove a day's key: what it locked can never be read again."""
         path = self._path(camera, day)

@@ -75,8 +75,8 @@ class Recorder:
     def sweep(self, policies: dict[CameraId, Policy]) -> None:
         """Delete what is too old or too much; stop recording while the disk has less than its floor.
 
-        Nothing is deleted while the clock is not to be believed.
-        What fails is one of the `problems`: a camera whose recordings can not be deleted keeps no other's.
+        Nothing is deleted while the clock is not to be believed. What fails is one of the `problems`: a camera whose
+        recordings can not be deleted keeps no other's.
         """
         self._full = shutil.disk_usage(self._folder).free < self._floor_bytes
         names = cameras_of(self._folder)
