@@ -208,3 +208,60 @@ def test_a_start_within_the_retention_deletes_at_once(site: Site, stream: Stream
     site.clock.s += 2 * DAY_S
     site.again(hours=72)
     assert starts(site) == [2 * DAY_S, 2 * DAY_S + 2, 2 * DAY_S + 4]
+
+
+def asked(site: Site, who: str, from_s: float = -1, to_s: float = 10) -> str:
+    return site.holds.ask(HALL, START_S + from_s, START_S + to_s, reason="technical", days=30, actor=who).id
+
+
+def kept_by(site: Site) -> bool:
+    return site.holds.keeps(HALL, START_S, START_S + 2)
+
+
+def test_a_request_keeps_for_three_days_and_may_be_approved_later(site: Site, stream: Stream) -> None:
+    site.record(6, stream)
+    site.recorder.close()
+    hold = asked(site, "ada")
+    site.clock.s = START_S + 2.9 * DAY_S
+    site.recorder.sweep({HALL: Policy(hours=1)})
+    assert len(segments(site)) == 3
+    site.clock.s = START_S + 3.1 * DAY_S
+    assert not kept_by(site)
+    site.holds.decide(HALL, hold, approve=True, actor="officer")
+    site.recorder.sweep({HALL: Policy(hours=1)})
+    assert len(segments(site)) == 3
+    site.clock.s = START_S + 31 * DAY_S
+    site.recorder.sweep({HALL: Policy(hours=1)})
+    assert segments(site) == []
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_asking_again_for_what_nobody_approved_keeps_nothing_for_longer(
+    site: Site, stream: Stream, released: bool
+) -> None:
+    site.record(6, stream)
+    site.recorder.close()
+    for day in (0, 2, 4, 29, 58):
+        site.clock.s = START_S + day * DAY_S + 10
+        hold = asked(site, "ada", from_s=-1 - day)
+        assert kept_by(site) == (day < 3)
+        site.recorder.sweep(POLICY)
+        if released:
+            site.holds.decide(HALL, hold, approve=False, actor="officer")
+    assert segments(site) == []
+
+
+def test_a_request_of_another_person_span_or_after_an_approval_has_its_own_three_days(site: Site) -> None:
+    asked(site, "ada")
+    site.clock.s += 4 * DAY_S
+    assert not kept_by(site)
+    asked(site, "ada", from_s=20, to_s=30)
+    assert site.holds.keeps(HALL, START_S + 21, START_S + 23) and not kept_by(site)
+    other = asked(site, "eve")
+    assert kept_by(site)
+    site.holds.decide(HALL, other, approve=True, actor="officer")
+    site.clock.s += 29 * DAY_S
+    asked(site, "eve")
+    site.clock.s += 2 * DAY_S
+    assert site.holds.of(HALL)[2].state(site.clock.s) == "expired"
+    assert kept_by(site)

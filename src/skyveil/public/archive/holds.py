@@ -17,12 +17,15 @@ from skyveil.public.archive.keys import write_durably
 REASONS: Final = ("accident", "crime", "complaint", "authority", "insurance", "technical")
 LONGEST_DAYS: Final = 30
 LONGEST_SPAN_S: Final = 7 * 86400.0
+REQUEST_S: Final = 3 * 86400.0
+"""How long a hold that nobody approved keeps what it asks for: over a weekend."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A span of one camera. It holds from approval to expiry, unless it is released before."""
+    """A span of one camera. It holds from approval to expiry, unless it is released before; until it is approved it
+    keeps the span for three days at most."""
 
     id: str
     camera: str
@@ -58,11 +61,21 @@ class Holds:
         return [hold for hold in self._read() if hold.camera == camera]
 
     def keeps(self, camera: CameraId, start_s: float, end_s: float) -> bool:
-        """Whether an active or asked-for hold covers some of this span: what is asked for is not deleted meanwhile."""
+        """Whether an active hold covers some of this span, or one that was asked for in the last three days.
+
+        What is asked for is not deleted before somebody could decide. Asking again does not give more time: of one
+        person's requests for a span that nobody approved, the first counts.
+        """
         now_s = self._now()
+        found = [hold for hold in self.of(camera) if hold.from_s < end_s and hold.to_s > start_s]
+        if any(hold.state(now_s) == "active" for hold in found):
+            return True
+        asked = [hold for hold in found if hold.approved_by is None]
+        first_s: dict[str, float] = {}
+        for hold in asked:
+            first_s[hold.requested_by] = min(hold.requested_s, first_s.get(hold.requested_by, hold.requested_s))
         return any(
-            hold.state(now_s) in ("active", "requested") and hold.from_s < end_s and hold.to_s > start_s
-            for hold in self.of(camera)
+            hold.state(now_s) == "requested" and now_s < first_s[hold.requested_by] + REQUEST_S for hold in asked
         )
 
     def ask(self, camera: CameraId, from_s: float, to_s: float, *, reason: str, days: int, actor: str) -> Hold:
