@@ -260,6 +260,48 @@ def test_a_log_whose_signed_entry_was_pruned_is_whole(
     assert log.broken_at() is None
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("last", [3, 8, 9])
+def test_a_beginning_that_was_removed_is_not_taken_for_pruning(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path, pruned: bool, last: int
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    for _ in range(8):
+        log.record("ada", "view.live", "door")
+        clock.s += 100
+    log.publish()
+    for _ in range(2):
+        log.record("ada", "logout")
+    if pruned:
+        assert log.prune(clock.s - 650) == 2
+        assert log.broken_at() is None
+    with engine.begin() as connection:
+        connection.execute(delete(audit).where(audit.c.id <= last))
+    first = 3 if pruned else 1
+    assert log.broken_at() == first
+    log.publish()
+    with engine.begin() as connection:
+        connection.execute(update(audit).where(audit.c.id == last + 1).values(at_s=0.0))
+    assert log.prune(clock.s - 650) == 0
+    assert log.broken_at() == first
+
+
+def test_a_clock_that_was_set_back_makes_pruning_leave_no_hole(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    for step_s in (5000, -4900, 100, 5000):
+        log.record("ada", "login")
+        clock.s += step_s
+    assert log.prune(clock.s - 5050) == 1  # the third is as old, and stays until the second is
+    assert log.broken_at() is None
+    log.publish()
+    assert log.prune(clock.s - 10) == 2
+    assert log.broken_at() is None
+
+
 def test_pruning_keeps_the_rest_verifiable(accounts: Accounts, engine: Engine, clock: Clock) -> None:
     del accounts
     log = AuditLog(engine, now=clock)
