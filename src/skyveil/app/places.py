@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from skyveil.app.config.document import Plain
 from skyveil.app.config.edit import set_keys
-from skyveil.app.config.load import Plain, checked_camera, load, said
+from skyveil.app.config.load import checked_camera, load, said
 from skyveil.app.config.models import Camera, Config, Line, Zone
 from skyveil.core.errors import MeasureRefused, SettingsRefused
 from skyveil.core.ids import PlaceId
