@@ -56,6 +56,8 @@ class Console:
     throttle: Throttle = field(default_factory=Throttle)
     open_data: Allowance = field(default_factory=lambda: Allowance(OPEN_A_MINUTE))
     """How often an address may ask for open data."""
+    look_again_s: float = 10.0
+    """Seconds after which it is looked up again whether who has a live view open may still look."""
     form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 
