@@ -156,7 +156,7 @@ def _form(
         None,
         csrf=csrf_of(console, secret),
         error=error,
-        next=_own_path(next),
+        next=own_path(next),
         oidc=console.voucher is not None,
     )
     response.status_code = code
@@ -197,7 +197,7 @@ def _entered(request: Request, console: Console, session: str, action: str, next
     old = session_of(request)
     if old:
         console.accounts.logout(old)
-    response = RedirectResponse(_own_path(next), status.HTTP_303_SEE_OTHER)
+    response = RedirectResponse(own_path(next), status.HTTP_303_SEE_OTHER)
     response.set_cookie(SESSION, session, httponly=True, samesite="strict", secure=console.secure, path="/")
     response.delete_cookie(FORM)
     return response
@@ -216,7 +216,7 @@ def logout(request: Request, console: ConsoleDep, csrf: Annotated[str, Form(max_
     return response
 
 
-def _own_path(text: str) -> str:
+def own_path(text: str) -> str:
     """A path on this server, and never another one's address."""
     return text if re.fullmatch(r"/(?![/\\])[\w/.-]*", text) else "/"
 
@@ -234,7 +234,7 @@ Reader = Annotated[Principal | None, Depends(page_reader)]
 
 
 def _to_login(request: Request) -> Response:
-    return RedirectResponse(f"/login?next={_own_path(request.url.path)}", status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(f"/login?next={own_path(request.url.path)}", status.HTTP_303_SEE_OTHER)
 
 
 def _page(name: str, need: Permission | None) -> Callable[[Request, Console, Principal | None], Response]:
