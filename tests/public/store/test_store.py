@@ -157,6 +157,41 @@ def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: 
     assert accounts.login_by_link(late) is None
 
 
+def test_a_login_link_of_a_disabled_account_opens_nothing(accounts: Accounts) -> None:
+    accounts.add("ada", GOOD, Role.VIEWER)
+    link = accounts.new_link("ada")
+    accounts.change("ada", enabled=False)
+    assert accounts.login_by_link(link) is None
+    assert accounts.users()[0].last_login_s is None
+
+
+def test_another_password_ends_links_and_tokens_of_that_account_alone(accounts: Accounts) -> None:
+    for name in ("ada", "bob"):
+        accounts.add(name, GOOD, Role.VIEWER)
+    links = {name: accounts.new_link(name) for name in ("ada", "bob")}
+    made = {name: accounts.new_token(name, "t", Scope.VIEW, days=1) for name in ("ada", "bob")}
+    accounts.set_password("ada", "many more goats")
+    assert accounts.by_token(made["ada"]) is None and accounts.tokens("ada") == []
+    assert accounts.login_by_link(links["ada"]) is None
+    assert accounts.by_token(made["bob"]) is not None and accounts.login_by_link(links["bob"]) is not None
+
+
+def test_an_account_is_made_with_all_its_cameras_or_not_at_all(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsRefused):
+        accounts.add("ada", GOOD, Role.VIEWER, cameras=["door", "Bad Id"])
+    assert accounts.users() == []
+
+    def away(*_: object) -> None:
+        raise SQLAlchemyError("away")
+
+    monkeypatch.setattr("skyveil.public.store.accounts._grant", away)
+    with pytest.raises(SQLAlchemyError):
+        accounts.add("ada", GOOD, Role.VIEWER, cameras=["door"])
+    assert accounts.users() == []
+
+
 def test_a_token_allows_what_both_it_and_its_owner_may(accounts: Accounts, clock: Clock, engine: Engine) -> None:
     accounts.add("ada", GOOD, Role.VIEWER, cameras=["*"])
     token = accounts.new_token("ada", "prometheus", Scope.RECORDINGS, days=2)

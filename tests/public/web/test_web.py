@@ -573,6 +573,25 @@ def test_a_token_does_what_its_scope_says(running: Running) -> None:
     assert client.get("/api/v1/cameras", headers={"authorization": "Bearer sv_wrong"}).status_code == 401
 
 
+def test_a_token_reads_makes_and_ends_no_tokens_and_changes_no_password(running: Running) -> None:
+    accounts = running.console.accounts
+    kept = accounts.new_token("operator", "export", Scope.EXPORT, days=1)
+    stolen = accounts.new_token("operator", "metrics", Scope.METRICS, days=1)
+    client = TestClient(running.app, headers={"authorization": f"Bearer {stolen}"})
+    number = accounts.tokens("operator")[0].id
+    answers = (
+        client.get("/api/v1/tokens"),
+        client.delete(f"/api/v1/tokens/{number}"),
+        client.post("/api/v1/tokens", json={"name": "t", "scope": "view", "days": 1}),
+        client.post("/api/v1/password", json={"old": GOOD, "new": "many more goats"}),
+    )
+    assert [one.status_code for one in answers] == [403] * 4
+    assert accounts.by_token(kept) is not None and len(accounts.tokens("operator")) == 2
+    person = running.client("operator")
+    assert [one["name"] for one in person.get("/api/v1/tokens").json()] == ["export", "metrics"]
+    assert person.delete(f"/api/v1/tokens/{number}").status_code == 204 and accounts.by_token(kept) is None
+
+
 def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running) -> None:
     client = running.client("admin")
     text = client.get("/metrics").text

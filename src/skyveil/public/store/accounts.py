@@ -12,7 +12,7 @@ from typing import Final, final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skyveil.core.errors import SettingsRefused
@@ -90,16 +90,16 @@ class Accounts:
             return connection.execute(select(users.c.id).limit(1)).first() is not None
 
     def add(self, name: str, password: str | None, role: Role, *, cameras: Iterable[str] = ()) -> None:
-        """Make an account; SettingsRefused for a name that is taken or a password that is too easy."""
-        checked = _name(name)
+        """Make an account; SettingsRefused for a name that is taken, an easy password or an id that is none."""
+        checked, wanted = _name(name), _granted(cameras)
         hashed = None if password is None else self._hasher.hash(_password(password, checked))
         values = {"name": checked, "password": hashed, "role": role, "enabled": True, "created_s": self._now()}
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(users).values(values))
+                row = connection.execute(insert(users).values(values).returning(users.c.id)).one()
+                _grant(connection, row.id, wanted)
         except IntegrityError as error:
             raise SettingsRefused("an account of this name exists already") from error
-        self.grant(checked, cameras)
 
     def remove(self, name: str) -> None:
         """Remove an account with everything that stands for it."""
@@ -108,12 +108,13 @@ class Accounts:
             connection.execute(delete(users).where(users.c.id == self._id(name)))
 
     def set_password(self, name: str, password: str) -> None:
-        """Give an account another password, and end its sessions."""
+        """Give an account another password, and end all that was given by the old one: sessions, links and tokens."""
         hashed = self._hasher.hash(_password(password, name))
         user_id = self._id(name)
         with self._engine.begin() as connection:
             connection.execute(update(users).where(users.c.id == user_id).values(password=hashed))
-            connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+            for table in (sessions, login_links, tokens):
+                connection.execute(delete(table).where(table.c.user_id == user_id))
 
     def change(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:
         """Change role or state of an account, and end its sessions; the last enabled administrator stays one."""
@@ -129,12 +130,11 @@ class Accounts:
 
     def grant(self, name: str, cameras: Iterable[str]) -> None:
         """Open exactly these cameras to an account; `*` opens all."""
-        wanted = sorted({camera if camera == ALL else camera_id(camera) for camera in cameras})
+        wanted = _granted(cameras)
         user_id = self._id(name)
         with self._engine.begin() as connection:
             connection.execute(delete(grants).where(grants.c.user_id == user_id))
-            if wanted:
-                connection.execute(insert(grants), [{"user_id": user_id, "camera": camera} for camera in wanted])
+            _grant(connection, user_id, wanted)
 
     def users(self) -> list[UserInfo]:
         """All accounts, by name."""
@@ -172,11 +172,13 @@ class Accounts:
         return self._new_session(row.id)
 
     def login_by_link(self, token: str) -> str | None:
-        """A new session for a one-time link; None when it was used or has expired."""
+        """A new session for a one-time link; None when it was used, has expired, or is of a disabled account."""
+        enabled = select(users.c.id).where(users.c.enabled)
         with self._engine.begin() as connection:
             row = connection.execute(
                 delete(login_links)
                 .where(login_links.c.digest == _digest(token), login_links.c.expires_s > self._now())
+                .where(login_links.c.user_id.in_(enabled))
                 .returning(login_links.c.user_id)
             ).first()
         return None if row is None else self._new_session(row.user_id)
@@ -304,6 +306,16 @@ class Accounts:
             row = connection.execute(select(users.c.role).where(users.c.name == name)).first()
             if row is not None and row.role == Role.ADMIN and not connection.execute(others).scalar_one():
                 raise SettingsRefused("the last administrator can not be removed, disabled or changed")
+
+
+def _granted(cameras: Iterable[str]) -> list[str]:
+    """The cameras of a grant, each once; raises SettingsRefused for an id that is none."""
+    return sorted({camera if camera == ALL else camera_id(camera) for camera in cameras})
+
+
+def _grant(connection: Connection, user_id: int, cameras: list[str]) -> None:
+    if cameras:
+        connection.execute(insert(grants), [{"user_id": user_id, "camera": camera} for camera in cameras])
 
 
 def _digest(secret: str) -> bytes:
