@@ -1,11 +1,15 @@
 """Accounts and audit log on SQLite and on PostgreSQL."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from argon2.exceptions import VerificationError
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +17,7 @@ from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.ids import camera_id
 from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.store import Accounts, AuditLog, open_database
+from skyveil.public.store.accounts import AT_ONCE
 from skyveil.public.store.roles import Permission, Role, Scope
 from skyveil.public.store.tables import audit, metadata, tokens, users
 from tests.public.store.databases import postgresql
@@ -145,6 +150,28 @@ def test_logout_password_change_and_disabling_end_sessions(accounts: Accounts) -
         end(session)
         assert accounts.by_session(session) is None
     assert accounts.login("ada", GOOD) is None
+
+
+def test_two_passwords_at_most_are_computed_at_a_time(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_in, many, computing = threading.Barrier(6), [0], threading.Lock()
+    most = []
+
+    class Hasher:
+        def verify(self, hashed: str, password: str) -> None:
+            del hashed, password
+            with computing:
+                many[0] += 1
+                most.append(many[0])
+            with suppress(threading.BrokenBarrierError):
+                all_in.wait(0.5)  # were nothing held back, all would meet here
+            with computing:
+                many[0] -= 1
+            raise VerificationError
+
+    monkeypatch.setattr(accounts, "_hasher", Hasher())
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda number: accounts.login(f"name{number}", "guess"), range(6))) == [None] * 6
+    assert len(most) == 6 and max(most) == AT_ONCE == 2
 
 
 def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: Clock) -> None:

@@ -1,10 +1,13 @@
 """The console and its API, asked as a browser and as programs ask."""
 
 import ast
+import queue
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,8 +43,8 @@ from skyveil.public.web import (
 )
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
-from skyveil.public.web.state import Console
-from skyveil.public.web.throttle import Allowance
+from skyveil.public.web.state import FORM, Console
+from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
 
 ORIGIN = "http://testserver"
@@ -347,6 +350,76 @@ def test_ten_thousand_wrong_passwords_cost_next_to_nothing_and_lock_nobody_out_f
         throttle.failed("name admin")
     assert 0 < throttle.wait_s("name admin") <= 60
     assert len(running.console.audit.entries(action="login.failed", limit=1000)) == 6
+
+
+def test_many_guesses_at_once_wait_as_if_they_came_one_by_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, throttle = running.client(), running.console.throttle
+    throttle._now = lambda: 1000.0
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert csrf is not None
+    form = {"name": "admin", "password": "guess", "csrf": csrf[1]}
+    many, seen, all_seen = 24, queue.Queue[str](), threading.Event()
+
+    def computing(name: str, password: str) -> None:
+        del name, password
+        seen.put("computed")
+        assert all_seen.wait(60)
+
+    monkeypatch.setattr(running.console.accounts, "login", computing)
+
+    def guess(_: int) -> int:
+        one = TestClient(running.app, cookies={FORM: client.cookies[FORM]})
+        status = one.post("/login", data=form).status_code
+        seen.put(f"answered {status}")
+        return status
+
+    with ThreadPoolExecutor(many) as pool:
+        answers = [pool.submit(guess, number) for number in range(many)]
+        # Each guess is either being computed now, or was answered without.
+        first = [seen.get(timeout=60) for _ in range(many)]
+        all_seen.set()
+        statuses = [one.result() for one in answers]
+    assert first.count("computed") == FREE + 1 and first.count("answered 429") == many - FREE - 1
+    assert statuses.count(401) == FREE + 1
+
+
+def test_a_login_forgets_the_tries_of_its_name_and_of_its_address(running: Running) -> None:
+    throttle = running.console.throttle
+    throttle._now = lambda: 1000.0
+    for key in ("name operator", "address testclient"):
+        for _ in range(FREE):
+            throttle.failed(key)
+    running.client("operator")
+    assert not throttle._failures
+
+
+def tries_until_throttled(client: TestClient, *forwarded: str) -> int:
+    """How many login links are looked up before one comes too soon, each with the next of these headers in turn."""
+    for number in range(100):
+        headers = [("x-forwarded-for", one) for one in forwarded[number % len(forwarded)].split(";")]
+        if client.get("/login?token=guess", headers=headers).status_code == 429:
+            return number
+    return 100
+
+
+def test_who_asks_through_a_proxy_of_ours_is_throttled_by_the_address_that_the_proxy_added(running: Running) -> None:
+    running.console.throttle._now = lambda: 1000.0
+    behind = TestClient(create_app(replace(running.console, behind_proxy=True)))
+    invented = [f"198.51.100.{number}" for number in range(50)]
+    # What the client invents stands before what the proxy adds, in the same line or in one before.
+    assert tries_until_throttled(behind, *(f"{one}, 203.0.113.7" for one in invented)) == FREE + 1
+    assert tries_until_throttled(behind, *(f"{one};203.0.113.7" for one in invented)) == 0
+    assert tries_until_throttled(behind, "203.0.113.7, 2001:db8::8") == FREE + 1
+    # What is no address counts for the proxy itself.
+    assert tries_until_throttled(behind, *(f"203.0.113.7, 203.0.113.9:{port}" for port in range(50))) == FREE + 1
+    assert running.console.throttle.wait_s("address testclient") > 0
+
+
+def test_without_a_proxy_nobody_chooses_the_address_that_is_throttled(running: Running) -> None:
+    running.console.throttle._now = lambda: 1000.0
+    assert tries_until_throttled(running.client(), *(f"203.0.113.{number}" for number in range(50))) == FREE + 1
 
 
 def test_every_answer_carries_the_headers(running: Running) -> None:

@@ -133,14 +133,14 @@ def login_page(
     """The form; with `token`, a one-time link logs in at once."""
     if token:
         key = f"address {address_of(request)}"
-        if console.throttle.wait_s(key):
+        if console.throttle.tried(key):
             # Nothing is looked up or written for a try that comes too soon.
             throttled = status.HTTP_429_TOO_MANY_REQUESTS
             return _form(request, console, error="login.throttled", next=next, code=throttled)
         session = console.accounts.login_by_link(token)
         if session is not None:
+            console.throttle.succeeded(key)
             return _entered(request, console, session, "login.link", "/")
-        console.throttle.failed(key)
         console.audit.record(NOBODY, "login.failed", "", {"by": "link"})
     return _form(request, console, error="login.expired" if token else None, next=next)
 
@@ -178,16 +178,14 @@ def login(
     if not secret or not secrets.compare_digest(csrf.encode(), csrf_of(console, secret).encode()):
         return _form(request, console, error="login.csrf", next=next, code=status.HTTP_403_FORBIDDEN)
     keys = (f"name {name}", f"address {address_of(request)}")
-    if any(console.throttle.wait_s(key) for key in keys):
+    if console.throttle.tried(*keys):
         # Nothing is computed or written for a try that comes too soon.
         return _form(request, console, error="login.throttled", next=next, code=status.HTTP_429_TOO_MANY_REQUESTS)
     session = console.accounts.login(name, password)
     if session is None:
-        for key in keys:
-            console.throttle.failed(key)
         console.audit.record(NOBODY, "login.failed", name)
         return _form(request, console, error="login.wrong", next=next, code=status.HTTP_401_UNAUTHORIZED)
-    console.throttle.succeeded(keys[0])
+    console.throttle.succeeded(*keys)
     return _entered(request, console, session, "login", next)
 
 

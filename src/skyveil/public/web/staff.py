@@ -171,9 +171,9 @@ def grant(name: UserName, body: Grants, principal: CanUsers, console: ConsoleDep
 def own_password(body: PasswordBody, principal: InPerson, console: ConsoleDep) -> None:
     """Change your own password; all your sessions, login links and tokens end."""
     key = f"name {principal.name}"
-    if console.throttle.wait_s(key) or console.accounts.login(principal.name, body.old) is None:
-        console.throttle.failed(key)
+    if console.throttle.tried(key) or console.accounts.login(principal.name, body.old) is None:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "the old password is wrong")
+    console.throttle.succeeded(key)
     with refusals():
         console.accounts.set_password(principal.name, body.new)
     console.audit.record(principal.name, "user.password", principal.name)

@@ -118,7 +118,7 @@ def answer(
     """The browser comes back: log in who the provider vouches for."""
     voucher = _voucher(console)
     key = f"address {address_of(request)}"
-    if console.throttle.wait_s(key):
+    if console.throttle.tried(key):
         return _throttled()
     asked = Asked.opened(request.cookies.get(_ASKED, ""), console.form_key, time.time())
     try:
@@ -129,8 +129,8 @@ def answer(
         if session is None:
             raise LoginRefused("this account is disabled")
     except (LoginRefused, SettingsRefused) as error:  # an account that can not be changed so, such as the last admin's
-        console.throttle.failed(key)
         return _refused(console, error)
+    console.throttle.succeeded(key)
     console.audit.record(known.name, "login.oidc", "", {"role": known.role})
     if old := session_of(request):
         console.accounts.logout(old)
