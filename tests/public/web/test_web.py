@@ -679,6 +679,15 @@ def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running
     }  # fmt: skip
 
 
+def test_health_names_problems_of_granted_cameras_and_those_of_the_site_to_who_may_see_its_settings(
+    running: Running,
+) -> None:
+    wrong = ["door: the connection to the camera was lost", "stairs: the camera was moved", "the disk is full"]
+    running.site.wrong += wrong
+    for name, told in (("viewer", wrong[:1]), ("operator", wrong[:1]), ("all", wrong[:2]), ("admin", wrong)):
+        assert running.client(name).get("/api/v1/health").json()["server"]["problems"] == told, name
+
+
 def test_a_site_with_a_problem_is_not_ready_and_a_wrong_configuration_is_told(running: Running) -> None:
     client = running.client("admin")
     assert client.get("/readyz").status_code == 200
