@@ -171,7 +171,7 @@ def test_two_passwords_at_most_are_computed_at_a_time(accounts: Accounts, monkey
     monkeypatch.setattr(accounts, "_hasher", Hasher())
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda number: accounts.login(f"name{number}", "guess"), range(6))) == [None] * 6
-    assert len(most) == 6 and max(most) == AT_ONCE == 2
+    assert len(most) == 6 and max(most) <= AT_ONCE == 2
 
 
 def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: Clock) -> None:
