@@ -161,6 +161,26 @@ def test_what_is_dense_in_a_zone_follows_its_own_thresholds() -> None:
     assert usual.value == 0 and dense.value is not None and dense.value > 1
 
 
+@pytest.mark.parametrize(
+    ("tilt_deg", "ends_m", "quality"),
+    [
+        (15, [[-4, 12], [4, 12]], Quality.GOOD),
+        (15, [[-4, 35], [4, 35]], Quality.UNKNOWN),  # 0.2 m a pixel: boxes jitter over the line
+        (15, [[0, 10], [0, 25]], Quality.DEGRADED),  # coarser than 0.1 m a pixel from 23 m on
+        (15, [[0, 10], [0, 60]], Quality.UNKNOWN),  # most of it is, though one end is near
+        (35, [[-4, 24], [4, 24]], Quality.UNKNOWN),  # the floor is in the picture, and heads are above it
+    ],
+)
+def test_a_line_counts_only_where_heads_are_seen_and_fine_enough(
+    tilt_deg: float, ends_m: list[list[float]], quality: Quality
+) -> None:
+    hung = Hung(6, tilt_deg, 1300)
+    start, end = ((float(x), float(y)) for x, y in hung.given.pixels_of(points_of(ends_m)) / SIZE_WH)
+    spec = CrowdSpec((), (LineSpec(GATE, start, end),), calibration_text(hung.given))
+    last = observed(iter([points_of([])] * int(FPS)), spec)[-1]
+    assert {one.quality for one in last.places[0].values.values()} == {quality}
+
+
 def test_a_zone_that_reaches_the_horizon_is_refused() -> None:
     corners = ((0.2, 0.9), (0.8, 0.9), (0.5, -2.0))
     spec = CrowdSpec((ZoneSpec(HALL, "walkway", corners),), (), calibration_text(HUNG.given))

@@ -15,7 +15,7 @@ from skyveil.measure.density import Field, LocalDensity, VoronoiDensity
 from skyveil.measure.grid import DensityGrid
 from skyveil.measure.level import DEFAULTS, ZoneKind
 from skyveil.measure.measures import Measure
-from skyveil.measure.places import SHOWN_LEAST, Raster, Zone
+from skyveil.measure.places import SHOWN_LEAST, SHOWN_WHOLE, Raster, Zone
 from skyveil.measure.points import Points
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown, worst
 from skyveil.private.observe.head_count import HeadCount, HeadMap
@@ -25,7 +25,6 @@ COUNTABLE_PER_M2: Final = 2.0
 """Density that boxes of persons can count: above it one in front hides the next, and a number is only "at least"."""
 COUNT_SIGMA: Final = 0.15
 """Standard error of a count as a share, of one frame, where people can be counted (status.md says on what)."""
-_SEEN_WHOLE: Final = 0.95
 _SPEED_SD: Final = 0.1
 """Error of one linked head's velocity along x or y, m/s: what remains of 5 cm of jitter after the linker's filter."""
 _OVER_S: Final = 300.0
@@ -137,7 +136,7 @@ class ZoneWatch:
             return self.nothing()
         self._remember(moments, fields)
         hottest = max(one.hottest for one in moments)
-        quality = Quality.GOOD if self._shown >= _SEEN_WHOLE else Quality.DEGRADED
+        quality = Quality.GOOD if self._shown >= SHOWN_WHOLE else Quality.DEGRADED
         if hottest >= COUNTABLE_PER_M2 or any(one.crowded for one in moments):
             quality = Quality.AT_LEAST
         seen = None if heads is None else self._heads.of(heads.per_cell)
