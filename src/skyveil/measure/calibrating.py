@@ -77,6 +77,8 @@ def from_points(
         raise MeasureRefused(
             f"4 or more points are needed in picture and plan, got {len(points_px)} and {len(points_m)}"
         )
+    if lens is not None:
+        lens.unfolded(size_wh)
     straight = points_px if lens is None else lens.straightened(points_px)
     floor = _solved(straight, points_m)
     errors_m = mapped(floor, straight) - points_m

@@ -58,7 +58,7 @@ class Calibration:
     head_m: float = HEAD_M
 
     def __post_init__(self) -> None:
-        """Raise MeasureRefused for a map that is none, or a camera that is not above people's heads."""
+        """Raise MeasureRefused for a map that is none, a lens that folds, or a camera that is not above heads."""
         numbers = (*self.camera_m, self.head_m, self.fit.area_sigma)
         if min(*self.size_wh, self.head_m) <= 0 or not np.isfinite(numbers).all():
             raise MeasureRefused("a calibration has a picture and heads larger than 0, and only finite numbers")
@@ -66,6 +66,8 @@ class Calibration:
             raise MeasureRefused(
                 "the map from picture to floor can not be inverted: give points that do not lie in line"
             )
+        if self.lens is not None:
+            self.lens.unfolded(self.size_wh)
         if not self.camera_m[2] > self.head_m:
             raise MeasureRefused(
                 f"the camera would hang at {self.camera_m[2]:.2f} m, below heads at {self.head_m:.2f} m: check points"
@@ -94,7 +96,8 @@ class Calibration:
         return stretch(self.heads, self._straight(points_px))
 
     def pixels_of(self, points_m: Points, *, height_m: float = 0.0) -> Points:
-        """Where points this high over these floor points are seen, (N, 2); NaN behind the camera.
+        """Where points this high over these floor points are seen, (N, 2); NaN behind the camera, and where
+        the lens folds.
 
         Raises MeasureRefused for a height that is not below the camera.
         """
