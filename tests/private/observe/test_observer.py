@@ -140,6 +140,46 @@ def test_numbers_age_and_are_no_longer_known_after_fifteen_seconds() -> None:
     assert not any(quantity.known for place in gone.places for quantity in place.values.values())
 
 
+def after_a_gap(frames: Iterator[Points], *, gap_s: float, before_s: int, spec: CrowdSpec) -> list[CameraMeasures]:
+    """The measures of every second that had frames, with a gap after `before_s`."""
+    observer = Observer(spec, size_wh=SIZE_WH, camera=CameraId("made"))
+    seconds = []
+    for index, people in enumerate(frames):
+        at_s = index / FPS + (gap_s if index >= before_s * FPS else 0.0)
+        observer.see(boxes(people, index), at_s=at_s)
+        if (index + 1) % FPS == 0:
+            seconds.append(observer.measures(start_s=at_s - 1, end_s=at_s, at_s=at_s))
+    return seconds
+
+
+def test_a_flow_after_a_gap_is_of_the_time_since() -> None:
+    """7.2 a second pass; over the gap as well that would be 0.9 of 60 s."""
+    frames = walking(per_m2=1.0, speed=1.2, seconds=16)
+    seconds = after_a_gap(frames, gap_s=50, before_s=8, spec=crowd())
+    flow = of(seconds[-1], GATE, Measure.FLOW_FORWARD)
+    assert flow.value == pytest.approx(7.2, rel=0.1) and flow.quality is Quality.GOOD
+
+
+def test_stays_after_a_gap_are_of_the_time_since() -> None:
+    seconds = after_a_gap(walking(per_m2=0.42, speed=1.2, seconds=40), gap_s=200, before_s=15, spec=crowd())
+    assert of(seconds[-1], HALL, Measure.MEAN_STAY).value == pytest.approx(5.0, rel=0.35)
+
+
+def test_the_mean_of_a_minute_has_nobody_in_it_from_before_a_gap() -> None:
+    full, empty = points_of([[0.0, 8.0], [1.0, 9.0]]), points_of([])
+    frames = [full] * int(4 * FPS) + [empty] * int(2 * FPS)
+    ends = {gap_s: after_a_gap(iter(frames), gap_s=gap_s, before_s=4, spec=crowd())[-1] for gap_s in (1.0, 600.0)}
+    assert [of(one, HALL, Measure.OCCUPANCY).value for one in ends.values()] == [pytest.approx(4 / 3), 0.0]
+
+
+def test_a_crowd_that_stood_still_before_a_gap_and_walks_after_it_has_no_pressure_of_the_gap() -> None:
+    """Pressure is of velocities that vary within 15 s, and needs 5 s of them."""
+    still, walks = (list(walking(per_m2=4.0, speed=speed, seconds=6)) for speed in (0.0, 1.0))
+    frames = still + walks[: int(3 * FPS)]
+    near, far = (after_a_gap(iter(frames), gap_s=gap_s, before_s=6, spec=crowd())[-1] for gap_s in (0.0, 60.0))
+    assert [of(one, HALL, Measure.PRESSURE).known for one in (near, far)] == [True, False]
+
+
 def test_nothing_is_known_before_the_first_frame() -> None:
     observer = Observer(crowd(), size_wh=SIZE_WH, camera=CameraId("made"))
     nothing = observer.measures(start_s=0, end_s=1, at_s=1)

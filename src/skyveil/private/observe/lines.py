@@ -10,7 +10,7 @@ from skyveil.measure.measures import Measure
 from skyveil.measure.places import SHOWN_LEAST, SHOWN_WHOLE, Line
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown
 from skyveil.private.observe.crossings import Crossed, Crossings
-from skyveil.private.observe.linker import Linked
+from skyveil.private.observe.linker import GAP_S, Linked
 
 FLOW_OVER_S: Final = 60.0
 """Flow is the mean of a minute: one of a second jumps between 0 and a crowd."""
@@ -34,7 +34,10 @@ class LineWatch:
 
     def take(self, linked: Linked, *, at_s: float) -> None:
         """Take the tracks of the frame at `at_s`."""
-        self._began_s = at_s if self._began_s is None else self._began_s
+        if self._began_s is None or at_s - self._frames[-1] > GAP_S:
+            self._began_s = at_s
+            self._recent.clear()
+            self._frames.clear()
         self._frames.append(at_s)
         crossed = self._crossings.update(linked, at_s=at_s)
         self._span += crossed

@@ -19,7 +19,7 @@ from skyveil.measure.places import SHOWN_LEAST, SHOWN_WHOLE, Raster, Zone
 from skyveil.measure.points import Points
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown, worst
 from skyveil.private.observe.head_count import HeadCount, HeadMap
-from skyveil.private.observe.linker import Linked
+from skyveil.private.observe.linker import GAP_S, Linked
 
 COUNTABLE_PER_M2: Final = 2.0
 """Density that boxes of persons can count: above it one in front hides the next, and a number is only "at least"."""
@@ -100,7 +100,8 @@ class ZoneWatch:
 
         People are counted where they were found: tracks that wait to be found again would count some twice.
         """
-        self._began_s = at_s if self._began_s is None else self._began_s
+        if self._began_s is None or at_s - self._at_s > GAP_S:
+            self._begin(at_s)
         self._at_s = at_s
         inside = self._zone.holds(linked.at_m)
         velocity = linked.velocity[inside & linked.found]
@@ -121,6 +122,12 @@ class ZoneWatch:
         )
         self._fields.append(field)
         self._visits.take(linked.number, inside, at_s=at_s)
+
+    def _begin(self, at_s: float) -> None:
+        """Begin what takes longer than a second; what pressure is normal here stays known."""
+        self._began_s = at_s
+        for before in (self._moments, self._fields, self._seconds, self._counts, self._minute):
+            before.clear()
 
     def values(self, heads: HeadMap | None = None, *, heads_age_s: float = 0.0) -> dict[Measure, Quantity]:
         """The measures of the frames since this was asked last; empty when there were none.
