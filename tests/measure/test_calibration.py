@@ -115,6 +115,45 @@ def test_heads_that_a_lens_would_fold_into_the_picture_are_not_shown() -> None:
     assert calibration.shows_heads(points_of([[2, 6], [18, 6]])).tolist() == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("side_m", "zone_m", "told"),
+    [
+        (1, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.89),  # ten metres behind a square metre: any size
+        (2, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.24),
+        (6, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.03),
+        (2, [[-2, 5], [2, 5], [2, 9], [-2, 9]], 0.02),  # around what was given
+    ],
+)
+def test_the_error_of_an_area_is_that_of_its_place(side_m: float, zone_m: list[list[float]], told: float) -> None:
+    """As by clicks that are wrong by 2 px along x and y, solved again and again."""
+    hung = Hung(5, 25, 1250)
+    square = points_of([[0, 0], [side_m, 0], [side_m, side_m], [0, side_m]]) + np.array([-side_m / 2, 5.0])
+    zone_px, clicks = hung.given.pixels_of(points_of(zone_m)), hung.given.pixels_of(square)
+    exact = from_rectangle(clicks, width_m=side_m, depth_m=side_m, size_wh=SIZE_WH)
+    sigma = exact.area_sigma_of(exact.floor_of(zone_px))
+    assert sigma == pytest.approx(told, abs=0.01)
+    random, areas = np.random.default_rng(0), []
+    for _ in range(200):
+        wrong = clicks + random.normal(0, 2, clicks.shape)
+        again = cv2.getPerspectiveTransform(wrong.astype(np.float32), square.astype(np.float32))
+        areas.append(polygon_area(cv2.perspectiveTransform(zone_px[None], again)[0]))
+    low, high = np.quantile(areas, [0.16, 0.84])
+    assert sigma == pytest.approx(np.log(high / low) / 2, rel=0.25)
+
+
+def test_a_plan_far_from_its_origin_has_the_same_errors() -> None:
+    """Plans of surveyors have coordinates of 100 km and more; points that agree badly have larger errors."""
+    hung = Hung(5, 25, 1250)
+    points = points_of([[-3, 6], [3, 6], [3, 14], [-3, 14], [0, 10], [2, 9]])
+    zone_px = hung.given.pixels_of(points_of([[-4, 15], [4, 15], [4, 22], [-4, 22]]))
+    beside, said = np.random.default_rng(1).normal(0, 1, points.shape), []
+    for off_m, wrong_px in ((0.0, 1.0), (500_000.0, 1.0), (0.0, 5.0)):
+        clicks = hung.given.pixels_of(points) + wrong_px * beside
+        one = from_points(clicks, points + off_m, size_wh=SIZE_WH)
+        said.append(one.area_sigma_of(one.floor_of(zone_px)))
+    assert said[1] == pytest.approx(said[0], rel=1e-3) and said[2] == pytest.approx(5 * said[0], rel=0.2)
+
+
 def test_above_the_horizon_there_is_no_floor() -> None:
     calibration = from_height(size_wh=SIZE_WH, height_m=4, tilt_deg=10, focal_px=1200)
     left, right = calibration.horizon_px()

@@ -1,5 +1,6 @@
 """Boxes of a known crowd become the numbers of its zones and lines."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,8 @@ from skyveil.core.camera import CrowdSpec, LineSpec, Shares, ZoneSpec
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.ids import CameraId, FrameId, PlaceId, SourceId
 from skyveil.core.kinds import Kind
+from skyveil.measure.calibrating import from_rectangle
+from skyveil.measure.calibration import Calibration
 from skyveil.measure.calibration_text import calibration_from, calibration_text
 from skyveil.measure.measures import CameraMeasures, Measure
 from skyveil.measure.points import Points, points_of
@@ -262,6 +265,34 @@ def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
     assert half.under_heads(pixels / 2) == pytest.approx(HUNG.given.under_heads(pixels))
 
 
+def by_a_square_metre() -> Calibration:
+    corners = HUNG.given.pixels_of(points_of([[-0.5, 6], [0.5, 6], [0.5, 7], [-0.5, 7]]))
+    return from_rectangle(corners, width_m=1, depth_m=1, size_wh=SIZE_WH)
+
+
+def test_how_wrong_an_area_may_be_is_the_same_after_its_file_and_in_a_smaller_picture() -> None:
+    made, pixels = by_a_square_metre(), points_of([[700, 300], [1200, 300], [1200, 200], [700, 200]])
+    text = calibration_text(made)
+    sigma = made.area_sigma_of(made.floor_of(pixels))
+    for again, scale in ((calibration_from(text), 1), (calibration_from(text, size_wh=(960, 540)), 2)):
+        assert again.area_sigma_of(again.floor_of(pixels / scale)) == pytest.approx(sigma)
+    older = calibration_from(json.dumps({k: v for k, v in json.loads(text).items() if k != "floor_errors"}))
+    assert older.area_sigma_of(older.floor_of(pixels)) == older.fit.area_sigma < sigma / 5
+
+
+def test_a_zone_whose_area_may_be_wrong_by_more_than_a_tenth_is_degraded() -> None:
+    near, far = shares([[-2, 5.5], [2, 5.5], [2, 8], [-2, 8]]), shares([[-3, 13], [3, 13], [3, 17], [-3, 17]])
+    zones = ZoneSpec(HALL, "walkway", near), ZoneSpec(PlaceId("far"), "walkway", far)
+    spec = CrowdSpec(zones, (), calibration_text(by_a_square_metre()))
+    last = observed(iter([points_of([[0.0, 15.0]])] * int(FPS)), spec)[-1]
+    qualities = [of(last, one.id, Measure.DENSITY).quality for one in zones]
+    assert qualities == [Quality.GOOD, Quality.DEGRADED]
+    told = of(last, PlaceId("far"), Measure.DENSITY)
+    area = by_a_square_metre().area_sigma_of(by_a_square_metre().floor_of(points_of(far) * SIZE_WH))
+    # One person is counted to 15 % and half a person.
+    assert told.value is not None and told.sigma == pytest.approx(told.value * np.hypot(np.hypot(0.15, 0.5), area))
+
+
 @pytest.mark.parametrize(
     ("text", "size_wh", "message"),
     [
@@ -272,6 +303,11 @@ def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
         (re.sub(r'"size_wh": [^]]*]', '"size_wh": [0, 0]', calibration_text(HUNG.given)), (1024, 768), "larger than 0"),
         (
             re.sub(r'"size_wh": [^]]*]', '"size_wh": [Infinity, 1]', calibration_text(HUNG.given)),
+            None,
+            "can not be read",
+        ),
+        (
+            calibration_text(HUNG.given).replace('"floor_errors": []', '"floor_errors": [1]'),
             None,
             "can not be read",
         ),

@@ -27,6 +27,8 @@ COUNT_SIGMA: Final = 0.15
 """Standard error of a count as a share, of one frame, where people can be counted (status.md says on what)."""
 _SPEED_SD: Final = 0.1
 """Error of one linked head's velocity along x or y, m/s: what remains of 5 cm of jitter after the linker's filter."""
+_AREA_SIGMA: Final = 0.1
+"""Standard error of its area up to which a zone is measured well: what calibrations are held to."""
 _OVER_S: Final = 300.0
 """Stays and waits are of the last five minutes."""
 _STEP_S: Final = 1.0
@@ -80,7 +82,7 @@ class ZoneWatch:
         raster = Raster(zone, side_m=0.25)
         shown = calibration.shows_heads(raster.centres_m)[raster.inside.ravel()]
         self._shown = float(shown.mean()) if len(shown) else 0.0
-        self._area_sigma = calibration.fit.area_sigma
+        self._area_sigma = calibration.area_sigma_of(zone.corners_m)
         self._visits = _Visits(zone)
         self._heads = HeadCount(zone, calibration)
         self._moments: list[_Moment] = []
@@ -143,7 +145,8 @@ class ZoneWatch:
             return self.nothing()
         self._remember(moments, fields)
         hottest = max(one.hottest for one in moments)
-        quality = Quality.GOOD if self._shown >= SHOWN_WHOLE else Quality.DEGRADED
+        good = self._shown >= SHOWN_WHOLE and self._area_sigma <= _AREA_SIGMA
+        quality = Quality.GOOD if good else Quality.DEGRADED
         if hottest >= COUNTABLE_PER_M2 or any(one.crowded for one in moments):
             quality = Quality.AT_LEAST
         seen = None if heads is None else self._heads.of(heads.per_cell)
