@@ -181,7 +181,7 @@ def read_calibrated(body: bytes) -> Calibrated:
     fields = Fields.parse(body)
     text = fields.text("text", _CALIBRATION)
     fields.end()
-    from skyveil.measure.calibration_text import calibration_from  # OpenCV: who only writes files does not need it
+    from skyveil.measure.calibration_text import calibration_from  # numpy: who only writes files does not need it
 
     try:
         calibration_from(text)
