@@ -187,8 +187,8 @@ def export(
 ) -> Path:
     """Write a span as one MP4 into the folder `to`, with a statement beside it.
 
-    What was recorded for the control room is redacted once more, with whole persons and plates; where the live target
-    was that already, it is written as it is.
+    What was recorded is always redacted once more, with whole persons and plates: today's configuration does not tell
+    what was covered when it was recorded.
     """
     to.mkdir(parents=True, exist_ok=True, mode=0o750)
     start = datetime.fromtimestamp(from_s, UTC).strftime("%Y%m%dt%H%M%Sz")
@@ -196,23 +196,18 @@ def export(
     part = target.with_suffix(".part.mp4")
     try:
         _joined(archive.stretches(camera, from_s, to_s), part)
-        live = next((one for one in config.cameras if one.id == camera), None)
-        shown = live.targets or config.defaults.targets or ("face", "head") if live is not None else ("face", "head")
-        again = not {"person", "plate"} <= set(shown)
-        if again:
-            redact_file(part, target, settings=RedactSettings(targets=_EXPORT_TARGETS), input_hash=False)
-        else:
-            part.replace(target)
+        redact_file(part, target, settings=RedactSettings(targets=_EXPORT_TARGETS), input_hash=False)
     finally:
         part.unlink(missing_ok=True)
     head = archive.head(camera)
     if config.server.c2pa is not None:
-        targets = sorted({*shown, *(kind.name.lower() for kind in (_EXPORT_TARGETS if again else ()))})
-        made = Made(camera, from_s, to_s, tuple(targets), None if head is None else head.digest, __version__)
+        targets = tuple(kind.name.lower() for kind in sorted(_EXPORT_TARGETS))
+        made = Made(camera, from_s, to_s, targets, None if head is None else head.digest, __version__)
         try:
             sign(target, made, Credential(config.server.c2pa.certificate, config.server.c2pa.key))
         except SkyveilError:
-            target.unlink(missing_ok=True)
+            for path in (target, target.with_suffix(".mp4.json")):
+                path.unlink(missing_ok=True)
             raise
     statement = {
         "camera": camera,
@@ -220,7 +215,7 @@ def export(
         "to_s": to_s,
         "exported_by": actor,
         "reason": reason,
-        "redacted_again": again,
+        "redacted_again": True,
         "chain_head": None if head is None else asdict(head),
     }
     target.with_suffix(".mp4.statement.json").write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
