@@ -242,7 +242,9 @@ def routes(app: FastAPI) -> set[str]:
 
 def asked(client: TestClient, route: str, camera: str = "door") -> int:
     method, path = route.split(" ", 1)
-    name = {"init": "00112233aabbccdd", "exports": f"{camera}-1.mp4"}.get(path.split("/")[-2], PARTS["name"])
+    name = {"init": "00112233aabbccdd", "exports": f"{camera}-20260501t140500z-0123abcd.mp4"}.get(
+        path.split("/")[-2], PARTS["name"]
+    )
     filled = path.replace("{camera}", camera).replace("{name}", name)
     for part, value in PARTS.items():
         filled = filled.replace("{" + part + "}", value)
@@ -287,6 +289,17 @@ def test_a_camera_that_is_not_granted_is_in_no_list(of_the_door: TestClient) -> 
     for listed in ("/api/v1/cameras", "/api/v1/health"):
         found = of_the_door.get(listed).text
         assert "door" in found and "stairs" not in found
+
+
+def test_exports_of_a_camera_whose_name_goes_on_are_not_given(running: Running, tmp_path: Path) -> None:
+    client, after = running.client("operator"), "20260501t140500z-0123abcd"
+    for camera in ("door", "door-2", f"door-{after}"):
+        (tmp_path / f"{camera}-{after}.mp4").write_bytes(b"export")
+    statuses = [
+        client.get(f"/api/v1/cameras/door/exports/{camera}-{after}.mp4").status_code
+        for camera in ("door", "door-2", f"door-{after}")
+    ]
+    assert statuses == [200, 404, 404]
 
 
 def test_a_live_view_is_refused_to_nobody_strangers_and_other_origins(running: Running) -> None:
