@@ -103,8 +103,7 @@ def test_an_export_covers_whole_persons_whatever_the_configuration_says_since(
     recordings.begin(HALL, init)
     for number, fragment in enumerate(made):
         recordings.take(HALL, fragment, start_s + number / FPS)
-    now = configured(tmp_path, targets=targets)
-    recordings.configure(now, specs(now, Secrets(now.server.secrets)))
+    reload(recordings, configured(tmp_path, targets=targets))
     recordings.close()
     name = recordings.export(HALL, start_s - 1, start_s + 60, actor="ada", reason="a test")
     exported = recordings.exported(name)
@@ -114,6 +113,28 @@ def test_an_export_covers_whole_persons_whatever_the_configuration_says_since(
     assert statement["redacted_again"] is True and statement["exported_by"] == "ada"
     assert statement["chain_head"]["chain"] == "camera-hall"
     assert not list(exported.parent.glob("*.part*"))
+
+
+def reload(recordings: LiveRecordings, config: Config) -> None:
+    recordings.configure(config, specs(config, Secrets(config.server.secrets)))
+
+
+def test_a_reload_begins_and_ends_recording_of_a_stream_that_goes_on(tmp_path: Path) -> None:
+    recordings = started(configured(tmp_path, record="false"))
+    init, made = fragments(redacted([n * STEP for n in range(8 * FPS)], INFO), INFO)
+    start_s = time.time() - 600
+    recordings.begin(HALL, init)
+    for number, fragment in enumerate(made):
+        if number == 2 * FPS:
+            assert recordings.days(HALL) == []
+            reload(recordings, configured(tmp_path, record="true"))
+        if number == 6 * FPS:
+            reload(recordings, configured(tmp_path, record="false"))
+        recordings.take(HALL, fragment, start_s + number / FPS)
+    segments, gaps = recordings.span(HALL, 0, 1e11)  # the last one is closed, and not left open
+    assert [round(one.start_s - start_s) for one in segments] == [2, 4] and not gaps
+    assert round(segments[-1].end_s - start_s) == 6
+    assert recordings.segment(HALL, segments[0].number) and recordings.init(HALL, segments[0].init) == init
 
 
 def test_gaps_and_playlists_tell_what_is_there(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ class LiveRecordings:
         )
         self._recorded: frozenset[CameraId] = frozenset()
         self._policies: dict[CameraId, Policy] = {}
+        self._inits: dict[CameraId, bytes] = {}
+        """How each camera's stream began, recorded or not: a reload may want it recorded, and the stream goes on."""
+        self._begun: set[CameraId] = set()
+        """Cameras whose stream is being recorded; of each its own thread alone says so."""
         self._trouble = ""
 
     def start(self, specs: Mapping[CameraId, CameraSpec]) -> None:
@@ -83,13 +87,19 @@ class LiveRecordings:
 
     def begin(self, camera: CameraId, init: bytes) -> None:
         """A stream begins."""
-        if camera in self._recorded:
-            self._recorder.begin(camera, init)
+        self._inits[camera] = init
+        self._begun.discard(camera)
 
     def take(self, camera: CameraId, fragment: Fragment, wall_s: float) -> None:
-        """A fragment."""
-        if camera in self._recorded:
+        """A fragment of a stream that began."""
+        recorded = camera in self._recorded
+        if recorded != (camera in self._begun):  # a stream began, or a reload changed whether it is recorded
+            self._recorder.begin(camera, self._inits[camera])  # which ends what was open
+        if recorded:
+            self._begun.add(camera)
             self._recorder.take(camera, fragment, wall_s)
+        else:
+            self._begun.discard(camera)
 
     def health(self, health: CameraHealth) -> None:
         """Remember why a camera gives nothing: a gap tells its cause."""
