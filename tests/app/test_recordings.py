@@ -156,6 +156,31 @@ def test_gaps_and_playlists_tell_what_is_there(tmp_path: Path) -> None:
     assert not list((tmp_path / "skyveil-data/exports").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("default_hours", "own", "hours_old", "kept"),
+    [
+        (168, "", 100, True),  # longer than 72 h, which is the default of nobody here
+        (24, "", 48, False),
+        (24, "retention: {hours: 168}", 100, True),
+        (168, "retention: {hours: 24}", 48, False),
+    ],
+)
+def test_a_camera_that_was_removed_keeps_its_retention(
+    tmp_path: Path, default_hours: int, own: str, hours_old: int, kept: bool
+) -> None:
+    path = tmp_path / "skyveil.yaml"
+    camera = "{{id: {}, name: Hall, purpose: a test, source: 'rtsp://127.0.0.1/1', {}}}"
+    written = f"version: 1\ndefaults: {{{{retention: {{{{hours: {default_hours}}}}}}}}}\ncameras: [{camera}]\n"
+    path.write_text(written.format(HALL, own))
+    recordings = started(load(path))
+    record(recordings, time.time() - hours_old * 3600, 3)
+    recordings.close()
+    path.write_text(written.format("another", ""))
+    reload(recordings, load(path))
+    recordings.sweep()
+    assert bool(recordings.span(HALL, 0, 1e11)[0]) is kept
+
+
 def test_a_hold_takes_two_people_and_keeps_its_span_while_the_rest_expires(tmp_path: Path) -> None:
     recordings = started(configured(tmp_path, retention="{hours: 1}"))
     start_s = time.time() - 2 * 3600

@@ -18,6 +18,7 @@ from skyveil import __version__
 from skyveil.app.api import redact_file
 from skyveil.app.config import Config
 from skyveil.app.config.load import records
+from skyveil.app.config.models import Retention
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import RecordingMissing, SkyveilError
 from skyveil.core.health import CameraHealth, CameraState
@@ -57,7 +58,9 @@ class LiveRecordings:
             floor_bytes=config.server.disk_floor_gigabytes * 1e9,
         )
         self._recorded: frozenset[CameraId] = frozenset()
+        self._default = Policy()
         self._policies: dict[CameraId, Policy] = {}
+        """Retentions of cameras' own; a camera that was removed keeps its last one while the server runs."""
         self._inits: dict[CameraId, bytes] = {}
         """How each camera's stream began, recorded or not: a reload may want it recorded, and the stream goes on."""
         self._begun: set[CameraId] = set()
@@ -74,10 +77,13 @@ class LiveRecordings:
         self._config = config
         cameras = {camera_id(one.id): one for one in config.cameras}
         self._recorded = frozenset(name for name in specs if records(config, cameras[name]))
-        self._policies = {}
+        default = config.defaults.retention
+        self._default = Policy() if default is None else _policy(default)
         for name, camera in cameras.items():
-            retention = camera.retention or config.defaults.retention
-            self._policies[name] = Policy() if retention is None else Policy(retention.hours, retention.gigabytes)
+            if camera.retention is None:
+                self._policies.pop(name, None)
+            else:
+                self._policies[name] = _policy(camera.retention)
 
     def close(self) -> None:
         """Close what is being written."""
@@ -112,7 +118,7 @@ class LiveRecordings:
     def sweep(self) -> None:
         """Delete what is too old; a failure is told and tried again."""
         try:
-            self._recorder.sweep(self._policies)
+            self._recorder.sweep(self._policies, self._default)
             for path in self._exports.glob("*.mp4*") if self._exports.is_dir() else ():
                 if time.time() - path.stat().st_mtime > _EXPORTS_KEPT_S:
                     path.unlink()
@@ -190,6 +196,10 @@ class LiveRecordings:
     def decide_hold(self, camera: CameraId, hold: str, *, approve: bool, actor: str) -> None:
         """Decide."""
         self._holds.decide(camera, hold, approve=approve, actor=actor)
+
+
+def _policy(retention: Retention) -> Policy:
+    return Policy(retention.hours, retention.gigabytes)
 
 
 def export(

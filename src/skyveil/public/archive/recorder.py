@@ -366,8 +366,8 @@ class Recorder:
         with one.lock:
             one.cause = one.cause or cause
 
-    def sweep(self, policies: dict[CameraId, Policy]) -> None:
-        """Delete what is too old or too much; stop recording while the disk has less than its floor."""
+    def sweep(self, policies: dict[CameraId, Policy], default: Policy = Policy()) -> None:
+        """Delete what is too old or too much (`default`: of other cameras); record nothing below the disk's floor."""
         self._full = shutil.disk_usage(self._folder).free < self._floor_bytes
         names = {CameraId(one.name) for one in self._folder.iterdir() if one.is_dir()}
         for name in sorted(names):
@@ -376,7 +376,7 @@ class Recorder:
                 if self._full:
                     one.close()
                     one.cause = "disk-full"
-                one.sweep(self._now(), policies.get(name, Policy()), self._holds)
+                one.sweep(self._now(), policies.get(name, default), self._holds)
                 one.publish()
 
     def problems(self) -> list[str]:
