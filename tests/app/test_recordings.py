@@ -1,7 +1,9 @@
 """Recordings of a site as its staff use them: exported without persons, held by two people, gone when they are old."""
 
+import errno
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +19,7 @@ from skyveil.app.config import Config, Secrets, load, specs
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.server import audit_of, database_of
 from skyveil.core.errors import RecordingMissing, SettingsRefused
+from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import FrameId, SourceId, camera_id
 from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
@@ -135,6 +138,50 @@ def test_a_reload_begins_and_ends_recording_of_a_stream_that_goes_on(tmp_path: P
     assert [round(one.start_s - start_s) for one in segments] == [2, 4] and not gaps
     assert round(segments[-1].end_s - start_s) == 6
     assert recordings.segment(HALL, segments[0].number) and recordings.init(HALL, segments[0].init) == init
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_tells_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = started(configured(tmp_path))
+    start_s, synced, waiting = time.time() - 600, os.fsync, []
+
+    def hangs(descriptor: int) -> None:
+        """As long as the watchdog has something to tell."""
+        down = CameraHealth(HALL, CameraState.REFUSED, Cause.WRONG_PASSWORD, start_s)
+        watchdog = threading.Thread(target=recordings.health, args=(down,), daemon=True)
+        watchdog.start()
+        watchdog.join(10)
+        waiting.append(watchdog.is_alive())
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", hangs)
+    record(recordings, start_s, 4)
+    monkeypatch.undo()
+    assert waiting and not any(waiting)
+    record(recordings, start_s + 60, 4)
+    recordings.close()
+    assert [one.cause for one in recordings.span(HALL, 0, 1e11)[1]] == ["wrong-password"]
+
+
+def test_a_disk_that_fails_is_told_and_keeps_no_camera_from_being_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skyveil.app.recordings._RETRY_S", 0.0)
+    recordings = started(configured(tmp_path))
+    start_s, made = time.time() - 600, Path.mkdir
+
+    def full(path: Path, *args: object, **named: object) -> None:
+        if path.name == HALL:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        made(path, *args, **named)  # type: ignore[arg-type]  # as they came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", full)
+        record(recordings, start_s, 2)
+        assert recordings.problems() == ["hall: recording failed: No space left on device"]
+    record(recordings, start_s + 60, 3)
+    recordings.close()
+    assert recordings.problems() == []
+    assert round(recordings.span(HALL, 0, 1e11)[0][0].start_s - start_s) == 60
 
 
 def test_gaps_and_playlists_tell_what_is_there(tmp_path: Path) -> None:

@@ -311,6 +311,7 @@ class LiveSite:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
         told = self.telling.problems() + self.restreaming.problems()
+        found += [] if self._supervisor is None else self._supervisor.problems()
         found += [f"{one}; what it measured before goes on" for one in self._refused]
         return found + self.recordings.problems() + told + self.crowd.problems()
 
