@@ -314,6 +314,7 @@ class Supervisor:
         begins is told of its camera's view."""
         self.view_of = view_of
         self.models = dict(models)
+        """The networks of processes that begin; other ones are put here before cameras that need them are applied."""
         self.command = tuple(command)
         self.readable = readable
         self.on_message = on_message
