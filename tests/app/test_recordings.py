@@ -118,6 +118,37 @@ def test_an_export_covers_whole_persons_whatever_the_configuration_says_since(
     assert not list(exported.parent.glob("*.part*"))
 
 
+@pytest.mark.models
+@pytest.mark.usefixtures("models")
+def test_an_export_says_which_pictures_are_missing_and_why(tmp_path: Path) -> None:
+    recordings = started(configured(tmp_path))
+    start_s = float(int(time.time())) - 600
+    record(recordings, start_s, 12)
+    record(recordings, start_s + 20, 2)
+    recordings.close()
+    files = sorted(tmp_path.rglob("*.seg"))
+    assert len(files) == 7  # of two seconds
+    for number, at in ((1, files[1].stat().st_size // 2), (3, 10)):  # a picture, and what all pictures stand on
+        data = bytearray(files[number].read_bytes())
+        data[at] ^= 1
+        files[number].write_bytes(data)
+    files[4].unlink()
+    name = recordings.export(HALL, start_s - 5, start_s + 22, actor="ada", reason="a test")
+    exported = recordings.exported(name)
+    statement = json.loads(exported.with_suffix(".mp4.statement.json").read_text())
+    told = {
+        what: [(round(one["from_s"] - start_s, 1), round(one["to_s"] - start_s, 1)) for one in statement[what]]
+        for what in ("pictures", "gaps", "damaged")
+    }
+    cut = told["pictures"][0][1]
+    assert 2 < cut < 4
+    assert told["pictures"] == [(0, cut), (4, 6), (10, 12), (20, 22)]
+    assert told["gaps"] == [(-5, 0), (cut, 4), (6, 8), (8, 10), (12, 20)]
+    assert [one["cause"] for one in statement["gaps"]] == ["missing", "damaged", "damaged", "missing", "link-lost"]
+    assert told["damaged"] == [(2, 4), (6, 8)]
+    assert len(pictures(exported)) == round(sum(to_s - from_s for from_s, to_s in told["pictures"]) * FPS)
+
+
 def reload(recordings: LiveRecordings, config: Config) -> None:
     recordings.configure(config, specs(config, Secrets(config.server.secrets)))
 

@@ -8,7 +8,7 @@ import c2pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from skyveil.app.config import Config, load
-from skyveil.app.recordings import export
+from skyveil.app.exports import export
 from skyveil.core.errors import SettingsRefused
 from skyveil.public.archive.provenance import ASSERTION
 from tests.public.archive.credentials import credential

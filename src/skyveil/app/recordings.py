@@ -1,38 +1,24 @@
 """Recordings of a running site: what cameras give is stored, what the console asks is read. App."""
 
-import json
 import logging
-import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 
-import av
-from av.video.stream import VideoStream
-
-from skyveil import __version__
-from skyveil.app.api import redact_file
 from skyveil.app.config import Config
 from skyveil.app.config.load import records
 from skyveil.app.config.models import Retention
+from skyveil.app.exports import export
 from skyveil.core.camera import CameraSpec
-from skyveil.core.errors import RecordingMissing, SkyveilError
+from skyveil.core.errors import RecordingMissing
 from skyveil.core.health import CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
-from skyveil.core.kinds import Kind
-from skyveil.core.settings import RedactSettings
-from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder, Stretch
-from skyveil.public.archive.provenance import Credential, Made, sign
+from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
 from skyveil.public.live.fragments import Fragment
 from skyveil.public.web.site import GapView, HoldView, SegmentView
 
 log: Final = logging.getLogger(__name__)
-_EXPORT_TARGETS: Final = frozenset({Kind.FACE, Kind.HEAD, Kind.PERSON, Kind.PLATE})
-"""What leaves the control room shows no person and no plate."""
 _EXPORTS_KEPT_S: Final = 86400.0
 _RETRY_S: Final = 10.0
 """After a recording failed; to begin one again reads all lines of the camera's days."""
@@ -225,75 +211,3 @@ class LiveRecordings:
 
 def _policy(retention: Retention) -> Policy:
     return Policy(retention.hours, retention.gigabytes)
-
-
-def export(
-    config: Config, archive: Archive, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str, to: Path
-) -> Path:
-    """Write a span as one MP4 into the folder `to`, with a statement beside it.
-
-    What was recorded is always redacted once more, with whole persons and plates: today's configuration does not tell
-    what was covered when it was recorded.
-    """
-    to.mkdir(parents=True, exist_ok=True, mode=0o750)
-    start = datetime.fromtimestamp(from_s, UTC).strftime("%Y%m%dt%H%M%Sz")
-    target = to / f"{camera}-{start}-{secrets.token_hex(4)}.mp4"
-    part = target.with_suffix(".part.mp4")
-    try:
-        _joined(archive.stretches(camera, from_s, to_s), part)
-        redact_file(part, target, settings=RedactSettings(targets=_EXPORT_TARGETS), input_hash=False)
-    finally:
-        part.unlink(missing_ok=True)
-    head = archive.head(camera)
-    if config.server.c2pa is not None:
-        targets = tuple(kind.name.lower() for kind in sorted(_EXPORT_TARGETS))
-        made = Made(camera, from_s, to_s, targets, None if head is None else head.digest, __version__)
-        try:
-            sign(target, made, Credential(config.server.c2pa.certificate, config.server.c2pa.key))
-        except SkyveilError:
-            for path in (target, target.with_suffix(".mp4.json")):
-                path.unlink(missing_ok=True)
-            raise
-    statement = {
-        "camera": camera,
-        "from_s": from_s,
-        "to_s": to_s,
-        "exported_by": actor,
-        "reason": reason,
-        "redacted_again": True,
-        "chain_head": None if head is None else asdict(head),
-    }
-    target.with_suffix(".mp4.statement.json").write_text(json.dumps(statement, indent=1) + "\n", encoding="utf-8")
-    return target
-
-
-def _joined(stretches: Iterable[Stretch], target: Path) -> None:
-    """Redacted packets of one or more MP4s in one file; a hole in their times is closed to one picture.
-
-    Raises RecordingMissing when there is none, or when their pictures differ in size.
-    """
-    with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as output:
-        stream: VideoStream | None = None
-        last, step = -1, 1
-        for media in stretches:
-            with av.open(media, "r", format="mp4") as container:
-                source = container.streams.video[0]
-                if stream is None:
-                    stream = output.add_stream_from_template(source)
-                    stream.time_base = source.time_base or Fraction(1, 90_000)
-                if (stream.width, stream.height) != (source.width, source.height):
-                    raise RecordingMissing(
-                        "the camera's picture changes its size in this span: export the parts one by one"
-                    )
-                offset: int | None = None
-                for packet in container.demux(source):
-                    if packet.pts is None or not packet.size:
-                        continue
-                    offset = last + step - packet.pts if offset is None else offset
-                    packet.pts = packet.dts = max(last + 1, packet.pts + offset)
-                    step = max(1, packet.pts - last) if last >= 0 else step
-                    last = packet.pts
-                    packet.stream = stream
-                    output.mux(packet)
-        if stream is None:
-            raise RecordingMissing("nothing is recorded there")
