@@ -55,7 +55,7 @@ def cost(people: int, per_m2: float = 2.0, frames: int = 160) -> tuple[float, fl
     half = side / 2
     corners = points_of([[-half, -half], [half, -half], [half, half], [-half, half]])
     zone = ZoneWatch(Zone(PlaceId("square"), corners, ZoneKind.WALKWAY, (0.0, 1.0)), above(side))
-    line = LineWatch(Line(PlaceId("middle"), (-half, 0.0), (half, 0.0)))
+    line = LineWatch(Line(PlaceId("middle"), (-half, 0.0), (half, 0.0)), above(side))
     linker, taken = Linker(), []
     for index, points in enumerate(stream(people, side, frames)):
         at_s = index / FPS

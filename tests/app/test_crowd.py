@@ -24,6 +24,8 @@ from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import CameraHealth
 from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.core.kinds import Kind
+from skyveil.core.manifest import CENTERFACE, MODELS, PPOCR_DETECTOR, YOLOX_NANO
 from skyveil.core.settings import Mask
 from skyveil.gate.release import ControlRoom, release
 from skyveil.gate.release_maps import release_maps
@@ -256,10 +258,40 @@ def test_masks_cover_though_the_rest_of_a_reload_is_refused(tmp_path: Path, monk
     engine.dispose()
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_target_that_a_reload_adds_brings_its_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool
+) -> None:
+    for entry in MODELS.values():
+        if here or entry is not PPOCR_DETECTOR:
+            (tmp_path / entry.file).touch()
+    monkeypatch.setattr("skyveil.app.models.folders", lambda: [tmp_path])
+    config = configured(tmp_path)
+    path, engine, hall = tmp_path / "skyveil.yaml", database_of(config), camera_id("hall")
+    site = LiveSite(path, Hub(), audit_of(config, engine), engine)
+    applied = Applied()
+    monkeypatch.setattr(site, "_supervisor", applied)
+    before = applied.models = {"before": tmp_path}
+    assert site.reload() == "nothing" and applied.models == before
+    text = json.loads(path.read_text())
+    text["cameras"][0]["targets"] = ["face", "head", "plate"]
+    path.write_text(json.dumps(text))
+    if here:
+        assert site.reload() == "changed hall"
+        assert {CENTERFACE.name, YOLOX_NANO.name, PPOCR_DETECTOR.name} <= set(applied.models)
+        assert Kind.PLATE in applied.specs[-1][hall].settings.targets
+    else:
+        with pytest.raises(SettingsRefused, match=f"not on this machine: {PPOCR_DETECTOR.name}"):
+            site.reload()
+        assert applied.models == before and all(Kind.PLATE not in one[hall].settings.targets for one in applied.specs)
+    engine.dispose()
+
+
 class Applied:
     """What a supervisor is told to run."""
 
     def __init__(self) -> None:
+        self.models: dict[str, Path] = {}
         self.specs: list[Mapping[CameraId, CameraSpec]] = []
 
     def apply(self, specs: Mapping[CameraId, CameraSpec]) -> None:

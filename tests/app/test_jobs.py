@@ -213,3 +213,20 @@ def test_the_kind_is_read_from_the_first_bytes(tmp_path: Path) -> None:
     assert still_format(made(tmp_path, "v", data=VIDEO)[0]) is None
     with pytest.raises(InputRefused, match="can not be read"):
         still_format(tmp_path / "gone")
+
+
+def test_a_name_that_would_be_too_long_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:
+    made(tmp_path, f"{'n' * 240}.mp4", f"{'字' * 80}.mp4", f"{'m' * 230}.mp4", "a.mp4")
+    found = planned(tmp_path)
+    assert [job.source.name[0] for job in found.jobs] == ["a", "m"]
+    assert all("--output" in left.why for left in found.refused) and len(found.refused) == 2
+
+
+def test_a_named_folder_inside_the_output_folder_is_refused(tmp_path: Path) -> None:
+    made(tmp_path, "p/sub/a.mp4", "q/b.mp4")
+    found = planned(tmp_path / "p" / "sub", tmp_path / "q", output=tmp_path / "p")
+    assert [job.source.name for job in found.jobs] == ["b.mp4"]
+    assert [(left.path.name, left.why) for left in found.refused] == [
+        ("a.mp4", "lies in the output folder; name another one with --output")
+    ]
+    assert found.skipped == ()

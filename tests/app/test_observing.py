@@ -81,13 +81,24 @@ def test_nothing_is_counted_by_a_camera_that_was_moved() -> None:
     assert {figure.told for one in told for figure in one.figures.values()} == {Told.UNKNOWN}
 
 
-def test_a_view_check_that_fails_costs_neither_pictures_nor_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_check_that_fails_leaves_numbers_unknown_and_costs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ValueError
 
     monkeypatch.setattr(ViewCheck, "see", fails)
     view = moved_camera(seconds=1)
-    assert (view.trusted, view.cause) == (True, Cause.OK)
+    assert (view.trusted, view.cause) == (False, Cause.OK)
+    observing = Observing(camera(*EVERYWHERE), SHAPE, view)
+    numbers(observing, wall_s=1000.2, at_s=0.0)
+    observing.see(people(10), at_s=0.1)
+    told = numbers(observing, wall_s=1001.1, at_s=0.9)
+    assert {figure.told for one in told for figure in one.figures.values()} == {Told.UNKNOWN}
+    # Other places are no other view; a camera that measured nothing meanwhile begins anew.
+    view.measure(camera(*LEFT_HALF))
+    assert not view.trusted
+    view.measure(replace(camera(*LEFT_HALF), crowd=None))
+    view.measure(camera(*LEFT_HALF))
+    assert view.trusted
 
 
 def test_a_check_that_fails_leaves_a_moved_camera_moved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,22 @@ def test_a_zone_that_reaches_the_horizon_or_is_too_far_is_refused(tmp_path: Path
     assert [one.code for one in judged(config, named(config, "hall"), places)] == ["horizon", "far"]
 
 
+def test_a_line_that_is_too_far_or_under_heads_out_of_the_picture_is_refused(tmp_path: Path) -> None:
+    config = load(configured(tmp_path))
+    level = from_height(size_wh=SIZE_WH, height_m=6.0, tilt_deg=10.0, focal_px=1300)
+    (tmp_path / "hall.json").write_text(calibration_text(level))
+    ends_m = {"near": [[-2, 12], [2, 12]], "far": [[-9, 60], [9, 60]], "edge": [[-1, 9], [-30, 9]]}
+    places = [
+        DrawnPlace(
+            name, name, line=True, points=tuple(map(tuple, (level.pixels_of(points_of(one)) / SIZE_WH).tolist()))
+        )
+        for name, one in ends_m.items()
+    ]
+    told = judged(config, named(config, "hall"), places)
+    assert [(one.code, one.refused) for one in told] == [("", False), ("far", True), ("far", True)]
+    assert told[1].length_m == pytest.approx(18, rel=1e-6)
+
+
 def test_zones_that_share_ground_stay_in_the_control_room_and_public_is_told_where_it_is(tmp_path: Path) -> None:
     config = load(configured(tmp_path, public=True))
     hall = named(config, "hall")

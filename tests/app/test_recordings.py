@@ -1,7 +1,9 @@
 """Recordings of a site as its staff use them: exported without persons, held by two people, gone when they are old."""
 
+import errno
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +19,7 @@ from skyveil.app.config import Config, Secrets, load, specs
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.server import audit_of, database_of
 from skyveil.core.errors import RecordingMissing, SettingsRefused
+from skyveil.core.health import CameraHealth, CameraState, Cause
 from skyveil.core.ids import FrameId, SourceId, camera_id
 from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
@@ -89,11 +92,10 @@ def pictures(path: Path) -> list[Picture]:
 @pytest.mark.models
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("targets", ["[face, head]", "[face, head, person, plate]"])
-def test_an_export_covers_whole_persons_where_the_control_room_saw_them(
+def test_an_export_covers_whole_persons_whatever_the_configuration_says_since(
     tmp_path: Path, astronaut: Picture, targets: str
 ) -> None:
-    config = configured(tmp_path, targets=targets)
-    recordings = started(config)
+    recordings = started(configured(tmp_path, targets="[face, head]"))
     coded = astronaut.astype(np.int16)
     height, width = CODE.shape
     coded[340 : 340 + height, 150 : 150 + width] += CODE[:, :, None] * STRENGTH  # on her clothes
@@ -104,17 +106,113 @@ def test_an_export_covers_whole_persons_where_the_control_room_saw_them(
     recordings.begin(HALL, init)
     for number, fragment in enumerate(made):
         recordings.take(HALL, fragment, start_s + number / FPS)
+    reload(recordings, configured(tmp_path, targets=targets))
     recordings.close()
     name = recordings.export(HALL, start_s - 1, start_s + 60, actor="ada", reason="a test")
     exported = recordings.exported(name)
-    again = "person" not in targets
     assert len(pictures(exported)) == 24
-    # Where the live target was a person already, nothing is covered twice: what was recorded is written as it is.
-    assert {in_picture(one, (1.0,)) for one in pictures(exported)} == {not again}
+    assert not any(in_picture(one, (1.0,)) for one in pictures(exported))
     statement = json.loads(exported.with_suffix(".mp4.statement.json").read_text())
-    assert statement["redacted_again"] is again and statement["exported_by"] == "ada"
+    assert statement["redacted_again"] is True and statement["exported_by"] == "ada"
     assert statement["chain_head"]["chain"] == "camera-hall"
     assert not list(exported.parent.glob("*.part*"))
+
+
+@pytest.mark.models
+@pytest.mark.usefixtures("models")
+def test_an_export_says_which_pictures_are_missing_and_why(tmp_path: Path) -> None:
+    recordings = started(configured(tmp_path))
+    start_s = float(int(time.time())) - 600
+    record(recordings, start_s, 12)
+    record(recordings, start_s + 20, 2)
+    recordings.close()
+    files = sorted(tmp_path.rglob("*.seg"))
+    assert len(files) == 7  # of two seconds
+    for number, at in ((1, files[1].stat().st_size // 2), (3, 10)):  # a picture, and what all pictures stand on
+        data = bytearray(files[number].read_bytes())
+        data[at] ^= 1
+        files[number].write_bytes(data)
+    files[4].unlink()
+    name = recordings.export(HALL, start_s - 5, start_s + 22, actor="ada", reason="a test")
+    exported = recordings.exported(name)
+    statement = json.loads(exported.with_suffix(".mp4.statement.json").read_text())
+    told = {
+        what: [(round(one["from_s"] - start_s, 1), round(one["to_s"] - start_s, 1)) for one in statement[what]]
+        for what in ("pictures", "gaps", "damaged")
+    }
+    cut = told["pictures"][0][1]
+    assert 2 < cut < 4
+    assert told["pictures"] == [(0, cut), (4, 6), (10, 12), (20, 22)]
+    assert told["gaps"] == [(-5, 0), (cut, 4), (6, 8), (8, 10), (12, 20)]
+    assert [one["cause"] for one in statement["gaps"]] == ["missing", "damaged", "damaged", "missing", "link-lost"]
+    assert told["damaged"] == [(2, 4), (6, 8)]
+    assert len(pictures(exported)) == round(sum(to_s - from_s for from_s, to_s in told["pictures"]) * FPS)
+
+
+def reload(recordings: LiveRecordings, config: Config) -> None:
+    recordings.configure(config, specs(config, Secrets(config.server.secrets)))
+
+
+def test_a_reload_begins_and_ends_recording_of_a_stream_that_goes_on(tmp_path: Path) -> None:
+    recordings = started(configured(tmp_path, record="false"))
+    init, made = fragments(redacted([n * STEP for n in range(8 * FPS)], INFO), INFO)
+    start_s = time.time() - 600
+    recordings.begin(HALL, init)
+    for number, fragment in enumerate(made):
+        if number == 2 * FPS:
+            assert recordings.days(HALL) == []
+            reload(recordings, configured(tmp_path, record="true"))
+        if number == 6 * FPS:
+            reload(recordings, configured(tmp_path, record="false"))
+        recordings.take(HALL, fragment, start_s + number / FPS)
+    segments, gaps = recordings.span(HALL, 0, 1e11)  # the last one is closed, and not left open
+    assert [round(one.start_s - start_s) for one in segments] == [2, 4] and not gaps
+    assert round(segments[-1].end_s - start_s) == 6
+    assert recordings.segment(HALL, segments[0].number) and recordings.init(HALL, segments[0].init) == init
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_tells_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = started(configured(tmp_path))
+    start_s, synced, waiting = time.time() - 600, os.fsync, []
+
+    def hangs(descriptor: int) -> None:
+        """As long as the watchdog has something to tell."""
+        down = CameraHealth(HALL, CameraState.REFUSED, Cause.WRONG_PASSWORD, start_s)
+        watchdog = threading.Thread(target=recordings.health, args=(down,), daemon=True)
+        watchdog.start()
+        watchdog.join(10)
+        waiting.append(watchdog.is_alive())
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", hangs)
+    record(recordings, start_s, 4)
+    monkeypatch.undo()
+    assert waiting and not any(waiting)
+    record(recordings, start_s + 60, 4)
+    recordings.close()
+    assert [one.cause for one in recordings.span(HALL, 0, 1e11)[1]] == ["wrong-password"]
+
+
+def test_a_disk_that_fails_is_told_and_keeps_no_camera_from_being_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skyveil.app.recordings._RETRY_S", 0.0)
+    recordings = started(configured(tmp_path))
+    start_s, made = time.time() - 600, Path.mkdir
+
+    def full(path: Path, *args: object, **named: object) -> None:
+        if path.name == HALL:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        made(path, *args, **named)  # type: ignore[arg-type]  # as they came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", full)
+        record(recordings, start_s, 2)
+        assert recordings.problems() == ["hall: recording failed: No space left on device"]
+    record(recordings, start_s + 60, 3)
+    recordings.close()
+    assert recordings.problems() == []
+    assert round(recordings.span(HALL, 0, 1e11)[0][0].start_s - start_s) == 60
 
 
 def test_gaps_and_playlists_tell_what_is_there(tmp_path: Path) -> None:
@@ -134,6 +232,31 @@ def test_gaps_and_playlists_tell_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(RecordingMissing):
         recordings.export(HALL, start_s + 20, start_s + 50, actor="ada", reason="nothing is there")
     assert not list((tmp_path / "skyveil-data/exports").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("default_hours", "own", "hours_old", "kept"),
+    [
+        (168, "", 100, True),  # longer than 72 h, which is the default of nobody here
+        (24, "", 48, False),
+        (24, "retention: {hours: 168}", 100, True),
+        (168, "retention: {hours: 24}", 48, False),
+    ],
+)
+def test_a_camera_that_was_removed_keeps_its_retention(
+    tmp_path: Path, default_hours: int, own: str, hours_old: int, kept: bool
+) -> None:
+    path = tmp_path / "skyveil.yaml"
+    camera = "{{id: {}, name: Hall, purpose: a test, source: 'rtsp://127.0.0.1/1', {}}}"
+    written = f"version: 1\ndefaults: {{{{retention: {{{{hours: {default_hours}}}}}}}}}\ncameras: [{camera}]\n"
+    path.write_text(written.format(HALL, own))
+    recordings = started(load(path))
+    record(recordings, time.time() - hours_old * 3600, 3)
+    recordings.close()
+    path.write_text(written.format("another", ""))
+    reload(recordings, load(path))
+    recordings.sweep()
+    assert bool(recordings.span(HALL, 0, 1e11)[0]) is kept
 
 
 def test_a_hold_takes_two_people_and_keeps_its_span_while_the_rest_expires(tmp_path: Path) -> None:

@@ -8,18 +8,20 @@ import c2pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from skyveil.app.config import Config, load
-from skyveil.app.recordings import export
+from skyveil.app.exports import export
 from skyveil.core.errors import SettingsRefused
 from skyveil.public.archive.provenance import ASSERTION
 from tests.public.archive.credentials import credential
 from tests.public.archive.test_archive import HALL, START_S, Site, Stream
+
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("models")]
 
 
 def configured(folder: Path, more: str) -> Config:
     path = folder / "skyveil.yaml"
     path.write_text(
         f"version: 1\nserver: {{data: data, keys: keys{more}}}\ncameras:\n  - {{id: hall, name: Hall, purpose: Safety, "
-        "source: 'rtsp://10.0.0.1/', targets: [face, head, person, plate]}\n"
+        "source: 'rtsp://10.0.0.1/'}\n"
     )
     return load(path)
 
@@ -54,6 +56,8 @@ def test_an_export_says_what_it_is_and_shows_whether_a_byte_changed(tmp_path: Pa
         "targets": ["face", "head", "person", "plate"],
         "chain_head": statement["chain_head"]["digest"],
     }
+    # It names what was covered when it was made, and does not say when else.
+    assert '"face, head, person, plate covered in this export"' in json.dumps(manifest)
     # Who exported it, and why, stands in the statement and the audit log, and does not travel with the file.
     assert "ada" not in json.dumps(manifest) and "accident" not in json.dumps(manifest)
     with av.open(str(path)) as container:
@@ -63,7 +67,7 @@ def test_an_export_says_what_it_is_and_shows_whether_a_byte_changed(tmp_path: Pa
     changed = path.with_name("changed.mp4")
     changed.write_bytes(data)
     assert state(changed)[0] == "Invalid"
-    assert sorted(one.suffix for one in path.parent.iterdir()) == [".json", ".mp4", ".mp4"]
+    assert sorted(one.suffix for one in path.parent.iterdir()) == [".json", ".json", ".mp4", ".mp4"]
 
 
 def test_without_a_credential_an_export_is_not_signed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Cameras in real walled processes, over real RTSP, with networks that do as they are told."""
 
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from examples.rtsp_server import Camera, RtspServer, load, serving
 from skyveil.app.camera import begun
 from skyveil.app.camera_line import crowd_json, masks_json, spec_json
 from skyveil.app.control import Control
-from skyveil.app.supervisor import Supervisor
+from skyveil.app.supervisor import Supervisor, _Camera
 from skyveil.app.task import Begin, Json
 from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, ZoneSpec
 from skyveil.core.health import CameraHealth, CameraState, Cause
@@ -90,6 +91,66 @@ def supervising(
 
 def spec(server: RtspServer, name: str = "one", path: str = "/1") -> CameraSpec:
     return CameraSpec(camera_id(name), SafeUrl(f"rtsp://127.0.0.1:{server.port}{path}"))
+
+
+ENDS_AT_ONCE = (sys.executable, "-c", "")
+NOWHERE = CameraSpec(camera_id("one"), SafeUrl("rtsp://127.0.0.1:9/none"))
+
+
+def test_who_fails_at_hearing_health_ends_no_camera_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skyveil.app.supervisor.RESTART_S", (0.0, 0.0))
+    monkeypatch.setattr("skyveil.app.supervisor.BUDGET", 1 << 20)
+    seen, one, full = Seen(), camera_id("one"), threading.Event()
+    full.set()
+
+    def heard(health: CameraHealth) -> None:
+        seen.health(health)
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor = Supervisor({}, on_message=seen.message, on_health=heard, command=ENDS_AT_ONCE)
+    try:
+        supervisor.apply({one: NOWHERE})
+        seen.wait_for(lambda: len(seen.states.get(one, [])) >= 3)
+        assert supervisor.problems() == ["one: its health could not be told: OSError"]
+        full.clear()
+        before = len(seen.states[one])
+        seen.wait_for(lambda: len(seen.states[one]) >= before + 2)
+        assert supervisor.problems() == []
+    finally:
+        supervisor.close()
+
+
+def test_a_camera_that_can_not_be_watched_leaves_the_others_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = {camera_id(name): threading.Semaphore(0) for name in ("one", "two")}
+
+    def check(camera: _Camera, now_s: float) -> None:
+        watched[camera.spec.id].release()
+        if camera.spec.id == "one":
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(_Camera, "check", check)
+    seen = Seen()
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=ENDS_AT_ONCE)
+    try:
+        supervisor.apply({name: replace(NOWHERE, id=name) for name in watched})
+        assert all(one.acquire(timeout=PATIENCE_S) for one in watched.values() for _ in range(2))
+    finally:
+        supervisor.close()
+
+
+def test_a_reload_replaces_a_camera_whose_thread_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, one = Seen(), camera_id("one")
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=ENDS_AT_ONCE)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(_Camera, "_run", lambda _: None)
+            supervisor.apply({one: NOWHERE})
+        supervisor._cameras[one]._thread.join()
+        supervisor.apply({one: NOWHERE})
+        seen.wait_for_state(one, CameraState.STARTING)
+    finally:
+        supervisor.close()
 
 
 def test_a_camera_is_shown_and_stopped(clip_path: Path) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skyveil.app.tally import FileTally
+from skyveil.app.tally import MOST_SECONDS, FileTally
 from skyveil.core.manifest import CENTERFACE
 from skyveil.gate.fill import Solid
 from skyveil.gate.redact import redact
@@ -81,3 +81,9 @@ def test_what_the_source_says_and_what_looked_is_passed_on() -> None:
     assert told.precision == "f32"
     assert told.timings_s[0][0] == "cpu"
     assert told.timings_s[0][1] >= 0
+
+
+def test_a_leap_of_the_clock_takes_no_memory() -> None:
+    told = finished([redacted_frame(0, 0, share=0.5), redacted_frame(1, 1_700_000_000_000)])
+    assert len(told.covered_share_per_s) == MOST_SECONDS
+    assert told.covered_share_per_s[:2] == (0.5, 0.5) and told.covered_share_per_s[-1] == 0

@@ -224,6 +224,9 @@ def test_suspects_of_a_verify_file_become_masks_around_them(tmp_path: Path) -> N
     assert mask.points == ((5.0, 5.0), (35.0, 5.0), (35.0, 35.0), (5.0, 35.0))
     assert mask.covers(1.0)
     assert mask.covers(2.0)
-    suspects.write_text('{"suspects": [{"start_s": 1}]}')
-    with pytest.raises(SettingsRefused, match="skyveil verify --json"):
-        masks_from_file(suspects)
+    one = '{"suspects": [{"start_s": %s, "end_s": 2, "xyxy": [%s, 10, 30, 30], "kind": "face"}]}'
+    for text in ('{"suspects": [{"start_s": 1}]}', one % ("NaN", 10), one % (-1, 10), one % (1, "Infinity"),
+                 one % (1, -1e300), one % (1, "NaN")):  # fmt: skip
+        suspects.write_text(text)
+        with pytest.raises(SettingsRefused, match="skyveil verify --json"):
+            masks_from_file(suspects)

@@ -74,6 +74,86 @@ def test_pixels_and_metres_are_the_inverse_of_each_other(
         assert calibration.pixels_of(places[seen], height_m=over_m) == pytest.approx(pixels[seen], abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("focal_px", "coefficients"),
+    [
+        (1000, (-0.35, 0.12, 0.0, 0.0, 0.0)),  # barrels, as lenses of 2.8 mm have them
+        (900, (-0.3, 0.07, 0.0, 0.0, 0.0)),
+        (1000, (-0.2, 0.02, 0.002, -0.001, 0.0)),  # and one that is not straight before its sensor
+        (800, (0.8, 0.1, 0.0, 0.0, 0.0)),  # a cushion
+    ],
+)
+def test_pixels_of_a_wide_lens_are_straightened_up_to_the_corners(
+    focal_px: float, coefficients: tuple[float, float, float, float, float]
+) -> None:
+    lens = Lens((focal_px, focal_px), (960, 540), coefficients)
+    x, y = np.meshgrid(np.linspace(0, 1920, 25), np.linspace(0, 1080, 15))
+    pixels = np.stack([x.ravel(), y.ravel()], axis=1)
+    assert lens.bent(lens.straightened(pixels)) == pytest.approx(pixels, abs=1e-6)
+
+
+def test_beyond_where_a_lens_folds_nothing_is_seen() -> None:
+    """r (1 - 0.35 r^2) is 0.65 at most, at r = 0.976."""
+    lens = Lens((1000, 1000), (0, 0), (-0.35, 0.0, 0.0, 0.0, 0.0))
+    assert np.isfinite(lens.bent(points_of([[970, 0], [980, 0]])))[:, 0].tolist() == [True, False]
+    assert np.isfinite(lens.straightened(points_of([[0, 649], [0, 655]])))[:, 0].tolist() == [True, False]
+
+
+def test_a_lens_that_folds_inside_the_picture_is_refused() -> None:
+    folds = Lens((1000, 1000), (960, 540), (-0.35, 0.0, 0.0, 0.0, 0.0))
+    with pytest.raises(MeasureRefused, match="folds before the corners"):
+        from_height(size_wh=SIZE_WH, height_m=4, tilt_deg=35, focal_px=1000, lens=folds)
+    square = points_of([[0, 0], [3, 0], [3, 4], [0, 4]])
+    with pytest.raises(MeasureRefused, match="folds before the corners"):
+        from_points(clicked(HUNG[0], square + np.array([0.0, 4.0])), square, size_wh=SIZE_WH, lens=folds)
+
+
+def test_heads_that_a_lens_would_fold_into_the_picture_are_not_shown() -> None:
+    """It folds 1111 px from the middle, and corners are 1101 px away; 18 m to the side nobody is in the picture."""
+    lens = Lens((1000, 1000), (960, 540), (-0.12, 0.0, 0.0, 0.0, 0.0))
+    calibration = from_height(size_wh=SIZE_WH, height_m=4, tilt_deg=35, focal_px=1000, lens=lens)
+    assert calibration.shows_heads(points_of([[2, 6], [18, 6]])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("side_m", "zone_m", "told"),
+    [
+        (1, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.89),  # ten metres behind a square metre: any size
+        (2, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.24),
+        (6, [[-4, 15], [4, 15], [4, 22], [-4, 22]], 0.03),
+        (2, [[-2, 5], [2, 5], [2, 9], [-2, 9]], 0.02),  # around what was given
+    ],
+)
+def test_the_error_of_an_area_is_that_of_its_place(side_m: float, zone_m: list[list[float]], told: float) -> None:
+    """As by clicks that are wrong by 2 px along x and y, solved again and again."""
+    hung = Hung(5, 25, 1250)
+    square = points_of([[0, 0], [side_m, 0], [side_m, side_m], [0, side_m]]) + np.array([-side_m / 2, 5.0])
+    zone_px, clicks = hung.given.pixels_of(points_of(zone_m)), hung.given.pixels_of(square)
+    exact = from_rectangle(clicks, width_m=side_m, depth_m=side_m, size_wh=SIZE_WH)
+    sigma = exact.area_sigma_of(exact.floor_of(zone_px))
+    assert sigma == pytest.approx(told, abs=0.01)
+    random, areas = np.random.default_rng(0), []
+    for _ in range(200):
+        wrong = clicks + random.normal(0, 2, clicks.shape)
+        again = cv2.getPerspectiveTransform(wrong.astype(np.float32), square.astype(np.float32))
+        areas.append(polygon_area(cv2.perspectiveTransform(zone_px[None], again)[0]))
+    low, high = np.quantile(areas, [0.16, 0.84])
+    assert sigma == pytest.approx(np.log(high / low) / 2, rel=0.25)
+
+
+def test_a_plan_far_from_its_origin_has_the_same_errors() -> None:
+    """Plans of surveyors have coordinates of 100 km and more; points that agree badly have larger errors."""
+    hung = Hung(5, 25, 1250)
+    points = points_of([[-3, 6], [3, 6], [3, 14], [-3, 14], [0, 10], [2, 9]])
+    zone_px = hung.given.pixels_of(points_of([[-4, 15], [4, 15], [4, 22], [-4, 22]]))
+    beside, said = np.random.default_rng(1).normal(0, 1, points.shape), []
+    for off_m, wrong_px in ((0.0, 1.0), (500_000.0, 1.0), (0.0, 5.0)):
+        clicks = hung.given.pixels_of(points) + wrong_px * beside
+        one = from_points(clicks, points + off_m, size_wh=SIZE_WH)
+        said.append(one.area_sigma_of(one.floor_of(zone_px)))
+    assert said[1] == pytest.approx(said[0], rel=1e-3) and said[2] == pytest.approx(5 * said[0], rel=0.2)
+
+
 def test_above_the_horizon_there_is_no_floor() -> None:
     calibration = from_height(size_wh=SIZE_WH, height_m=4, tilt_deg=10, focal_px=1200)
     left, right = calibration.horizon_px()

@@ -409,6 +409,12 @@ def test_a_mask_holds_for_its_span_of_media_time_and_both_its_ends() -> None:
     assert regions[10].polygons[0].tolist() == [list(corner) for corner in TRIANGLE]
 
 
+def test_the_span_of_a_mask_begins_with_the_first_frame_whatever_its_time_is() -> None:
+    frames = scene(4, nobody, ms=[10_000, 10_400, 10_800, 11_200])
+    regions = decided(video_watch(ScriptedFinder(), RedactSettings(masks=(Mask(TRIANGLE, 0.0, 0.5),))), frames)
+    assert [len(one.polygons) for one in regions] == [1, 1, 0, 0]
+
+
 def test_a_mask_covers_stills_too() -> None:
     settings = RedactSettings(masks=(Mask(TRIANGLE),))
     (regions,) = decided(still_watch(ScriptedFinder(), settings), [frame_of(plain())])

@@ -1,4 +1,5 @@
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -69,3 +70,37 @@ def test_a_file_that_is_not_media_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no media")
     with pytest.raises(InputRefused, match=r"a\.mp4"):
         list(decoded_audio(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.ts", "a.mkv"])
+def test_sound_that_needs_no_resampling_keeps_its_times(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with av.open(path, "w") as container:
+        codec = "libopus" if name == "a.webm" else "aac"
+        stream = container.add_stream(codec, rate=RATE)
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.layout = "stereo"
+        for start in range(0, RATE, 960):
+            frame = av.AudioFrame.from_ndarray(np.zeros((2, 960), np.float32), format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    encoder = AudioEncoder("aac", channels=2)
+    packets = [packet for frame in decoded_audio(path) for packet in encoder.encode(frame)] + encoder.end()
+    steps = {after.pts - before.pts for before, after in pairwise(packets)}
+    assert steps == {1024}
+    assert abs(packets[-1].pts - packets[0].pts - RATE) <= 2 * 2048
+
+
+def test_sound_that_changes_in_the_middle_goes_on() -> None:
+    encoder = AudioEncoder("aac", channels=2)
+    packets = []
+    for index in range(40):
+        layout, count = ("stereo", 2) if index < 20 else ("mono", 1)
+        frame = av.AudioFrame.from_ndarray(np.zeros((count, 2400), np.float32), format="fltp", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = RATE, index * 2400, Fraction(1, RATE)
+        packets += encoder.encode(frame)
+    packets += encoder.end()
+    ends = [packet.pts + packet.duration for packet in packets]
+    assert all(0 <= packet.pts - end <= 1024 for end, packet in zip(ends, packets[1:], strict=False))
+    assert abs(ends[-1] - 2 * RATE) <= 2048

@@ -1,6 +1,7 @@
 import io
 import json
 import struct
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -68,6 +69,7 @@ MESSAGES: tuple[Message, ...] = (
     Progress(17, 400),
     Suspects((Suspect(0.5, 1.5, (-3, 4, 10, 20), Kind.FACE),)),
     FINISHED,
+    replace(FINISHED, models=(), precision=""),
     Failed("InputRefused", "clip.mp4: no video stream"),
     Walled(("no files",), ("landlock: kernel 5.10",)),
     Dial(3, "udp"),

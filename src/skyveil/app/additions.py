@@ -37,12 +37,12 @@ def masks_from_file(path: Path) -> tuple[Mask, ...]:
         with path.open("rb") as file:
             fields = json.loads(file.read(_LIMIT))
         found = tuple(
-            Suspect(float(one["start_s"]), float(one["end_s"]), _box(one["xyxy"]), Kind[str(one["kind"]).upper()])
+            Suspect(_moment(one["start_s"]), _moment(one["end_s"]), _box(one["xyxy"]), Kind[str(one["kind"]).upper()])
             for one in fields["suspects"]
         )
     except OSError as error:
         raise SettingsRefused(f"--add {path}: can not be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SettingsRefused(
             f"--add {path}: is not a list of suspects; make one with: skyveil verify --json"
         ) from error
@@ -69,8 +69,16 @@ def _seconds(text: str) -> float:
     return hours * 3600 + minutes * 60 + seconds
 
 
+def _moment(value: float) -> float:
+    if not 0 <= float(value) < 1e9:
+        raise ValueError("a time lies outside of any video")
+    return float(value)
+
+
 def _box(value: list[float]) -> tuple[int, int, int, int]:
     x1, y1, x2, y2 = (int(side) for side in value)
     if not (x1 < x2 and y1 < y2):
         raise ValueError("a box has no area")
+    if max(map(abs, (x1, y1, x2, y2))) >= 1e6:
+        raise ValueError("a box lies nowhere near a picture")
     return x1, y1, x2, y2

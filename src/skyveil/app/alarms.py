@@ -98,7 +98,7 @@ class Alarms:
         with self._lock:
             self._watches = dict(watches)
             known = {(camera, zone) for camera, watch in watches.items() for zone in watch.zones}
-            last = {(one.camera, one.place): _measured(one) for one in self._desk.alarms()}
+            last = {(one.camera, one.place): _measured(one) for one in self._desk.alarms() if not one.drill}
             self._states = {
                 key: self._states.get(key) or (self._now(), begin(self._now(), last=last.get(key, Level.GREEN)))
                 for key in sorted(known)

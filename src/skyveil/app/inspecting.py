@@ -71,9 +71,9 @@ class _Walk:
         still = self._source.info.kind == "still"
         for raw in self._source.frames():
             self._count += 1
-            time_s = raw.time.seconds
-            self._first_s = time_s if self._first_s is None else self._first_s
-            self._last_s = time_s
+            self._first_s = raw.time.seconds if self._first_s is None else self._first_s
+            self._last_s = raw.time.seconds
+            time_s = self._last_s - self._first_s
             if self._inspector is None or time_s < due_s:
                 continue
             due_s = time_s + EVERY_S - _JITTER_S

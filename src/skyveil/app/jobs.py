@@ -21,6 +21,9 @@ from skyveil.core.settings import Codec
 from skyveil.core.stills import StillFormat, still_format_of
 
 MARK: Final = ".redacted"
+_NAME_BYTES: Final = 255
+"""Of a file's name, on every file system of Linux."""
+_INSIDE: Final = "lies in the output folder; name another one with --output"
 _CONTAINERS: Final[dict[Codec, tuple[str, ...]]] = {
     "h264": (".mp4", ".m4v", ".mov", ".mkv"),
     "h265": (".mp4", ".m4v", ".mov", ".mkv"),
@@ -120,6 +123,11 @@ class _Found:
     within: Path
     named: bool
 
+    @property
+    def root(self) -> Path:
+        """The folder that was named, of a file in it."""
+        return self.source.parents[len(self.within.parts) - 1]
+
 
 def plan(paths: Iterable[str], *, output: str | None, codec: Codec) -> Plan:
     """Decide what happens to every path; nothing is written and no media is decoded.
@@ -135,8 +143,9 @@ def plan(paths: Iterable[str], *, output: str | None, codec: Codec) -> Plan:
     target = _target(output, found, named)
     if target.folder is not None:
         inside = target.folder.resolve()
-        skipped += [Left(item.source, "lies in the output folder") for item in found if _met_below(item, inside)]
-        found = [item for item in found if not _met_below(item, inside)]
+        refused += [Left(item.source, _INSIDE) for item in found if _met_below(item, inside, item.root)]
+        skipped += [Left(item.source, "lies in the output folder") for item in found if _made_below(item, inside)]
+        found = [item for item in found if not _met_below(item, inside, item.source)]
     jobs: list[Job] = []
     for item in found:
         _plan_one(item, target, codec, jobs, skipped, refused)
@@ -292,9 +301,14 @@ def _unique(found: list[_Found]) -> list[_Found]:
     return list(seen.values())
 
 
-def _met_below(item: _Found, folder: Path) -> bool:
-    """Whether a file that nobody named lies in the output folder."""
-    return not item.named and item.source.resolve().is_relative_to(folder)
+def _met_below(item: _Found, folder: Path, place: Path) -> bool:
+    """Whether a file that nobody named is one, and this place, itself or the folder that was named, is in `folder`."""
+    return not item.named and place.resolve().is_relative_to(folder)
+
+
+def _made_below(item: _Found, folder: Path) -> bool:
+    """Whether a file lies in the output folder, and the folder that was named does not."""
+    return _met_below(item, folder, item.source) and not _met_below(item, folder, item.root)
 
 
 def _plan_one(
@@ -306,11 +320,18 @@ def _plan_one(
         return
     try:
         still = still_format(item.source)
-        output = _output(item, target, still, codec)
+        output = _named_so(_output(item, target, still, codec))
     except (InputRefused, OutputRefused) as error:
         refused.append(Left(item.source, str(error).removeprefix(f"{shown(item.source)}: ")))
         return
     jobs.append(Job(item.source, output, "still" if still else "video", str(item.within)))
+
+
+def _named_so(output: Path) -> Path:
+    """The output itself; OutputRefused when its name, or that of what lies beside it, is longer than a name may be."""
+    if len(os.fsencode(output.name)) + len(".json") > _NAME_BYTES:
+        raise OutputRefused(f"{shown(output)}: the name would be too long; give a shorter one with --output")
+    return output
 
 
 def _output(item: _Found, target: _Target, still: StillFormat | None, codec: Codec) -> Path:

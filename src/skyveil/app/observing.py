@@ -50,8 +50,8 @@ class ViewWatch:
 
     @property
     def trusted(self) -> bool:
-        """Whether numbers in metres hold."""
-        return self._check is None or self._check.trusted
+        """Whether numbers hold; where the view can not be checked nobody knows, so they do not."""
+        return self._check is None or (self._check.trusted and not self._fails)
 
     @property
     def cause(self) -> Cause:
@@ -59,13 +59,16 @@ class ViewWatch:
         return Cause.OK if self._check is None else self._check.cause
 
     def see(self, raw: RawFrame, regions: Regions) -> None:
-        """Take a frame that is decided, before the gate takes it. A check that fails costs itself, and no picture."""
+        """Take a frame that is decided, before the gate takes it. A check that fails costs numbers, and no picture."""
         if self._check is None or self._fails:
             return
         try:
             self._check.see(raw, regions, self.people)
         except Exception as error:
-            log.warning("whether the camera is moved is not checked any more: %s", type(error).__name__)
+            log.warning(
+                "whether the camera is moved can not be checked, so numbers are unknown until it is started anew: %s",
+                type(error).__name__,
+            )
             self._fails = True  # one that was moved stays so
 
     def told(self) -> Iterator[ViewSeen]:
@@ -82,7 +85,7 @@ class ViewWatch:
     def measure(self, spec: CameraSpec) -> None:
         """Judge moves by other places from now on."""
         if self._check is None or spec.crowd is None:
-            self._check = _view_check(spec, self._size_wh)
+            self._check, self._fails = _view_check(spec, self._size_wh), False
         else:
             self._check.judge_by(spec.crowd, size_wh=self._size_wh)
 

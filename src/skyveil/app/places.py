@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from skyveil.app.config.document import Plain
 from skyveil.app.config.edit import set_keys
-from skyveil.app.config.load import Plain, checked_camera, load, said
+from skyveil.app.config.load import checked_camera, load, said
 from skyveil.app.config.models import Camera, Config, Line, Zone
 from skyveil.core.errors import MeasureRefused, SettingsRefused
 from skyveil.core.ids import PlaceId
@@ -223,6 +224,8 @@ def _zone_on(place: DrawnPlace, floor: Points, calibration: Calibration) -> Judg
 def _line_on(place: DrawnPlace, floor: Points, calibration: Calibration) -> Judged:
     start, end = floor
     line = FloorLine(PlaceId(place.id), (float(start[0]), float(start[1])), (float(end[0]), float(end[1])))
+    if float(calibration.shows_heads(line.points_m).mean()) < SHOWN_LEAST:
+        return replace(_refused(place, "far"), length_m=line.width_m)
     middle, ahead = (start + end) / 2, np.array(line.forward) * min(1.0, line.width_m / 2)
     arrow = calibration.pixels_of(points_of([middle.tolist(), (middle + ahead).tolist()])) / calibration.size_wh
     forward = None

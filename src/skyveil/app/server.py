@@ -14,6 +14,7 @@ from typing import Final, final
 import uvicorn
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, load
@@ -33,6 +34,8 @@ log: Final = logging.getLogger(__name__)
 _STOP_S: Final = 2
 _HOUSEKEEPING_S: Final = 60.0
 _HEADER_LIMIT: Final = 32 << 10
+FIRST_REQUEST_S: Final = 10.0
+"""Within this a connection must have brought the whole head of its first request."""
 
 
 def database_of(config: Config) -> Engine:
@@ -82,6 +85,31 @@ class _Uvicorn(uvicorn.Server):
         return nullcontext()
 
 
+@final
+class ImpatientProtocol(H11Protocol):
+    """Closes a connection that brings no request in time: uvicorn itself waits for the first one for ever.
+
+    Only the event loop's thread touches it. uvicorn's `limit_concurrency` is no help here, and is left out on purpose:
+    it closes nothing, counts connections that ask nothing, and answers 503 to everybody else, `/healthz` included.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(FIRST_REQUEST_S, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _too_late(self) -> None:
+        begun: object = self.cycle  # uvicorn types it as if it were never None
+        # A WebSocket has a protocol of its own, and is no connection of this one any more.
+        if begun is None and self in self.connections:
+            self.transport.close()
+
+
 def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
     """Run the site of a configuration until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 
@@ -112,6 +140,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
         site.recordings,
         site.crowd,
         secure=secure,
+        behind_proxy=config.server.behind_tls_proxy,
         version=__version__,
         started_s=time.time(),
         voucher=_voucher(config),
@@ -122,6 +151,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
             create_app(console),
             host=config.server.bind,
             port=config.server.port,
+            http=ImpatientProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -19,7 +19,7 @@ from skyveil.app.config.measured import with_places
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
 from skyveil.app.crowd import LiveCrowd
-from skyveil.app.models import ensure_for
+from skyveil.app.networks import needed, newly_needed
 from skyveil.app.places import drawing_of, drawn, judged, named
 from skyveil.app.recalibrate import calibrated, calibration_view, fitted, fitted_of
 from skyveil.app.recordings import LiveRecordings
@@ -33,7 +33,7 @@ from skyveil.core.errors import SettingsRefused, SkyveilError
 from skyveil.core.health import SENTENCES, CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
-from skyveil.core.settings import Mask, RedactSettings
+from skyveil.core.settings import Mask
 from skyveil.measure.calibration import Calibration
 from skyveil.measure.given import Given, solved
 from skyveil.public.aggregate import Aggregate
@@ -101,8 +101,7 @@ class LiveSite:
         self._tell()
         told_reasons(self._audit, Wanted(), self._sent_on)
         self._in_loop(partial(self.restreaming.configure, self._sent_on))
-        every = frozenset(kind for spec in self._specs.values() for kind in spec.settings.targets)
-        models = ensure_for(RedactSettings(every or RedactSettings().targets), verify=False)
+        models = needed(self._specs)
         self._supervisor = Supervisor(
             models, on_message=self._heard, on_health=self._health, command=self._command, view_of=self.views.of
         )
@@ -311,6 +310,7 @@ class LiveSite:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
         told = self.telling.problems() + self.restreaming.problems()
+        found += [] if self._supervisor is None else self._supervisor.problems()
         found += [f"{one}; what it measured before goes on" for one in self._refused]
         return found + self.recordings.problems() + told + self.crowd.problems()
 
@@ -323,6 +323,7 @@ class LiveSite:
         secrets = Secrets(config.server.secrets)
         wanted, refused = reloaded(config, secrets, self._specs)
         to_tell, to_send = told(config, secrets), sent_on(config, secrets)
+        models = newly_needed(wanted, self._specs)
         config = with_places(config, self.config, refused)
         old = self._specs if before is None else before
         self._refused = list(refused.values())
@@ -333,6 +334,7 @@ class LiveSite:
         self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
         self.recordings.configure(config, wanted)
         if self._supervisor is not None:
+            self._supervisor.models = models or self._supervisor.models
             self._supervisor.apply(wanted)
         self.crowd.configure(config, wanted)  # after the masks: numbers that are late harm nobody
         self._sent_on = to_send

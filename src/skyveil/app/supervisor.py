@@ -70,6 +70,8 @@ class _Camera:
         self._last_pulse: Pulse | None = None
         self._killed_as = Cause.PROCESS_DIED
         self._was_heard = True
+        self.trouble = ""
+        """Why its health was not told last."""
         self._thread = threading.Thread(target=self._run, name=f"camera-{spec.id}", daemon=True)
         self._thread.start()
 
@@ -104,6 +106,10 @@ class _Camera:
         if self._thread.is_alive():
             self._kill(Cause.PROCESS_SILENT)
             self._thread.join(5)
+
+    def is_over(self) -> bool:
+        """Whether its thread has ended: nobody starts its process again."""
+        return not self._thread.is_alive()
 
     def check(self, now_s: float) -> None:
         """Notice silence: stale after 2 s, killed after 5; time in which the machine kept it waiting does not count."""
@@ -231,13 +237,24 @@ class _Camera:
             descriptors=pulse.descriptors,
             clock_offset_s=pulse.clock_offset_s,
         )
-        self._owner.on_health(self.health)
+        self._say()
 
     def _tell(self, state: CameraState, cause: Cause) -> None:
         same = (state, cause) == (self.health.state, self.health.cause)
         since_s = self.health.since_s if same else time.time()
         self.health = replace(self.health, state=state, cause=cause, since_s=since_s, fps=0.0, restarts=self._restarts)
-        self._owner.on_health(self.health)
+        self._say()
+
+    def _say(self) -> None:
+        """Tell the health. Whoever hears it must not end our thread or the watchdog: nobody starts them again."""
+        try:
+            self._owner.on_health(self.health)
+            self.trouble = ""
+        except Exception as error:  # what it is, is the hearer's to say
+            said = f"its health could not be told: {type(error).__name__}"
+            if said != self.trouble:
+                log.warning("camera %s: %s", self.spec.id, said)
+            self.trouble = said
 
     def _dial(self, wish: Dial) -> None:
         try:
@@ -297,6 +314,7 @@ class Supervisor:
         begins is told of its camera's view."""
         self.view_of = view_of
         self.models = dict(models)
+        """The networks of processes that begin; other ones are put here before cameras that need them are applied."""
         self.command = tuple(command)
         self.readable = readable
         self.on_message = on_message
@@ -315,7 +333,7 @@ class Supervisor:
         leaving = [
             camera
             for name, camera in self._cameras.items()
-            if name not in specs or _lasting(specs[name]) != _lasting(camera.spec)
+            if name not in specs or _lasting(specs[name]) != _lasting(camera.spec) or camera.is_over()
         ]
         for camera in leaving:
             camera.ask_to_stop()
@@ -333,6 +351,10 @@ class Supervisor:
     def health(self) -> dict[CameraId, CameraHealth]:
         """The health of every camera now."""
         return {name: camera.health for name, camera in tuple(self._cameras.items())}
+
+    def problems(self) -> list[str]:
+        """What failed beside the cameras' processes."""
+        return [f"{name}: {camera.trouble}" for name, camera in tuple(self._cameras.items()) if camera.trouble]
 
     def trust_view(self, camera: CameraId) -> None:
         """Take what a camera sees now for its calibrated view; one that does not run is told when it begins."""
@@ -360,7 +382,11 @@ class Supervisor:
         while not self._closed.wait(_CHECK_S):
             now_s = time.monotonic()
             for camera in tuple(self._cameras.values()):
-                camera.check(now_s)
+                try:
+                    camera.check(now_s)
+                except Exception as error:  # one camera's must not leave the others unwatched
+                    camera.trouble = f"it could not be watched: {type(error).__name__}"
+                    log.warning("camera %s: %s", camera.spec.id, camera.trouble)
 
 
 def _lasting(spec: CameraSpec) -> CameraSpec:

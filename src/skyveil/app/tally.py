@@ -1,12 +1,16 @@
 """What a worker counts about one file: numbers about the media, none about people in it. App."""
 
 import time
-from typing import final
+from typing import Final, final
 
 from skyveil.core.manifest import ModelEntry
 from skyveil.private.capture.source import Source
 from skyveil.public.types import RedactedFrame
 from skyveil.public.wire import Finished, ModelUsed
+
+MOST_SECONDS: Final = 400_000
+"""Seconds whose shares are told, four and a half days, as many as the wire takes: one leap of a recorder's clock must
+not take all memory."""
 
 
 @final
@@ -30,7 +34,7 @@ class FileTally:
         self._whole += frame.whole
         self._first_s = frame.time.seconds if self._first_s is None else self._first_s
         self._last_s = frame.time.seconds
-        second = int(self._last_s - self._first_s)
+        second = min(int(self._last_s - self._first_s), MOST_SECONDS - 1)
         while len(self._covered) <= second:
             # A second without a frame shows what the second before it showed: the picture stands.
             self._covered.append(0.0)

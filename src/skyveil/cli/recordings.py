@@ -102,7 +102,8 @@ def export_recording(
 ) -> None:
     """Write a span as one MP4 in which whole persons and plates are covered, with a statement beside it."""
     from skyveil.app.config import load
-    from skyveil.app.recordings import archive_of, export
+    from skyveil.app.exports import export
+    from skyveil.app.recordings import archive_of
 
     with one_line(), site_accounts(config) as (_, audit):
         if not reason.strip():

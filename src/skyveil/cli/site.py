@@ -142,7 +142,7 @@ def remove_user(name: _Name, config: _Config = _DEFAULT) -> None:
 
 @user_app.command("password")
 def password_of_user(name: _Name, config: _Config = _DEFAULT) -> None:
-    """Give an account another password; its sessions end."""
+    """Give an account another password; its sessions, login links and tokens end."""
     with one_line(), site_accounts(config) as (accounts, audit):
         accounts.set_password(name, ask_password().reveal())
         audit.record("(command line)", "user.password", name)

@@ -20,7 +20,10 @@ DEFAULT_TARGETS: Final = frozenset({Kind.FACE, Kind.HEAD})
 @final
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A polygon that the operator wants covered, for the whole media or from `start_s` to `end_s` of media time."""
+    """A polygon that the operator wants covered, for the whole media or from `start_s` to `end_s`.
+
+    Seconds after the first frame, as players show them: files may begin at any time of their own clock.
+    """
 
     points: tuple[tuple[float, float], ...]
     start_s: float | None = None
@@ -34,7 +37,7 @@ class Mask:
             raise SettingsRefused(f"a mask must end after it starts, got {self.start_s} to {self.end_s}")
 
     def covers(self, seconds: float) -> bool:
-        """Whether the mask holds at this media time; both ends belong to it."""
+        """Whether the mask holds so long after the first frame; both ends belong to it."""
         return (self.start_s is None or seconds >= self.start_s) and (self.end_s is None or seconds <= self.end_s)
 
 

@@ -1,5 +1,6 @@
 """Calibrations from what an operator gives: points on a plan, a rectangle, or the camera's height and tilt. Measure."""
 
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -77,19 +78,23 @@ def from_points(
         raise MeasureRefused(
             f"4 or more points are needed in picture and plan, got {len(points_px)} and {len(points_m)}"
         )
+    if lens is not None:
+        lens.unfolded(size_wh)
     straight = points_px if lens is None else lens.straightened(points_px)
     floor = _solved(straight, points_m)
     errors_m = mapped(floor, straight) - points_m
     errors_px = mapped(inverse(floor), points_m) - straight
     x, y, height_m = _camera_over(floor, size_wh, lens)
+    click_px = _click_px(errors_px)
+    floor_errors = _floor_errors(floor, straight, points_m, click_px=click_px)
     fit = Fit(
         len(points_px),
         _rms(errors_px),
         _rms(errors_m),
         _left_out_m(straight, points_m),
-        _area_sigma(floor, straight, points_m),
+        _area_sigma(floor, straight, points_m, click_px=click_px),
     )
-    return Calibration(size_wh, floor, (x, y, camera_height_m or height_m), lens, fit, head_m)
+    return Calibration(size_wh, floor, (x, y, camera_height_m or height_m), lens, fit, head_m, floor_errors)
 
 
 def with_people(
@@ -112,9 +117,7 @@ def with_people(
     if k <= 0:
         raise MeasureRefused("heads must lie farther from the camera than feet: were they exchanged?")
     camera_m = (float(kx / k), float(ky / k), float(person_m * (1 + k) / k))
-    return Calibration(
-        calibration.size_wh, calibration.floor, camera_m, calibration.lens, calibration.fit, calibration.head_m
-    )
+    return replace(calibration, camera_m=camera_m)
 
 
 def _solved(points_px: Points, points_m: Points) -> Matrix:
@@ -157,12 +160,47 @@ def _left_out_m(points_px: Points, points_m: Points) -> float | None:
     return _rms(np.array(missed))
 
 
-def _area_sigma(floor: Matrix, points_px: Points, points_m: Points) -> float:
-    """Standard error of areas as a share: how much clicks that are wrong by what was seen, or 2 px, change lengths."""
-    spare = 2 * len(points_px) - 8
-    errors_px = mapped(inverse(floor), points_m) - points_px
-    click_px = np.sqrt((errors_px**2).sum() / spare) if spare > 0 else _CLICK_PX
-    wrong_m = max(click_px, 0.5) * np.median(stretch(floor, points_px))
+def _click_px(errors_px: Points) -> float:
+    """Standard error of a click along x or y: what was seen, half a pixel at least, or 2 px where four fit exactly."""
+    spare = 2 * len(errors_px) - 8
+    return max(float(np.sqrt((errors_px**2).sum() / spare)), 0.5) if spare > 0 else _CLICK_PX
+
+
+def _floor_errors(floor: Matrix, points_px: Points, points_m: Points, *, click_px: float) -> NDArray[np.float64]:
+    """What errors of clicks do to the floor's map, (8, 3, 3): independent standard errors, from the slopes at its fit.
+
+    In least squares with slopes J of pixels by the entries of the map G from plan to picture, the covariance of those
+    is click^2 (J^T J)^-1, with J = U S V^T along V with click / S; a ninth direction is the scale of G, which says
+    nothing. The map back, F, then changes by -F dG F.
+    """
+    to_unit_m, to_unit_px = _to_unit(points_m), _to_unit(points_px)
+    unit = to_unit_px @ inverse(floor) @ inverse(to_unit_m)
+    plan = np.column_stack([points_m, np.ones(len(points_m))]) @ to_unit_m.T
+    u, v, w = unit @ plan.T
+    plan = plan / w[:, None]
+    nothing = np.zeros_like(plan)
+    slopes = np.vstack(
+        [
+            np.hstack([plan, nothing, -(u / w)[:, None] * plan]),
+            np.hstack([nothing, plan, -(v / w)[:, None] * plan]),
+        ]
+    )
+    _, sizes, ways = np.linalg.svd(slopes)
+    errors = (click_px * to_unit_px[0, 0] / sizes[:8])[:, None] * ways[:8]
+    to_picture = inverse(to_unit_px) @ errors.reshape(-1, 3, 3) @ to_unit_m
+    return np.asarray(-floor @ to_picture @ floor, np.float64)
+
+
+def _to_unit(points: Points) -> Matrix:
+    """The map that puts points around 0, at a distance of 1 in the mean."""
+    x, y = points.mean(axis=0)
+    scale = 1 / np.linalg.norm(points - (x, y), axis=1).mean()
+    return np.array([[scale, 0, -scale * x], [0, scale, -scale * y], [0, 0, 1]])
+
+
+def _area_sigma(floor: Matrix, points_px: Points, points_m: Points, *, click_px: float) -> float:
+    """Standard error of areas where the points are, as a share: how much clicks that are wrong change lengths."""
+    wrong_m = click_px * np.median(stretch(floor, points_px))
     span_m = np.linalg.norm(points_m - points_m.mean(axis=0), axis=1).mean()
     return float(2 * wrong_m / span_m / np.sqrt(len(points_px)))
 

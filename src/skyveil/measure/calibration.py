@@ -6,7 +6,7 @@ for cameras at 3 to 10 m. A head seen where the floor point g is stands over f w
 C the floor point below the camera; so f = (g + k C) / (1 + k).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, final
 
 import numpy as np
@@ -14,13 +14,21 @@ from numpy.typing import NDArray
 
 from skyveil.core.errors import MeasureRefused
 from skyveil.measure.lens import Lens
-from skyveil.measure.points import Matrix, Points, inverse, mapped, stretch
+from skyveil.measure.points import Matrix, Points, inverse, mapped, polygon_area, stretch
 
 HEAD_M: Final = 1.68
 """Mean height of adults' heads over the floor, shoes on: half way between the means of women and men in Europe (1.63
 and 1.76) less 2 cm for gait and bowed heads. An error of 5 % gives one of 10 % in areas found with people as rulers."""
 FINEST_M_PER_PX: Final = 0.1
 """A head moves by this much a pixel where numbers end: a head box is wrong by some pixels, a person 0.5 m wide."""
+
+
+_STEP: Final = 0.01
+"""Share of an error by which slopes are taken: a whole one may put a far corner beyond the horizon."""
+
+
+def _none() -> NDArray[np.float64]:
+    return np.zeros((0, 3, 3))
 
 
 @final
@@ -30,7 +38,7 @@ class Fit:
 
     points: how many points or people it rests on. rms_px: root mean square error in pixels; rms_m, left_out_m: in
     metres on the floor, the latter of points that took no part in the fit; None where there is nothing to compare.
-    area_sigma: standard error of areas, as a share.
+    area_sigma: standard error of areas, as a share, where the points or people are.
     """
 
     points: int
@@ -47,7 +55,8 @@ class Calibration:
 
     size_wh: size of the picture, pixels. floor: (3, 3), straightened pixels to metres on the floor, with a positive
     third coordinate below the horizon. camera_m: the camera's place over the floor (x, y, height). head_m: mean height
-    of heads.
+    of heads. floor_errors: (K, 3, 3), by how much `floor` may be wrong, as standard errors that are independent of each
+    other; empty where that is not known.
     """
 
     size_wh: tuple[int, int]
@@ -56,9 +65,10 @@ class Calibration:
     lens: Lens | None
     fit: Fit
     head_m: float = HEAD_M
+    floor_errors: NDArray[np.float64] = field(default_factory=_none)
 
     def __post_init__(self) -> None:
-        """Raise MeasureRefused for a map that is none, or a camera that is not above people's heads."""
+        """Raise MeasureRefused for a map that is none, a lens that folds, or a camera that is not above heads."""
         numbers = (*self.camera_m, self.head_m, self.fit.area_sigma)
         if min(*self.size_wh, self.head_m) <= 0 or not np.isfinite(numbers).all():
             raise MeasureRefused("a calibration has a picture and heads larger than 0, and only finite numbers")
@@ -66,6 +76,10 @@ class Calibration:
             raise MeasureRefused(
                 "the map from picture to floor can not be inverted: give points that do not lie in line"
             )
+        if self.floor_errors.shape[1:] != (3, 3) or not np.isfinite(self.floor_errors).all():
+            raise MeasureRefused("the errors of the map from picture to floor are maps of finite numbers")
+        if self.lens is not None:
+            self.lens.unfolded(self.size_wh)
         if not self.camera_m[2] > self.head_m:
             raise MeasureRefused(
                 f"the camera would hang at {self.camera_m[2]:.2f} m, below heads at {self.head_m:.2f} m: check points"
@@ -94,7 +108,8 @@ class Calibration:
         return stretch(self.heads, self._straight(points_px))
 
     def pixels_of(self, points_m: Points, *, height_m: float = 0.0) -> Points:
-        """Where points this high over these floor points are seen, (N, 2); NaN behind the camera.
+        """Where points this high over these floor points are seen, (N, 2); NaN behind the camera, and where
+        the lens folds.
 
         Raises MeasureRefused for a height that is not below the camera.
         """
@@ -109,6 +124,23 @@ class Calibration:
         inside = ((pixels >= 0) & (pixels < self.size_wh)).all(axis=1)
         fine = self.heads_m_per_px(np.nan_to_num(pixels)) <= FINEST_M_PER_PX
         return np.asarray(inside & fine, np.bool_)
+
+    def area_sigma_of(self, corners_m: Points) -> float:
+        """Standard error of the area of a part of the floor as a share; far from the points given it is the larger.
+
+        corners_m: (M, 2) as `floor_of` gives them. Where the floor's errors are not known it is that of the fit.
+        """
+        if not len(self.floor_errors):
+            return self.fit.area_sigma
+        straight = mapped(inverse(self.floor), corners_m)
+        area_m2 = polygon_area(corners_m)
+        changes = [
+            polygon_area(mapped(self.floor + _STEP * one, straight))
+            - polygon_area(mapped(self.floor - _STEP * one, straight))
+            for one in self.floor_errors
+        ]
+        sigma = np.linalg.norm(changes) / (2 * _STEP * area_m2)
+        return float(sigma) if np.isfinite(sigma) else 1.0
 
     def upwards(self, points_px: Points) -> Points:
         """Which way up is at each pixel, unit vectors in the straight picture, (N, 2); y points down in pictures."""

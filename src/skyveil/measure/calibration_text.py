@@ -1,6 +1,7 @@
 """A calibration as the text of a file, and back. Measure."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ def calibration_text(calibration: Calibration) -> str:
         "format": FORMAT,
         "size_wh": list(calibration.size_wh),
         "floor": np.asarray(calibration.floor).tolist(),
+        "floor_errors": calibration.floor_errors.tolist(),
         "camera_m": list(calibration.camera_m),
         "head_m": calibration.head_m,
         "lens": None
@@ -56,6 +58,8 @@ def calibration_from(text: str, *, size_wh: tuple[int, int] | None = None) -> Ca
             None if lens is None else _lens(lens["focal_px"], lens["centre_px"], lens["coefficients"]),
             _fit(value["fit"]),
             float(value["head_m"]),
+            # Older files have none.
+            np.array(value.get("floor_errors", []), np.float64).reshape(-1, 3, 3),
         )
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise MeasureRefused("the calibration can not be read: make it again with `skyveil calibrate`") from error
@@ -95,5 +99,11 @@ def _scaled(calibration: Calibration, size_wh: tuple[int, int]) -> Calibration:
             (lens.centre_px[0] * x, lens.centre_px[1] * y),
             lens.coefficients,
         )
-    floor = calibration.floor @ np.diag([1 / x, 1 / y, 1.0])
-    return Calibration(size_wh, floor, calibration.camera_m, lens, calibration.fit, calibration.head_m)
+    back = np.diag([1 / x, 1 / y, 1.0])
+    return replace(
+        calibration,
+        size_wh=size_wh,
+        floor=calibration.floor @ back,
+        lens=lens,
+        floor_errors=calibration.floor_errors @ back,
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.ids import PlaceId
 from skyveil.measure.level import ZoneKind
-from skyveil.measure.points import Points, polygon_area
+from skyveil.measure.points import Points, points_of, polygon_area
 
 LEAST_AREA_M2: Final = 2.4
 """A smaller zone is the place of one person: two who stand at ease need 1.21 m2 each (Fruin, 1971, level A of queues).
@@ -17,7 +17,12 @@ Outside the control room nothing is told of zones under 10 m2 (`gate.grounds`)."
 
 
 SHOWN_LEAST: Final = 0.5
-"""Share of a zone that must show heads, in the picture and fine enough, to be measured at all."""
+"""Share of a zone or line that must show heads, in the picture and fine enough, to be measured at all."""
+SHOWN_WHOLE: Final = 0.95
+"""Share from which on all of it counts as shown."""
+_ALONG_M: Final = 0.5
+_MOST_ALONG: Final = 1000
+"""Points along a line are half a metre apart, and farther on one that is longer than 500 m."""
 
 
 @final
@@ -80,6 +85,12 @@ class Line:
     def forward(self) -> tuple[float, float]:
         """Unit vector across the line, (x, y)."""
         return (self.from_m[1] - self.to_m[1]) / self.width_m, (self.to_m[0] - self.from_m[0]) / self.width_m
+
+    @property
+    def points_m(self) -> Points:
+        """Points along it, both ends included, (N, 2)."""
+        share = np.linspace(0, 1, min(int(np.ceil(self.width_m / _ALONG_M)), _MOST_ALONG) + 1)[:, None]
+        return points_of(np.array(self.from_m) * (1 - share) + np.array(self.to_m) * share)
 
     def beside(self, points_m: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How far each point is ahead of the line, (N,), and how far along it, (N,), metres."""

@@ -67,7 +67,7 @@ def rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
 
 
 def polygons(settings: RedactSettings, seconds: float) -> tuple[NDArray[np.float32], ...]:
-    """The static masks that hold at this media time."""
+    """The static masks that hold so many seconds after the first frame."""
     return tuple(np.array(mask.points, np.float32) for mask in settings.masks if mask.covers(seconds))
 
 
@@ -109,6 +109,7 @@ class VideoWatch:
         self._plan: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
         self._pace = self._plan
         self._coming = Coming()
+        self._first_s: float | None = None
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
         again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
@@ -135,6 +136,7 @@ class VideoWatch:
         for looks behind it as well, and no more than so many of them, evenly spaced; the others never do.
         """
         self._coming.picture(raw.time.seconds)
+        self._first_s = raw.time.seconds if self._first_s is None else self._first_s
         sight = self._motion.sight(raw)
         waiting = _Waiting(raw, sight, self._motion.squares(sight))
         if self._before is not None and self._motion.is_cut(self._before, waiting.small):
@@ -379,7 +381,8 @@ class VideoWatch:
         looked = evidence(raw, waiting.small, self._looks, self._motion, live=self._pace.live)
         if looked is None:
             return whole_frame(raw.id)
-        return Regions(raw.id, boxes, polygons(self._settings, raw.time.seconds), looked)
+        since_s = raw.time.seconds - (self._first_s or 0.0)
+        return Regions(raw.id, boxes, polygons(self._settings, since_s), looked)
 
 
 def _evenly(leaving: list[_Waiting], most: int) -> list[_Waiting]:

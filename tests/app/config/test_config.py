@@ -228,6 +228,45 @@ def test_a_secrets_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
         specs(config, Secrets(config.server.secrets))
 
 
+DOOR_S = SecretModel(secret="door")  # noqa: S106 (a name)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "password"),
+    [
+        ("012345", "012345"), ("007", "007"), ("1_000", "1_000"), ("12:34:56", "12:34:56"), ("0x1F", "0x1F"),
+        ("yes", "yes"), ("null", "null"), ("2020-01-02", "2020-01-02"), ("a#b", "a#b"), ('"a: b #c"', "a: b #c"),
+        ("'it''s'", "it's"), ("pässwort", "pässwort"),
+    ],
+)  # fmt: skip
+def test_a_password_is_taken_as_it_is_written(tmp_path: Path, written_as: str, password: str) -> None:
+    path = tmp_path / "secrets.yaml"
+    path.write_text(f"other: x\ndoor: {written_as}\n")
+    path.chmod(0o600)
+    assert Secrets(path).get(DOOR_S).reveal() == password
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("door:\n", "secrets.yaml:1: the password of `door` is empty"),
+        ("a: x\ndoor: [pass]\n", "secrets.yaml:2: the password of `door` is a list or a table: put it in quotes"),
+        ("door: pass #1\n", "secrets.yaml:1: the password of `door` ends before a #"),
+        ("door: a\ndoor: b\n", "secrets.yaml:2: `door` stands here twice"),
+        ("door: p@ss: word\n", "secrets.yaml:1: this is no YAML"),
+        ("just text\n", "secrets.yaml:1: a secrets file has lines"),
+    ],
+)
+def test_a_password_that_would_be_another_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "secrets.yaml"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(SettingsRefused) as refused:
+        Secrets(path).get(DOOR_S)
+    assert str(refused.value).startswith(said)
+    assert "pass" not in str(refused.value).replace("password", "")
+
+
 def test_a_password_may_come_from_the_environment(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD.replace("{secret: door}", "{env: DOOR}")))
     found = specs(config, Secrets(config.server.secrets, {"DOOR": "x"}))

@@ -297,3 +297,34 @@ def test_frames_can_be_walked_once_and_closed_early(tmp_path: Path) -> None:
     assert next(walk).id.index == 0
     walk.close()  # type: ignore[attr-defined]  # a generator, promised as an iterator only
     source.close()
+
+
+@pytest.mark.parametrize(("codec", "pixels"), [("qtrle", "rgb24"), ("cfhd", "yuv422p10le"), ("flashsv2", "bgr24")])
+def test_decoders_that_tell_no_key_frames_give_whole_ones(tmp_path: Path, codec: str, pixels: str) -> None:
+    name = "a.flv" if codec == "flashsv2" else "a.mov"
+    pictures = [scene(index, 320, 192).reformat(format=pixels) for index in range(6)]
+    source, frames = frames_of(Clip(tmp_path / name, codec, pictures, time_base=Fraction(1, 25)).write())
+    assert [frame.damaged for frame in frames] == [False] * 6
+    assert source.gaps == ()
+
+
+def test_sound_that_is_longer_than_the_video_of_a_wmv_makes_no_gap(tmp_path: Path) -> None:
+    path = tmp_path / "a.wmv"
+    with av.open(path, "w", format="asf") as container:
+        video, sound = container.add_stream("wmv2", rate=25), container.add_stream("wmav2", rate=44_100)
+        assert isinstance(video, av.VideoStream)
+        assert isinstance(sound, av.AudioStream)
+        sound.codec_context.layout, sound.codec_context.bit_rate = "stereo", 128_000
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        for index in range(12):
+            picture = scene(index)
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(picture.reformat(96, 64, "yuv420p")))
+        container.mux(video.encode(None))
+        for start in range(0, 3 * 44_100, 4410):
+            frame = av.AudioFrame.from_ndarray(np.zeros((2, 4410), np.float32), format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 44_100, start, Fraction(1, 44_100)
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    source, frames = frames_of(path)
+    assert (len(frames), source.truncated, source.gaps) == (12, False, ())

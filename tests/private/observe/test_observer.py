@@ -1,5 +1,6 @@
 """Boxes of a known crowd become the numbers of its zones and lines."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,8 @@ from skyveil.core.camera import CrowdSpec, LineSpec, Shares, ZoneSpec
 from skyveil.core.errors import MeasureRefused
 from skyveil.core.ids import CameraId, FrameId, PlaceId, SourceId
 from skyveil.core.kinds import Kind
+from skyveil.measure.calibrating import from_rectangle
+from skyveil.measure.calibration import Calibration
 from skyveil.measure.calibration_text import calibration_from, calibration_text
 from skyveil.measure.measures import CameraMeasures, Measure
 from skyveil.measure.points import Points, points_of
@@ -140,6 +143,46 @@ def test_numbers_age_and_are_no_longer_known_after_fifteen_seconds() -> None:
     assert not any(quantity.known for place in gone.places for quantity in place.values.values())
 
 
+def after_a_gap(frames: Iterator[Points], *, gap_s: float, before_s: int, spec: CrowdSpec) -> list[CameraMeasures]:
+    """The measures of every second that had frames, with a gap after `before_s`."""
+    observer = Observer(spec, size_wh=SIZE_WH, camera=CameraId("made"))
+    seconds = []
+    for index, people in enumerate(frames):
+        at_s = index / FPS + (gap_s if index >= before_s * FPS else 0.0)
+        observer.see(boxes(people, index), at_s=at_s)
+        if (index + 1) % FPS == 0:
+            seconds.append(observer.measures(start_s=at_s - 1, end_s=at_s, at_s=at_s))
+    return seconds
+
+
+def test_a_flow_after_a_gap_is_of_the_time_since() -> None:
+    """7.2 a second pass; over the gap as well that would be 0.9 of 60 s."""
+    frames = walking(per_m2=1.0, speed=1.2, seconds=16)
+    seconds = after_a_gap(frames, gap_s=50, before_s=8, spec=crowd())
+    flow = of(seconds[-1], GATE, Measure.FLOW_FORWARD)
+    assert flow.value == pytest.approx(7.2, rel=0.1) and flow.quality is Quality.GOOD
+
+
+def test_stays_after_a_gap_are_of_the_time_since() -> None:
+    seconds = after_a_gap(walking(per_m2=0.42, speed=1.2, seconds=40), gap_s=200, before_s=15, spec=crowd())
+    assert of(seconds[-1], HALL, Measure.MEAN_STAY).value == pytest.approx(5.0, rel=0.35)
+
+
+def test_the_mean_of_a_minute_has_nobody_in_it_from_before_a_gap() -> None:
+    full, empty = points_of([[0.0, 8.0], [1.0, 9.0]]), points_of([])
+    frames = [full] * int(4 * FPS) + [empty] * int(2 * FPS)
+    ends = {gap_s: after_a_gap(iter(frames), gap_s=gap_s, before_s=4, spec=crowd())[-1] for gap_s in (1.0, 600.0)}
+    assert [of(one, HALL, Measure.OCCUPANCY).value for one in ends.values()] == [pytest.approx(4 / 3), 0.0]
+
+
+def test_a_crowd_that_stood_still_before_a_gap_and_walks_after_it_has_no_pressure_of_the_gap() -> None:
+    """Pressure is of velocities that vary within 15 s, and needs 5 s of them."""
+    still, walks = (list(walking(per_m2=4.0, speed=speed, seconds=6)) for speed in (0.0, 1.0))
+    frames = still + walks[: int(3 * FPS)]
+    near, far = (after_a_gap(iter(frames), gap_s=gap_s, before_s=6, spec=crowd())[-1] for gap_s in (0.0, 60.0))
+    assert [of(one, HALL, Measure.PRESSURE).known for one in (near, far)] == [True, False]
+
+
 def test_nothing_is_known_before_the_first_frame() -> None:
     observer = Observer(crowd(), size_wh=SIZE_WH, camera=CameraId("made"))
     nothing = observer.measures(start_s=0, end_s=1, at_s=1)
@@ -159,6 +202,26 @@ def test_what_is_dense_in_a_zone_follows_its_own_thresholds() -> None:
     people = points_of([[0.0, 9.0], [1.0, 9.0]])
     usual, dense = (of(observed(repeat(people, int(FPS)), one)[-1], HALL, Measure.DENSE_AREA) for one in (spec, own))
     assert usual.value == 0 and dense.value is not None and dense.value > 1
+
+
+@pytest.mark.parametrize(
+    ("tilt_deg", "ends_m", "quality"),
+    [
+        (15, [[-4, 12], [4, 12]], Quality.GOOD),
+        (15, [[-4, 35], [4, 35]], Quality.UNKNOWN),  # 0.2 m a pixel: boxes jitter over the line
+        (15, [[0, 10], [0, 25]], Quality.DEGRADED),  # coarser than 0.1 m a pixel from 23 m on
+        (15, [[0, 10], [0, 60]], Quality.UNKNOWN),  # most of it is, though one end is near
+        (35, [[-4, 24], [4, 24]], Quality.UNKNOWN),  # the floor is in the picture, and heads are above it
+    ],
+)
+def test_a_line_counts_only_where_heads_are_seen_and_fine_enough(
+    tilt_deg: float, ends_m: list[list[float]], quality: Quality
+) -> None:
+    hung = Hung(6, tilt_deg, 1300)
+    start, end = ((float(x), float(y)) for x, y in hung.given.pixels_of(points_of(ends_m)) / SIZE_WH)
+    spec = CrowdSpec((), (LineSpec(GATE, start, end),), calibration_text(hung.given))
+    last = observed(iter([points_of([])] * int(FPS)), spec)[-1]
+    assert {one.quality for one in last.places[0].values.values()} == {quality}
 
 
 def test_a_zone_that_reaches_the_horizon_is_refused() -> None:
@@ -202,6 +265,34 @@ def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
     assert half.under_heads(pixels / 2) == pytest.approx(HUNG.given.under_heads(pixels))
 
 
+def by_a_square_metre() -> Calibration:
+    corners = HUNG.given.pixels_of(points_of([[-0.5, 6], [0.5, 6], [0.5, 7], [-0.5, 7]]))
+    return from_rectangle(corners, width_m=1, depth_m=1, size_wh=SIZE_WH)
+
+
+def test_how_wrong_an_area_may_be_is_the_same_after_its_file_and_in_a_smaller_picture() -> None:
+    made, pixels = by_a_square_metre(), points_of([[700, 300], [1200, 300], [1200, 200], [700, 200]])
+    text = calibration_text(made)
+    sigma = made.area_sigma_of(made.floor_of(pixels))
+    for again, scale in ((calibration_from(text), 1), (calibration_from(text, size_wh=(960, 540)), 2)):
+        assert again.area_sigma_of(again.floor_of(pixels / scale)) == pytest.approx(sigma)
+    older = calibration_from(json.dumps({k: v for k, v in json.loads(text).items() if k != "floor_errors"}))
+    assert older.area_sigma_of(older.floor_of(pixels)) == older.fit.area_sigma < sigma / 5
+
+
+def test_a_zone_whose_area_may_be_wrong_by_more_than_a_tenth_is_degraded() -> None:
+    near, far = shares([[-2, 5.5], [2, 5.5], [2, 8], [-2, 8]]), shares([[-3, 13], [3, 13], [3, 17], [-3, 17]])
+    zones = ZoneSpec(HALL, "walkway", near), ZoneSpec(PlaceId("far"), "walkway", far)
+    spec = CrowdSpec(zones, (), calibration_text(by_a_square_metre()))
+    last = observed(iter([points_of([[0.0, 15.0]])] * int(FPS)), spec)[-1]
+    qualities = [of(last, one.id, Measure.DENSITY).quality for one in zones]
+    assert qualities == [Quality.GOOD, Quality.DEGRADED]
+    told = of(last, PlaceId("far"), Measure.DENSITY)
+    area = by_a_square_metre().area_sigma_of(by_a_square_metre().floor_of(points_of(far) * SIZE_WH))
+    # One person is counted to 15 % and half a person.
+    assert told.value is not None and told.sigma == pytest.approx(told.value * np.hypot(np.hypot(0.15, 0.5), area))
+
+
 @pytest.mark.parametrize(
     ("text", "size_wh", "message"),
     [
@@ -212,6 +303,11 @@ def test_a_smaller_picture_of_the_same_view_has_the_same_metres() -> None:
         (re.sub(r'"size_wh": [^]]*]', '"size_wh": [0, 0]', calibration_text(HUNG.given)), (1024, 768), "larger than 0"),
         (
             re.sub(r'"size_wh": [^]]*]', '"size_wh": [Infinity, 1]', calibration_text(HUNG.given)),
+            None,
+            "can not be read",
+        ),
+        (
+            calibration_text(HUNG.given).replace('"floor_errors": []', '"floor_errors": [1]'),
             None,
             "can not be read",
         ),

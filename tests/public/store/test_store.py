@@ -1,11 +1,15 @@
 """Accounts and audit log on SQLite and on PostgreSQL."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from argon2.exceptions import VerificationError
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +17,7 @@ from skyveil.core.errors import SettingsRefused, StoreFailed
 from skyveil.core.ids import camera_id
 from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.store import Accounts, AuditLog, open_database
+from skyveil.public.store.accounts import AT_ONCE
 from skyveil.public.store.roles import Permission, Role, Scope
 from skyveil.public.store.tables import audit, metadata, tokens, users
 from tests.public.store.databases import postgresql
@@ -147,6 +152,28 @@ def test_logout_password_change_and_disabling_end_sessions(accounts: Accounts) -
     assert accounts.login("ada", GOOD) is None
 
 
+def test_two_passwords_at_most_are_computed_at_a_time(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_in, many, computing = threading.Barrier(6), [0], threading.Lock()
+    most = []
+
+    class Hasher:
+        def verify(self, hashed: str, password: str) -> None:
+            del hashed, password
+            with computing:
+                many[0] += 1
+                most.append(many[0])
+            with suppress(threading.BrokenBarrierError):
+                all_in.wait(0.5)  # were nothing held back, all would meet here
+            with computing:
+                many[0] -= 1
+            raise VerificationError
+
+    monkeypatch.setattr(accounts, "_hasher", Hasher())
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda number: accounts.login(f"name{number}", "guess"), range(6))) == [None] * 6
+    assert len(most) == 6 and max(most) <= AT_ONCE == 2
+
+
 def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: Clock) -> None:
     accounts.add("ada", GOOD, Role.VIEWER)
     link = accounts.new_link("ada")
@@ -155,6 +182,41 @@ def test_a_login_link_works_once_and_for_ten_minutes(accounts: Accounts, clock: 
     late = accounts.new_link("ada")
     clock.s += 601
     assert accounts.login_by_link(late) is None
+
+
+def test_a_login_link_of_a_disabled_account_opens_nothing(accounts: Accounts) -> None:
+    accounts.add("ada", GOOD, Role.VIEWER)
+    link = accounts.new_link("ada")
+    accounts.change("ada", enabled=False)
+    assert accounts.login_by_link(link) is None
+    assert accounts.users()[0].last_login_s is None
+
+
+def test_another_password_ends_links_and_tokens_of_that_account_alone(accounts: Accounts) -> None:
+    for name in ("ada", "bob"):
+        accounts.add(name, GOOD, Role.VIEWER)
+    links = {name: accounts.new_link(name) for name in ("ada", "bob")}
+    made = {name: accounts.new_token(name, "t", Scope.VIEW, days=1) for name in ("ada", "bob")}
+    accounts.set_password("ada", "many more goats")
+    assert accounts.by_token(made["ada"]) is None and accounts.tokens("ada") == []
+    assert accounts.login_by_link(links["ada"]) is None
+    assert accounts.by_token(made["bob"]) is not None and accounts.login_by_link(links["bob"]) is not None
+
+
+def test_an_account_is_made_with_all_its_cameras_or_not_at_all(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsRefused):
+        accounts.add("ada", GOOD, Role.VIEWER, cameras=["door", "Bad Id"])
+    assert accounts.users() == []
+
+    def away(*_: object) -> None:
+        raise SQLAlchemyError("away")
+
+    monkeypatch.setattr("skyveil.public.store.accounts._grant", away)
+    with pytest.raises(SQLAlchemyError):
+        accounts.add("ada", GOOD, Role.VIEWER, cameras=["door"])
+    assert accounts.users() == []
 
 
 def test_a_token_allows_what_both_it_and_its_owner_may(accounts: Accounts, clock: Clock, engine: Engine) -> None:
@@ -257,6 +319,48 @@ def test_a_log_whose_signed_entry_was_pruned_is_whole(
     log.prune(clock.s - 10)
     assert log.broken_at() is None
     log.publish()
+    assert log.broken_at() is None
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("last", [3, 8, 9])
+def test_a_beginning_that_was_removed_is_not_taken_for_pruning(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path, pruned: bool, last: int
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    for _ in range(8):
+        log.record("ada", "view.live", "door")
+        clock.s += 100
+    log.publish()
+    for _ in range(2):
+        log.record("ada", "logout")
+    if pruned:
+        assert log.prune(clock.s - 650) == 2
+        assert log.broken_at() is None
+    with engine.begin() as connection:
+        connection.execute(delete(audit).where(audit.c.id <= last))
+    first = 3 if pruned else 1
+    assert log.broken_at() == first
+    log.publish()
+    with engine.begin() as connection:
+        connection.execute(update(audit).where(audit.c.id == last + 1).values(at_s=0.0))
+    assert log.prune(clock.s - 650) == 0
+    assert log.broken_at() == first
+
+
+def test_a_clock_that_was_set_back_makes_pruning_leave_no_hole(
+    accounts: Accounts, engine: Engine, clock: Clock, tmp_path: Path
+) -> None:
+    del accounts
+    log = AuditLog(engine, Heads(KeyStore(tmp_path / "keys")), now=clock)
+    for step_s in (5000, -4900, 100, 5000):
+        log.record("ada", "login")
+        clock.s += step_s
+    assert log.prune(clock.s - 5050) == 1  # the third is as old, and stays until the second is
+    assert log.broken_at() is None
+    log.publish()
+    assert log.prune(clock.s - 10) == 2
     assert log.broken_at() is None
 
 

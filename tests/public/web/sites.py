@@ -157,7 +157,7 @@ class StillRecordings:
         return "#EXTM3U\n"
 
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
-        name = f"{camera}-1.mp4"
+        name = f"{camera}-20260501t140500z-0123abcd.mp4"
         (self._folder / name).write_bytes(b"export")
         return name
 

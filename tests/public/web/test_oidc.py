@@ -142,9 +142,9 @@ class Login:
         self.app = create_app(console)
         self.client = TestClient(self.app, follow_redirects=False)
 
-    def begin(self, client: TestClient | None = None) -> dict[str, str]:
+    def begin(self, client: TestClient | None = None, next: str = "/map") -> dict[str, str]:
         """Ask to log in; what the provider is asked."""
-        answer = (client or self.client).get("/oidc/start?next=/map")
+        answer = (client or self.client).get("/oidc/start", params={"next": next})
         assert answer.status_code == 303
         assert (
             "samesite=lax" in answer.headers["set-cookie"].lower()
@@ -187,6 +187,17 @@ def test_who_is_vouched_for_and_mapped_gets_a_session_with_that_role(login: Logi
     # Disabled here, the provider's word is not enough.
     login.accounts.change("oidc:7f3a", enabled=False)
     assert login.finish(login.begin()["state"]) == 403
+
+
+@pytest.mark.parametrize(
+    "next",
+    # Browsers read a number as an address (134744072 is 8.8.8.8), and a backslash as a slash.
+    ["//134744072", "//elsewhere", "//0x7f000001", "/\\elsewhere", "https://elsewhere.example", "elsewhere"],
+)
+def test_a_login_leads_to_no_other_server(login: Login, next: str) -> None:
+    asked = login.begin(next=next)
+    answer = login.client.get(f"/oidc/answer?state={asked['state']}&code=c0de")
+    assert answer.status_code == 200 and 'content="0;url=/"' in answer.text and "href='/'" in answer.text
 
 
 @pytest.mark.parametrize(

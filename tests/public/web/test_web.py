@@ -1,10 +1,13 @@
 """The console and its API, asked as a browser and as programs ask."""
 
 import ast
+import queue
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,8 +43,8 @@ from skyveil.public.web import (
 )
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
-from skyveil.public.web.state import Console
-from skyveil.public.web.throttle import Allowance
+from skyveil.public.web.state import FORM, Console
+from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
 
 ORIGIN = "http://testserver"
@@ -239,7 +242,9 @@ def routes(app: FastAPI) -> set[str]:
 
 def asked(client: TestClient, route: str, camera: str = "door") -> int:
     method, path = route.split(" ", 1)
-    name = {"init": "00112233aabbccdd", "exports": f"{camera}-1.mp4"}.get(path.split("/")[-2], PARTS["name"])
+    name = {"init": "00112233aabbccdd", "exports": f"{camera}-20260501t140500z-0123abcd.mp4"}.get(
+        path.split("/")[-2], PARTS["name"]
+    )
     filled = path.replace("{camera}", camera).replace("{name}", name)
     for part, value in PARTS.items():
         filled = filled.replace("{" + part + "}", value)
@@ -284,6 +289,17 @@ def test_a_camera_that_is_not_granted_is_in_no_list(of_the_door: TestClient) -> 
     for listed in ("/api/v1/cameras", "/api/v1/health"):
         found = of_the_door.get(listed).text
         assert "door" in found and "stairs" not in found
+
+
+def test_exports_of_a_camera_whose_name_goes_on_are_not_given(running: Running, tmp_path: Path) -> None:
+    client, after = running.client("operator"), "20260501t140500z-0123abcd"
+    for camera in ("door", "door-2", f"door-{after}"):
+        (tmp_path / f"{camera}-{after}.mp4").write_bytes(b"export")
+    statuses = [
+        client.get(f"/api/v1/cameras/door/exports/{camera}-{after}.mp4").status_code
+        for camera in ("door", "door-2", f"door-{after}")
+    ]
+    assert statuses == [200, 404, 404]
 
 
 def test_a_live_view_is_refused_to_nobody_strangers_and_other_origins(running: Running) -> None:
@@ -349,6 +365,76 @@ def test_ten_thousand_wrong_passwords_cost_next_to_nothing_and_lock_nobody_out_f
     assert len(running.console.audit.entries(action="login.failed", limit=1000)) == 6
 
 
+def test_many_guesses_at_once_wait_as_if_they_came_one_by_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, throttle = running.client(), running.console.throttle
+    throttle._now = lambda: 1000.0
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert csrf is not None
+    form = {"name": "admin", "password": "guess", "csrf": csrf[1]}
+    many, seen, all_seen = 24, queue.Queue[str](), threading.Event()
+
+    def computing(name: str, password: str) -> None:
+        del name, password
+        seen.put("computed")
+        assert all_seen.wait(60)
+
+    monkeypatch.setattr(running.console.accounts, "login", computing)
+
+    def guess(_: int) -> int:
+        one = TestClient(running.app, cookies={FORM: client.cookies[FORM]})
+        status = one.post("/login", data=form).status_code
+        seen.put(f"answered {status}")
+        return status
+
+    with ThreadPoolExecutor(many) as pool:
+        answers = [pool.submit(guess, number) for number in range(many)]
+        # Each guess is either being computed now, or was answered without.
+        first = [seen.get(timeout=60) for _ in range(many)]
+        all_seen.set()
+        statuses = [one.result() for one in answers]
+    assert first.count("computed") == FREE + 1 and first.count("answered 429") == many - FREE - 1
+    assert statuses.count(401) == FREE + 1
+
+
+def test_a_login_forgets_the_tries_of_its_name_and_of_its_address(running: Running) -> None:
+    throttle = running.console.throttle
+    throttle._now = lambda: 1000.0
+    for key in ("name operator", "address testclient"):
+        for _ in range(FREE):
+            throttle.failed(key)
+    running.client("operator")
+    assert not throttle._failures
+
+
+def tries_until_throttled(client: TestClient, *forwarded: str) -> int:
+    """How many login links are looked up before one comes too soon, each with the next of these headers in turn."""
+    for number in range(100):
+        headers = [("x-forwarded-for", one) for one in forwarded[number % len(forwarded)].split(";")]
+        if client.get("/login?token=guess", headers=headers).status_code == 429:
+            return number
+    return 100
+
+
+def test_who_asks_through_a_proxy_of_ours_is_throttled_by_the_address_that_the_proxy_added(running: Running) -> None:
+    running.console.throttle._now = lambda: 1000.0
+    behind = TestClient(create_app(replace(running.console, behind_proxy=True)))
+    invented = [f"198.51.100.{number}" for number in range(50)]
+    # What the client invents stands before what the proxy adds, in the same line or in one before.
+    assert tries_until_throttled(behind, *(f"{one}, 203.0.113.7" for one in invented)) == FREE + 1
+    assert tries_until_throttled(behind, *(f"{one};203.0.113.7" for one in invented)) == 0
+    assert tries_until_throttled(behind, "203.0.113.7, 2001:db8::8") == FREE + 1
+    # What is no address counts for the proxy itself.
+    assert tries_until_throttled(behind, *(f"203.0.113.7, 203.0.113.9:{port}" for port in range(50))) == FREE + 1
+    assert running.console.throttle.wait_s("address testclient") > 0
+
+
+def test_without_a_proxy_nobody_chooses_the_address_that_is_throttled(running: Running) -> None:
+    running.console.throttle._now = lambda: 1000.0
+    assert tries_until_throttled(running.client(), *(f"203.0.113.{number}" for number in range(50))) == FREE + 1
+
+
 def test_every_answer_carries_the_headers(running: Running) -> None:
     client = running.client("admin")
     for path in ("/", "/login", "/static/skyveil.css", "/api/v1/cameras", "/nothing", "/healthz", "/metrics"):
@@ -356,6 +442,16 @@ def test_every_answer_carries_the_headers(running: Running) -> None:
         assert headers["content-security-policy"] == CSP
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_no_answer_is_kept_by_caches_but_files_of_the_console_and_open_data(running: Running) -> None:
+    client = running.client("privacy-officer")
+    named = "cameras/door", "cameras/door/masks", "cameras/door/recordings", "cameras/stairs", "me", "health", "audit"
+    for path in ("/", "/login", "/nothing", "/crowd", *(f"/api/v1/{name}" for name in named)):
+        assert "no-store" in client.get(path).headers.get_list("cache-control")[0].split(", "), path
+    assert "cache-control" not in client.get("/static/skyveil.css").headers
+    running.crowd.public = True
+    assert client.get("/open/v1").headers.get_list("cache-control") == ["public, max-age=60"]
 
 
 def test_cookies_can_not_be_read_by_scripts_or_sent_from_elsewhere(running: Running) -> None:
@@ -563,6 +659,25 @@ def test_a_token_does_what_its_scope_says(running: Running) -> None:
     assert client.get("/api/v1/cameras", headers={"authorization": "Bearer sv_wrong"}).status_code == 401
 
 
+def test_a_token_reads_makes_and_ends_no_tokens_and_changes_no_password(running: Running) -> None:
+    accounts = running.console.accounts
+    kept = accounts.new_token("operator", "export", Scope.EXPORT, days=1)
+    stolen = accounts.new_token("operator", "metrics", Scope.METRICS, days=1)
+    client = TestClient(running.app, headers={"authorization": f"Bearer {stolen}"})
+    number = accounts.tokens("operator")[0].id
+    answers = (
+        client.get("/api/v1/tokens"),
+        client.delete(f"/api/v1/tokens/{number}"),
+        client.post("/api/v1/tokens", json={"name": "t", "scope": "view", "days": 1}),
+        client.post("/api/v1/password", json={"old": GOOD, "new": "many more goats"}),
+    )
+    assert [one.status_code for one in answers] == [403] * 4
+    assert accounts.by_token(kept) is not None and len(accounts.tokens("operator")) == 2
+    person = running.client("operator")
+    assert [one["name"] for one in person.get("/api/v1/tokens").json()] == ["export", "metrics"]
+    assert person.delete(f"/api/v1/tokens/{number}").status_code == 204 and accounts.by_token(kept) is None
+
+
 def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running) -> None:
     client = running.client("admin")
     text = client.get("/metrics").text
@@ -575,6 +690,15 @@ def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running
         "camera", "name", "state", "cause", "since_s", "fps", "age_s", "frames", "dropped", "whole", "restarts",
         "rss_bytes", "descriptors", "clock_offset_s",
     }  # fmt: skip
+
+
+def test_health_names_problems_of_granted_cameras_and_those_of_the_site_to_who_may_see_its_settings(
+    running: Running,
+) -> None:
+    wrong = ["door: the connection to the camera was lost", "stairs: the camera was moved", "the disk is full"]
+    running.site.wrong += wrong
+    for name, told in (("viewer", wrong[:1]), ("operator", wrong[:1]), ("all", wrong[:2]), ("admin", wrong)):
+        assert running.client(name).get("/api/v1/health").json()["server"]["problems"] == told, name
 
 
 def test_a_site_with_a_problem_is_not_ready_and_a_wrong_configuration_is_told(running: Running) -> None:
@@ -733,7 +857,6 @@ def test_no_error_of_open_data_is_kept(running: Running) -> None:
     assert client.get("/open/v1/cameras/none/ledger").headers["cache-control"] == "no-store"
     answers = [client.get("/open/v1") for _ in range(100)]
     assert {one.headers["cache-control"] for one in answers if one.status_code == 429} == {"no-store"}
-    assert "cache-control" not in running.client("operator").get("/api/v1/cameras/door/numbers").headers
 
 
 def test_open_data_is_not_there_unless_it_is_asked_for_and_then_needs_no_login(running: Running) -> None:

@@ -1,9 +1,10 @@
 """The configuration of a site: read, checked, changed. App."""
 
 from skyveil.app.config.edit import set_masks
-from skyveil.app.config.load import Secrets, load, reloaded, schema, specs
+from skyveil.app.config.load import load, reloaded, schema, specs
 from skyveil.app.config.models import Camera, Config, Server
 from skyveil.app.config.outputs import Told, sent_on, told
+from skyveil.app.config.passwords import Secrets
 
 __all__ = [
     "Camera",

@@ -9,7 +9,8 @@ from typing import Final, final
 
 import yaml
 
-from skyveil.app.config.load import Document, Plain, load, read
+from skyveil.app.config.document import Document, Plain, read
+from skyveil.app.config.load import load
 from skyveil.app.config.models import Config, Mask
 from skyveil.core.errors import SettingsRefused
 

@@ -1,37 +1,33 @@
-"""Reads `skyveil.yaml` and the secrets file; every problem at once, with line, key and nearest name. App."""
+"""Reads `skyveil.yaml`; every problem at once, with line, key and nearest name. App."""
 
 import dataclasses
 import difflib
 import json
-import os
-import stat
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias, final
+from typing import Final
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from skyveil.app.config import models
 from skyveil.app.config.checks import Where, checked_outputs, checked_secret
+from skyveil.app.config.document import Document, read
 from skyveil.app.config.measured import checked_density, crowd_of, density_of
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
+from skyveil.app.config.passwords import Secrets
 from skyveil.app.floor import checked_floor
 from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec
 from skyveil.core.errors import CalibrationRefused, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
-from skyveil.core.secret import SafeUrl, Secret
+from skyveil.core.secret import SafeUrl
 from skyveil.core.settings import Mask, RedactSettings, targets_from
 from skyveil.measure.points import crosses_itself, points_of, polygon_area
 
-SIZE_LIMIT: Final = 8 << 20
-_DEPTH_LIMIT: Final = 32
 _LEAST_SHARE: Final = 1e-6
 """Of the picture, the least that a zone can be: about a pixel."""
-Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 _ADAPTER: Final = TypeAdapter(Config)
 _WORDS: Final = {
     "missing": "is required",
@@ -73,71 +69,11 @@ _KEYS: Final = {
 """The keys that may stand below each key, for nearest names."""
 
 
-@final
-class Document:
-    """A YAML file with the line of every value. Aliases and doubled keys are refused: both hide what a file says."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.text = text
-        self.lines: dict[Where, int] = {}
-        self.problems: list[tuple[int, str]] = []
-        try:
-            events = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
-            self.root: yaml.Node | None = None if events else yaml.compose(text, yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if isinstance(mark, yaml.Mark) else 1
-            raise SettingsRefused(f"{path.name}:{line}: this is no YAML: {getattr(error, 'problem', None)}") from error
-        if events:
-            raise SettingsRefused(f"{path.name}: anchors and aliases are not read: write the value twice")
-        self.value: Plain = None if self.root is None else self._read(self.root, (), 0)
-
-    def line(self, where: Where) -> int:
-        """The line of a value, or of the nearest thing around it that has one."""
-        while where and where not in self.lines:
-            where = where[:-1]
-        return self.lines.get(where, 1)
-
-    def _read(self, node: yaml.Node, where: Where, depth: int) -> Plain:
-        self.lines.setdefault(where, node.start_mark.line + 1)
-        if depth > _DEPTH_LIMIT:
-            raise SettingsRefused(f"{self.path.name}:{node.start_mark.line + 1}: this is nested too deeply")
-        if isinstance(node, yaml.MappingNode):
-            table: dict[str, Plain] = {}
-            for key_node, value_node in node.value:
-                key = str(key_node.value)
-                if key in table:
-                    self.problems.append((key_node.start_mark.line + 1, f"`{key}` stands here twice"))
-                self.lines[(*where, key)] = key_node.start_mark.line + 1
-                table[key] = self._read(value_node, (*where, key), depth + 1)
-            return table
-        if isinstance(node, yaml.SequenceNode):
-            return [self._read(one, (*where, index), depth + 1) for index, one in enumerate(node.value)]
-        try:
-            value: Plain = yaml.SafeLoader("").construct_object(node)
-        except ValueError:  # such as the 45th of a month, or a number of thousands of digits
-            return str(node.value)
-        return value if isinstance(value, bool | int | float | str) or value is None else str(node.value)
-
-
 def schema() -> str:
     """The JSON Schema (draft 2020-12) of `skyveil.yaml`, for editors that check it while one types."""
     made = _ADAPTER.json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "skyveil.yaml"}
     return json.dumps({**made, **head}, indent=2, sort_keys=True) + "\n"
-
-
-def read(path: Path) -> Document:
-    """The YAML file at `path`; raises SettingsRefused."""
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise SettingsRefused(f"{path.name} is larger than {SIZE_LIMIT >> 20} MB: it is no configuration")
-        return Document(path, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsRefused(f"{path}: the configuration can not be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsRefused(f"{path.name} is not UTF-8 text") from error
 
 
 def load(path: Path) -> Config:
@@ -295,39 +231,6 @@ def _placed(config: Config, folder: Path) -> Config:
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
-
-
-@final
-class Secrets:
-    """Passwords of cameras by name: from the secrets file, which only its owner may read, and the environment."""
-
-    def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
-        self._path = path
-        self._environment = os.environ if environment is None else environment
-        self._known: dict[str, Secret] | None = None
-
-    def get(self, reference: SecretRef) -> Secret:
-        """The password; SettingsRefused when it is not there."""
-        if reference.env is not None:
-            value = self._environment.get(reference.env)
-            if value is None:
-                raise SettingsRefused(f"the environment variable {reference.env} holds no password: set it")
-            return Secret(value)
-        known = self._read()
-        if reference.secret not in known:
-            raise SettingsRefused(f"{self._path.name} has no secret {reference.secret!r}: add it as `name: password`")
-        return known[str(reference.secret)]
-
-    def _read(self) -> dict[str, Secret]:
-        if self._known is None:
-            if not self._path.is_file():
-                raise SettingsRefused(f"{self._path}: there is no secrets file: make it, with `name: password` lines")
-            if self._path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise SettingsRefused(f"{self._path} can be read by others: chmod 600 {self._path.name}")
-            value = read(self._path).value
-            table = value if isinstance(value, dict) else {}
-            self._known = {name: Secret(str(one)) for name, one in table.items()}
-        return self._known
 
 
 # --- what runs --------------------------------------------------------------------------------------------------------

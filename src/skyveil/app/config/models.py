@@ -258,7 +258,9 @@ class Server:
     tls: Tls | None = None
     oidc: Oidc | None = None
     c2pa: C2pa | None = None
-    behind_tls_proxy: Annotated[bool, Field(description="a proxy in front speaks TLS")] = False
+    behind_tls_proxy: Annotated[
+        bool, Field(description="a proxy in front speaks TLS; who asks is the last address of its X-Forwarded-For")
+    ] = False
     session_hours: Annotated[float, Field(ge=0.1, le=24 * 30)] = 12.0
     audit_days: Annotated[float, Field(ge=1, le=3660)] = 365.0
     disk_floor_gigabytes: Annotated[float, Field(ge=0.1, description="recording stops below this free space")] = 2.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, final
 
-from skyveil.app.config.load import Secrets
 from skyveil.app.config.models import Config, MqttOutput, PushOutput, WebhookOutput
+from skyveil.app.config.passwords import Secrets
 from skyveil.app.restreaming import Wanted
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret

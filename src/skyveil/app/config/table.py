@@ -16,8 +16,9 @@ from typing import Final, TypeAlias, final
 from pydantic import TypeAdapter, ValidationError
 
 from skyveil.app.config.checks import Where
+from skyveil.app.config.document import SIZE_LIMIT, Plain
 from skyveil.app.config.edit import change
-from skyveil.app.config.load import SIZE_LIMIT, Plain, checked_camera, load, said
+from skyveil.app.config.load import checked_camera, load, said
 from skyveil.app.config.models import Camera, Config
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.secret import SafeUrl

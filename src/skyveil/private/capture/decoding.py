@@ -27,6 +27,15 @@ _READ_ATTEMPTS: Final = 16
 _MAX_WAITING: Final = 512
 """Packets that may wait for their picture; a decoder holds back 16 reordered ones at most (H.264, A.3.1)."""
 
+# fmt: off
+_TELLS_KEYS: Final = frozenset({
+    "av1", "flv", "h263", "h264", "hevc", "libdav1d", "libvpx", "libvpx-vp9", "mpeg1video", "mpeg2video",
+    "mpeg4", "msmpeg4", "msmpeg4v2", "rv30", "rv40", "theora", "vc1", "vp6", "vp6f", "vp8", "vp9", "vvc",
+    "wmv1", "wmv2", "wmv3",
+})
+# fmt: on
+"""Decoders that say which pictures are key frames. Others never do (CineForm, QuickTime Animation, Flash Screen
+Video), and what the container says of their packets is believed."""
 
 _GUESS_TIMES: Final = 0x0001
 """AVFMT_FLAG_GENPTS, which PyAV sets: its guesses are wrong for H.264 in AVI (times in the order of decoding)."""
@@ -61,6 +70,8 @@ class Decoding:
         self._suspect_from: int | None = None  # number of the first packet that may be damaged
         self._lost_from = 0  # packets from here on were on their way when the damage was noticed
         self._last_fault = -1
+        self._tells_keys = stream.codec_context.name in _TELLS_KEYS
+        self._keys: set[int] = set()  # numbers of key packets whose pictures are to come, where the decoder tells none
         self._size: tuple[int, int] | None = None
         self._cut_tail = False
         container.flags &= ~_GUESS_TIMES
@@ -133,6 +144,8 @@ class Decoding:
             self._suspect_from = 0  # what it was predicted from lies before the beginning of the file
         self._cut_tail = packet.is_corrupt
         packet.opaque = number
+        if packet.is_keyframe and not self._tells_keys:
+            self._keys.add(number)
         if packet.dts is not None:
             self._clock += self._last_dts is not None and packet.dts < self._last_dts
             self._last_dts = packet.dts
@@ -147,14 +160,16 @@ class Decoding:
         clock, _ = self._waiting.pop(number, (self._clock, 0))
         if picture.is_corrupt:
             self._fault(number)
-        elif number == 0 and not picture.key_frame and self._suspect_from is None:
+        elif number == 0 and not picture.key_frame and self._suspect_from is None and self._tells_keys:
             self._suspect_from = 0  # the container called it a key frame, the decoder knows better
         resized = self._size not in (None, (picture.width, picture.height))
         self._size = (picture.width, picture.height)
         if pts is not None:
             # At a change of size FFmpeg's H.264 and MPEG-2 decoders let go of the last picture of the old size.
             yield from self._missing_before((clock, pts), taken=resized)
-        if self._suspect_from is not None and picture.key_frame and number > self._last_fault:
+        key = picture.key_frame if self._tells_keys else number in self._keys
+        self._keys.discard(number)
+        if self._suspect_from is not None and key and number > self._last_fault:
             self._suspect_from = None
         damaged = picture.is_corrupt or (self._suspect_from is not None and number >= self._suspect_from)
         yield Decoded(pts, picture, damaged)

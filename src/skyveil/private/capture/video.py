@@ -154,6 +154,8 @@ class VideoSource:
     def _declared_end(self) -> int | None:
         """Media time at which the video should end, when the file says so of this very stream."""
         start = self._stream.start_time or 0
+        if self._container.format.name == "asf" and len(self._container.streams) > 1:
+            return None  # FFmpeg gives each stream the duration of the longest
         if self._stream.duration is not None:
             # FFmpeg shortens the duration of a cut AVI to what is there, but not the number of frames.
             frames = self._stream.frames if self._container.format.name == "avi" else 0

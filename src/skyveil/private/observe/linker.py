@@ -20,6 +20,9 @@ _LOST_AFTER_S: Final = 1.2
 """A believed track that is not found for so long has ended."""
 _DOUBTED_FOR_S: Final = 0.7
 """The same for one that is not believed yet."""
+GAP_S: Final = 2.0
+"""Time between two frames after which nothing is known of what went on: all tracks have ended, and means over time
+(flows, stays, unrest) begin anew, as people who came and went meanwhile were counted by nobody."""
 _GATE_M: Final = (0.25, 0.7)
 """Least and most distance from where a track should be to where it is found; far from the camera, where places are less
 sure, the most is four times their error."""

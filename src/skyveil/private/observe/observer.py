@@ -57,7 +57,7 @@ class Observer:
                 )
                 for one in crowd.zones
             ]
-            self._lines += [LineWatch(_line(one, self._calibration, size_wh)) for one in crowd.lines]
+            self._lines += [LineWatch(_line(one, self._calibration, size_wh), self._calibration) for one in crowd.lines]
         self._seen_s: float | None = None
         self._told: dict[str, Mapping[Measure, Quantity]] = {}
 

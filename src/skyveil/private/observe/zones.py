@@ -15,19 +15,20 @@ from skyveil.measure.density import Field, LocalDensity, VoronoiDensity
 from skyveil.measure.grid import DensityGrid
 from skyveil.measure.level import DEFAULTS, ZoneKind
 from skyveil.measure.measures import Measure
-from skyveil.measure.places import SHOWN_LEAST, Raster, Zone
+from skyveil.measure.places import SHOWN_LEAST, SHOWN_WHOLE, Raster, Zone
 from skyveil.measure.points import Points
 from skyveil.measure.quantity import Quality, Quantity, measured, unknown, worst
 from skyveil.private.observe.head_count import HeadCount, HeadMap
-from skyveil.private.observe.linker import Linked
+from skyveil.private.observe.linker import GAP_S, Linked
 
 COUNTABLE_PER_M2: Final = 2.0
 """Density that boxes of persons can count: above it one in front hides the next, and a number is only "at least"."""
 COUNT_SIGMA: Final = 0.15
 """Standard error of a count as a share, of one frame, where people can be counted (status.md says on what)."""
-_SEEN_WHOLE: Final = 0.95
 _SPEED_SD: Final = 0.1
 """Error of one linked head's velocity along x or y, m/s: what remains of 5 cm of jitter after the linker's filter."""
+_AREA_SIGMA: Final = 0.1
+"""Standard error of its area up to which a zone is measured well: what calibrations are held to."""
 _OVER_S: Final = 300.0
 """Stays and waits are of the last five minutes."""
 _STEP_S: Final = 1.0
@@ -81,7 +82,7 @@ class ZoneWatch:
         raster = Raster(zone, side_m=0.25)
         shown = calibration.shows_heads(raster.centres_m)[raster.inside.ravel()]
         self._shown = float(shown.mean()) if len(shown) else 0.0
-        self._area_sigma = calibration.fit.area_sigma
+        self._area_sigma = calibration.area_sigma_of(zone.corners_m)
         self._visits = _Visits(zone)
         self._heads = HeadCount(zone, calibration)
         self._moments: list[_Moment] = []
@@ -101,7 +102,8 @@ class ZoneWatch:
 
         People are counted where they were found: tracks that wait to be found again would count some twice.
         """
-        self._began_s = at_s if self._began_s is None else self._began_s
+        if self._began_s is None or at_s - self._at_s > GAP_S:
+            self._begin(at_s)
         self._at_s = at_s
         inside = self._zone.holds(linked.at_m)
         velocity = linked.velocity[inside & linked.found]
@@ -123,6 +125,12 @@ class ZoneWatch:
         self._fields.append(field)
         self._visits.take(linked.number, inside, at_s=at_s)
 
+    def _begin(self, at_s: float) -> None:
+        """Begin what takes longer than a second; what pressure is normal here stays known."""
+        self._began_s = at_s
+        for before in (self._moments, self._fields, self._seconds, self._counts, self._minute):
+            before.clear()
+
     def values(self, heads: HeadMap | None = None, *, heads_age_s: float = 0.0) -> dict[Measure, Quantity]:
         """The measures of the frames since this was asked last; empty when there were none.
 
@@ -137,7 +145,8 @@ class ZoneWatch:
             return self.nothing()
         self._remember(moments, fields)
         hottest = max(one.hottest for one in moments)
-        quality = Quality.GOOD if self._shown >= _SEEN_WHOLE else Quality.DEGRADED
+        good = self._shown >= SHOWN_WHOLE and self._area_sigma <= _AREA_SIGMA
+        quality = Quality.GOOD if good else Quality.DEGRADED
         if hottest >= COUNTABLE_PER_M2 or any(one.crowded for one in moments):
             quality = Quality.AT_LEAST
         seen = None if heads is None else self._heads.of(heads.per_cell)

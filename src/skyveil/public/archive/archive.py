@@ -1,8 +1,9 @@
 """Reads recordings: what is there, segments, playlists, and whether anything was changed. Public side."""
 
+import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import groupby
@@ -119,12 +120,24 @@ class Archive:
             before = entry
         return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
-    def stretches(self, camera: CameraId, from_s: float, to_s: float) -> Iterator[Stretch]:
+    def is_whole(self, camera: CameraId, day: str, entry: Entry) -> bool:
+        """Whether the file of a segment is what its line tells, byte for byte."""
+        path = self._folder / camera / day / file_name(entry.number)
+        try:
+            return hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
+        except OSError:
+            return False
+
+    def stretches(
+        self, camera: CameraId, from_s: float, to_s: float, *, but: Collection[int] = ()
+    ) -> Iterator[Stretch]:
         """A span as MP4 files, each as long as one init segment serves, to be read one after another.
 
-        Only one segment is in memory at a time. No stretch when nothing is there.
+        but: numbers of segments that are left out. Only one segment is in memory at a time. No stretch when nothing is
+        there.
         """
-        segments = (entry for _, entry in self.entries(camera, from_s, to_s) if entry.kind == "segment")
+        found = (entry for _, entry in self.entries(camera, from_s, to_s) if entry.kind == "segment")
+        segments = (entry for entry in found if entry.number not in but)
         for _, entries in groupby(segments, key=lambda entry: entry.init):
             yield Stretch(_media(self.records(camera, entry.number) for entry in entries))
 

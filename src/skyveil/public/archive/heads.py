@@ -17,6 +17,8 @@ from skyveil.core.ids import CameraId
 from skyveil.public.archive.keys import KeyStore, write_durably
 
 AUDIT: Final = "audit"
+AUDIT_OLDEST: Final = "audit-oldest"
+"""The oldest entry of the audit log that was not pruned, with the digest of the one before it."""
 
 
 _CAMERA: Final = "camera-"

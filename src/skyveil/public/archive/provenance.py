@@ -33,7 +33,7 @@ class Credential:
 @final
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a manifest says of an export."""
+    """What a manifest says of an export; targets: what was covered when it was made."""
 
     camera: str
     from_s: float
@@ -67,7 +67,7 @@ def sign(path: Path, made: Made, credential: Credential) -> None:
 
 
 def _manifest(made: Made) -> str:
-    edited = f"{', '.join(made.targets)} covered before anything was stored"
+    edited = f"{', '.join(made.targets)} covered in this export"
     return json.dumps(
         {
             "claim_generator_info": [{"name": "Skyveil", "version": made.version}],

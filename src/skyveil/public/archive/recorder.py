@@ -21,6 +21,7 @@ from skyveil.public.archive.retention import Policy, Retention
 from skyveil.public.live.fragments import Fragment
 
 log: Final = logging.getLogger(__name__)
+_USUAL: Final = Policy()
 
 
 @final
@@ -72,8 +73,8 @@ class Recorder:
         with one.lock:
             one.cause = one.cause or cause
 
-    def sweep(self, policies: dict[CameraId, Policy]) -> None:
-        """Delete what is too old or too much; stop recording while the disk has less than its floor.
+    def sweep(self, policies: dict[CameraId, Policy], default: Policy = _USUAL) -> None:
+        """Delete what is too old or too much (`default`: of other cameras); record nothing below the disk's floor.
 
         Nothing is deleted while the clock is not to be believed. What fails is one of the `problems`: a camera whose
         recordings can not be deleted keeps no other's.
@@ -81,14 +82,14 @@ class Recorder:
         self._full = shutil.disk_usage(self._folder).free < self._floor_bytes
         names = cameras_of(self._folder)
         heads = [head for name in names if (head := self._heads.of(of_camera(name))) is not None]
-        longest_h = max((one.hours for one in policies.values()), default=Policy().hours)
+        longest_h = max(one.hours for one in (*policies.values(), default))
         self._doubt = self._clock.check(max((head.at_s for head in heads), default=None), longest_h * 3600)
         if self._doubt:
             log.warning("%s", self._doubt)
         uncleared: dict[CameraId, str] = {}
         for name in names:
             try:
-                self._sweep_camera(name, policies.get(name, Policy()))
+                self._sweep_camera(name, policies.get(name, default))
             except (OSError, RecordingMissing) as error:
                 uncleared[name] = f"recordings can not be cleared: {error}"
                 log.warning("%s: %s", name, uncleared[name])

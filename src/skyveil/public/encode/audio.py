@@ -1,5 +1,6 @@
 """Decoded sound to encoded packets, for `--keep-audio` only. Public side: no tags, no clock but the media's."""
 
+from fractions import Fraction
 from typing import Final, final
 
 import av
@@ -12,6 +13,7 @@ from skyveil.public.encode.header import AudioCodec, AudioHeader, AudioPacket
 
 RATE: Final = 48000
 """Samples per second of every output: what AAC and Opus both take."""
+_TICK: Final = Fraction(1, RATE)
 
 GAP_SAMPLES: Final = RATE // 20
 """A step in time of 50 ms or more is a gap of the input; less is a container's rounding, and evened out."""
@@ -32,14 +34,25 @@ class AudioEncoder:
         layout = "mono" if channels == 1 else "stereo"
         self._context = _opened(codec, layout)
         self._next: int | None = None
-        self._resampler = av.AudioResampler(
-            format=self._context.format, layout=layout, rate=RATE, frame_size=self._context.frame_size
-        )
+        self._layout = layout
+        self._resampler = self._new_resampler()
+        self._kind: tuple[str, str, int] | None = None
         self.header = AudioHeader(codec, RATE, 1 if channels == 1 else 2, self._context.extradata or b"")
 
     def encode(self, frame: av.AudioFrame) -> list[AudioPacket]:
-        """The packets that are ready after this frame."""
-        return self._packets(self._resampler.resample(frame))
+        """The packets that are ready after this frame. Sound that changes in the middle, as from stereo to mono, is
+        resampled anew from there on."""
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        packets: list[AudioPacket] = []
+        if self._kind not in (None, kind):
+            packets = self._packets(self._resampler.resample(None))
+            self._resampler = self._new_resampler()
+        self._kind = kind
+        return packets + self._packets(self._resampler.resample(frame))
+
+    def _new_resampler(self) -> av.AudioResampler:
+        size = self._context.frame_size
+        return av.AudioResampler(format=self._context.format, layout=self._layout, rate=RATE, frame_size=size)
 
     def end(self) -> list[AudioPacket]:
         """The packets that the resampler and the encoder still held."""
@@ -56,10 +69,11 @@ class AudioEncoder:
         """The frame where the one before it ended, unless there is a real gap: containers round times."""
         if frame is None:
             return None
-        due = frame.pts or 0
+        # What needs no resampling keeps the clock of its file, such as milliseconds.
+        due = round((frame.pts or 0) * (frame.time_base or _TICK) * RATE)
         if self._next is not None and due - self._next < GAP_SAMPLES:
             due = self._next
-        frame.pts, self._next = due, due + frame.samples
+        frame.pts, frame.time_base, self._next = due, _TICK, due + frame.samples
         return frame
 
 

@@ -8,11 +8,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Final, final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skyveil.core.errors import SettingsRefused
@@ -23,6 +24,8 @@ from skyveil.public.store.tables import grants, login_links, sessions, tokens, u
 PASSWORD_LEAST: Final = 12
 _PASSWORD_MOST: Final = 256
 _NAME_MOST: Final = 64
+AT_ONCE: Final = 2
+"""Passwords that are computed at a time: each takes 64 MiB (the second choice of RFC 9106, 4) and several threads."""
 LINK_S: Final = 600.0
 _COMMON: Final = ("password", "passwort", "skyveil", "123456", "qwerty", "letmein", "administrator")
 """A password made of one of these and repetitions is refused (the idea of NIST SP 800-63B, 3.1.1.2)."""
@@ -79,8 +82,9 @@ class Accounts:
         self._session_s = session_s
         self._now = now
         self._hasher = PasswordHasher()
+        self._computing = BoundedSemaphore(AT_ONCE)
         # Someone who guesses names must wait as long for a name that is not there.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+        self._nobody = self._hash(secrets.token_urlsafe(16))
 
     # --- accounts -----------------------------------------------------------------------------------------------------
 
@@ -90,16 +94,16 @@ class Accounts:
             return connection.execute(select(users.c.id).limit(1)).first() is not None
 
     def add(self, name: str, password: str | None, role: Role, *, cameras: Iterable[str] = ()) -> None:
-        """Make an account; SettingsRefused for a name that is taken or a password that is too easy."""
-        checked = _name(name)
-        hashed = None if password is None else self._hasher.hash(_password(password, checked))
+        """Make an account; SettingsRefused for a name that is taken, an easy password or an id that is none."""
+        checked, wanted = _name(name), _granted(cameras)
+        hashed = None if password is None else self._hash(_password(password, checked))
         values = {"name": checked, "password": hashed, "role": role, "enabled": True, "created_s": self._now()}
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(users).values(values))
+                row = connection.execute(insert(users).values(values).returning(users.c.id)).one()
+                _grant(connection, row.id, wanted)
         except IntegrityError as error:
             raise SettingsRefused("an account of this name exists already") from error
-        self.grant(checked, cameras)
 
     def remove(self, name: str) -> None:
         """Remove an account with everything that stands for it."""
@@ -108,12 +112,13 @@ class Accounts:
             connection.execute(delete(users).where(users.c.id == self._id(name)))
 
     def set_password(self, name: str, password: str) -> None:
-        """Give an account another password, and end its sessions."""
-        hashed = self._hasher.hash(_password(password, name))
+        """Give an account another password, and end all that was given by the old one: sessions, links and tokens."""
+        hashed = self._hash(_password(password, name))
         user_id = self._id(name)
         with self._engine.begin() as connection:
             connection.execute(update(users).where(users.c.id == user_id).values(password=hashed))
-            connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+            for table in (sessions, login_links, tokens):
+                connection.execute(delete(table).where(table.c.user_id == user_id))
 
     def change(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:
         """Change role or state of an account, and end its sessions; the last enabled administrator stays one."""
@@ -129,12 +134,11 @@ class Accounts:
 
     def grant(self, name: str, cameras: Iterable[str]) -> None:
         """Open exactly these cameras to an account; `*` opens all."""
-        wanted = sorted({camera if camera == ALL else camera_id(camera) for camera in cameras})
+        wanted = _granted(cameras)
         user_id = self._id(name)
         with self._engine.begin() as connection:
             connection.execute(delete(grants).where(grants.c.user_id == user_id))
-            if wanted:
-                connection.execute(insert(grants), [{"user_id": user_id, "camera": camera} for camera in wanted])
+            _grant(connection, user_id, wanted)
 
     def users(self) -> list[UserInfo]:
         """All accounts, by name."""
@@ -160,23 +164,26 @@ class Accounts:
             row = connection.execute(select(users).where(users.c.name == name)).first()
         hashed = self._nobody if row is None or row.password is None else row.password
         try:
-            self._hasher.verify(hashed, password[:_PASSWORD_MOST])
+            with self._computing:
+                self._hasher.verify(hashed, password[:_PASSWORD_MOST])
         except (VerificationError, InvalidHashError):
             return None
         if row is None or row.password is None or not row.enabled:
             return None
         if self._hasher.check_needs_rehash(hashed):
+            fresh = self._hash(password)
             with self._engine.begin() as connection:
-                fresh = self._hasher.hash(password)
                 connection.execute(update(users).where(users.c.id == row.id).values(password=fresh))
         return self._new_session(row.id)
 
     def login_by_link(self, token: str) -> str | None:
-        """A new session for a one-time link; None when it was used or has expired."""
+        """A new session for a one-time link; None when it was used, has expired, or is of a disabled account."""
+        enabled = select(users.c.id).where(users.c.enabled)
         with self._engine.begin() as connection:
             row = connection.execute(
                 delete(login_links)
                 .where(login_links.c.digest == _digest(token), login_links.c.expires_s > self._now())
+                .where(login_links.c.user_id.in_(enabled))
                 .returning(login_links.c.user_id)
             ).first()
         return None if row is None else self._new_session(row.user_id)
@@ -266,6 +273,10 @@ class Accounts:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _hash(self, password: str) -> str:
+        with self._computing:
+            return self._hasher.hash(password)
+
     def _new_session(self, user_id: int) -> str:
         session, now_s = secrets.token_urlsafe(32), self._now()
         values = {
@@ -304,6 +315,16 @@ class Accounts:
             row = connection.execute(select(users.c.role).where(users.c.name == name)).first()
             if row is not None and row.role == Role.ADMIN and not connection.execute(others).scalar_one():
                 raise SettingsRefused("the last administrator can not be removed, disabled or changed")
+
+
+def _granted(cameras: Iterable[str]) -> list[str]:
+    """The cameras of a grant, each once; raises SettingsRefused for an id that is none."""
+    return sorted({camera if camera == ALL else camera_id(camera) for camera in cameras})
+
+
+def _grant(connection: Connection, user_id: int, cameras: list[str]) -> None:
+    if cameras:
+        connection.execute(insert(grants), [{"user_id": user_id, "camera": camera} for camera in cameras])
 
 
 def _digest(secret: str) -> bytes:

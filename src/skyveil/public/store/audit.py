@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, final
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
-from skyveil.public.archive.heads import AUDIT, Heads
+from skyveil.public.archive.heads import AUDIT, AUDIT_OLDEST, Head, Heads
 from skyveil.public.store.tables import audit
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -95,22 +95,36 @@ class AuditLog:
     def broken_at(self) -> int | None:
         """The first entry that does not fit the one before it, or what was signed; None when the chain is whole.
 
-        The oldest entry is what the chain hangs on: entries before it were pruned.
+        The chain hangs on the oldest entry that was not pruned, which is signed as well; until then on what is there.
         """
+        with self._engine.connect() as connection:
+            broken = self._first_broken(connection)
+            head = self._signed(AUDIT)
+            if broken is None and head is not None and not self._signed_is_there(connection):
+                return head.number
+            return broken
+
+    def _first_broken(self, connection: Connection, *, until: int | None = None) -> int | None:
+        """The first entry that does not fit the one before it, of all or of those before `until`."""
+        oldest = self._signed(AUDIT_OLDEST)
         before: bytes | None = None
         expected: int | None = None
-        rows = select(audit).order_by(audit.c.id).execution_options(yield_per=1000)
-        with self._engine.connect() as connection, connection.execute(rows) as found:
+        rows = select(audit).order_by(audit.c.id)
+        if until is not None:
+            rows = rows.where(audit.c.id < until)
+        with connection.execute(rows.execution_options(yield_per=1000)) as found:
             for row in found:
                 fields = (row.id, row.at_s, row.actor, row.action, row.object, row.details)
-                pruned = before is None and row.id != 1
-                if not pruned and _chained(before or b"", *fields) != row.digest:
+                if before is None:
+                    if oldest is not None and row.id > oldest.number:
+                        return oldest.number
+                    before = _before(row.id, oldest)
+                if before is not None and _chained(before, *fields) != row.digest:
                     return int(row.id)
                 if expected is not None and row.id != expected:
                     return int(expected)
                 before, expected = row.digest, row.id + 1
-            head = None if self._heads is None else self._heads.of(AUDIT)
-            return None if head is None or self._signed_is_there(connection) else head.number
+        return None
 
     def publish(self) -> None:
         """Sign the newest entry, unless what was signed before is not there any more: that stays to be told."""
@@ -118,25 +132,50 @@ class AuditLog:
             newest = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
             if self._heads is None or newest is None or not self._signed_is_there(connection):
                 return
+            if self._signed(AUDIT_OLDEST) is None:
+                self._sign_oldest(connection, connection.execute(select(func.min(audit.c.id))).scalar_one())
             self._heads.publish(AUDIT, number=newest.id, digest=newest.digest.hex())
+
+    def _signed(self, chain: str) -> Head | None:
+        return None if self._heads is None else self._heads.of(chain)
+
+    def _sign_oldest(self, connection: Connection, number: int) -> None:
+        """Sign from which entry on the log is whole."""
+        if self._heads is not None:
+            before = connection.execute(select(audit.c.digest).where(audit.c.id == number - 1)).scalar()
+            self._heads.publish(AUDIT_OLDEST, number=number, digest="" if before is None else before.hex())
 
     def _signed_is_there(self, connection: Connection) -> bool:
         """Whether the entry that was signed last is in the log, or was pruned with all before it."""
-        head = None if self._heads is None else self._heads.of(AUDIT)
+        head, kept = self._signed(AUDIT), self._signed(AUDIT_OLDEST)
         if head is None:
             return True
         found = connection.execute(select(audit.c.digest).where(audit.c.id == head.number)).scalar()
         if found is not None:
             return bool(found.hex() == head.digest)
-        oldest = connection.execute(select(func.min(audit.c.id))).scalar()
-        return oldest is not None and oldest > head.number
+        return kept is not None and kept.number > head.number
 
     def prune(self, older_than_s: float) -> int:
-        """Forget entries from before a time; gives their number. The newest entry always stays."""
+        """Forget entries from before a time, up to the first that is not; gives their number. The newest always stays.
+
+        Nothing is forgotten while something was changed or removed among them. Raises OSError when it can not be signed
+        which entry is the oldest now.
+        """
         with self._lock, self._engine.begin() as connection:
-            newest = connection.execute(select(func.max(audit.c.id))).scalar()
-            gone = delete(audit).where(audit.c.at_s < older_than_s, audit.c.id != newest)
-            return connection.execute(gone).rowcount
+            fresh = connection.execute(select(func.min(audit.c.id)).where(audit.c.at_s >= older_than_s)).scalar()
+            kept = fresh or connection.execute(select(func.max(audit.c.id))).scalar() or 0
+            first = connection.execute(select(func.min(audit.c.id))).scalar()
+            if first is None or first >= kept or self._first_broken(connection, until=kept) is not None:
+                return 0
+            self._sign_oldest(connection, kept)
+            return connection.execute(delete(audit).where(audit.c.id < kept)).rowcount
+
+
+def _before(number: int, oldest: Head | None) -> bytes | None:
+    """What the first entry is chained to; None when that was pruned and never signed."""
+    if number == 1:
+        return b""
+    return bytes.fromhex(oldest.digest) if oldest is not None and number == oldest.number else None
 
 
 def _chained(before: bytes, *fields: object) -> bytes:

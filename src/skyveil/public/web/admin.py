@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, st
 from fastapi.responses import FileResponse
 
 from skyveil.core.health import CameraHealth
+from skyveil.core.ids import CameraId
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission
 from skyveil.public.web.cameras import camera_name
@@ -140,21 +141,28 @@ def health(principal: Somebody, console: ConsoleDep) -> Health:
     if not principal.may(Permission.VIEW) and not principal.may(Permission.METRICS):
         raise HTTPException(status.HTTP_403_FORBIDDEN, "your role does not allow this: view")
     settings = console.site.settings()
+    seen = [
+        one
+        for one in console.site.health().values()
+        if principal.may(Permission.VIEW, one.camera) or principal.may(Permission.METRICS)
+    ]
     return Health(
-        cameras=[
-            _health(console, one)
-            for one in console.site.health().values()
-            if principal.may(Permission.VIEW, one.camera) or principal.may(Permission.METRICS)
-        ],
+        cameras=[_health(console, one) for one in seen],
         server=ServerHealth(
             version=console.version,
             started_s=console.started_s,
             now_s=time.time(),
             timezone=str(settings.get("timezone") or ""),
             disk_free_bytes=_free_bytes(settings.get("data")),
-            problems=list(console.site.problems()),
+            problems=_problems(console, principal, {one.camera for one in seen}),
         ),
     )
+
+
+def _problems(console: Console, principal: Principal, seen: set[CameraId]) -> list[str]:
+    """Problems of these cameras, which begin with their id; those of the site only for who may see its settings."""
+    found = console.site.problems()
+    return [one for one in found if principal.may(Permission.SETTINGS) or one.partition(": ")[0] in seen]
 
 
 def _health(console: Console, one: CameraHealth) -> HealthOf:

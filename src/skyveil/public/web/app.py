@@ -45,6 +45,8 @@ _HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-robots-tag", b"noindex"),
 )
+_PRIVATE: Final = (b"cache-control", b"private, no-store")
+"""For every answer that says nothing of caches: what one person may see is kept nowhere for the next."""
 
 
 @final
@@ -168,7 +170,7 @@ class _Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        taken = 0
+        taken, own = 0, str(scope["path"]).startswith("/static/")
 
         async def bounded() -> Message:
             nonlocal taken
@@ -182,7 +184,10 @@ class _Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", [])
-                message["headers"] = [*(headers if isinstance(headers, list) else []), *self._headers]
+                told = list(headers) if isinstance(headers, list) else []
+                if not (own or any(name.lower() == b"cache-control" for name, _ in told)):
+                    told.append(_PRIVATE)
+                message["headers"] = [*told, *self._headers]
             await send(message)
 
         await self._app(scope, bounded, with_headers)

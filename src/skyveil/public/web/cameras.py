@@ -3,6 +3,7 @@
 import asyncio
 import io
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
 
@@ -11,6 +12,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, HTTPException, Response, WebSocket, WebSocketDisconnect, status
 from PIL import Image
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.health import CameraHealth
@@ -199,7 +201,10 @@ def _jpeg(media: bytes) -> bytes:
 
 @router.websocket("/cameras/{camera}/live")
 async def live(websocket: WebSocket, camera: str) -> None:
-    """Live pictures: a text with the codec and the camera's health, an init segment, then one fragment per frame."""
+    """Live pictures: a text with the codec and the camera's health, an init segment, then one fragment per frame.
+
+    A view lasts no longer than the right to it: that is looked up again every `look_again_s`, and 4403 says it is gone.
+    """
     console, access = await _looker(websocket, camera)
     if access is None:
         await websocket.close(_REFUSED)
@@ -209,16 +214,20 @@ async def live(websocket: WebSocket, camera: str) -> None:
     await asyncio.to_thread(console.audit.record, name, "view.live", access.id)
     async with console.hub.viewing(access.id) as viewer:
         gone = asyncio.create_task(_until_gone(websocket))
+        refused = asyncio.create_task(_until_refused(websocket, camera, console.look_again_s))
         sending = asyncio.create_task(_sent(websocket, viewer))
         try:
-            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending, gone, refused}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
-            sending.cancel()
+            for task in (gone, refused, sending):
+                task.cancel()
             lasted_s = round(time.monotonic() - began_s, 1)
             details: dict[str, Plain] = {"seconds": lasted_s, "dropped": viewer.dropped}
             # In a thread: the database must not keep the other viewers waiting.
             await asyncio.shield(asyncio.to_thread(console.audit.record, name, "view.live.end", access.id, details))
+    if refused.done() and not refused.cancelled():
+        with suppress(WebSocketDisconnect, RuntimeError):  # they left in the same moment
+            await websocket.close(_REFUSED)
 
 
 async def _sent(websocket: WebSocket, viewer: Viewer) -> None:
@@ -238,6 +247,19 @@ async def _until_gone(websocket: WebSocket) -> None:
             await websocket.receive()
     except (WebSocketDisconnect, RuntimeError):
         return
+
+
+async def _until_refused(websocket: WebSocket, name: str, look_again_s: float) -> None:
+    """Wait until who looks may not look any more: logged out, expired, disabled, removed, or no longer granted."""
+    while True:
+        await asyncio.sleep(look_again_s)
+        try:
+            _, access = await _looker(websocket, name)
+        except SQLAlchemyError:
+            # A wall must not go black because the database is away: the last answer stands until it is back.
+            continue
+        if access is None:
+            return
 
 
 async def _looker(websocket: WebSocket, name: str) -> tuple[Console, Access | None]:

@@ -133,14 +133,14 @@ def login_page(
     """The form; with `token`, a one-time link logs in at once."""
     if token:
         key = f"address {address_of(request)}"
-        if console.throttle.wait_s(key):
+        if console.throttle.tried(key):
             # Nothing is looked up or written for a try that comes too soon.
             throttled = status.HTTP_429_TOO_MANY_REQUESTS
             return _form(request, console, error="login.throttled", next=next, code=throttled)
         session = console.accounts.login_by_link(token)
         if session is not None:
+            console.throttle.succeeded(key)
             return _entered(request, console, session, "login.link", "/")
-        console.throttle.failed(key)
         console.audit.record(NOBODY, "login.failed", "", {"by": "link"})
     return _form(request, console, error="login.expired" if token else None, next=next)
 
@@ -156,7 +156,7 @@ def _form(
         None,
         csrf=csrf_of(console, secret),
         error=error,
-        next=_own_path(next),
+        next=own_path(next),
         oidc=console.voucher is not None,
     )
     response.status_code = code
@@ -178,16 +178,14 @@ def login(
     if not secret or not secrets.compare_digest(csrf.encode(), csrf_of(console, secret).encode()):
         return _form(request, console, error="login.csrf", next=next, code=status.HTTP_403_FORBIDDEN)
     keys = (f"name {name}", f"address {address_of(request)}")
-    if any(console.throttle.wait_s(key) for key in keys):
+    if console.throttle.tried(*keys):
         # Nothing is computed or written for a try that comes too soon.
         return _form(request, console, error="login.throttled", next=next, code=status.HTTP_429_TOO_MANY_REQUESTS)
     session = console.accounts.login(name, password)
     if session is None:
-        for key in keys:
-            console.throttle.failed(key)
         console.audit.record(NOBODY, "login.failed", name)
         return _form(request, console, error="login.wrong", next=next, code=status.HTTP_401_UNAUTHORIZED)
-    console.throttle.succeeded(keys[0])
+    console.throttle.succeeded(*keys)
     return _entered(request, console, session, "login", next)
 
 
@@ -197,7 +195,7 @@ def _entered(request: Request, console: Console, session: str, action: str, next
     old = session_of(request)
     if old:
         console.accounts.logout(old)
-    response = RedirectResponse(_own_path(next), status.HTTP_303_SEE_OTHER)
+    response = RedirectResponse(own_path(next), status.HTTP_303_SEE_OTHER)
     response.set_cookie(SESSION, session, httponly=True, samesite="strict", secure=console.secure, path="/")
     response.delete_cookie(FORM)
     return response
@@ -216,7 +214,7 @@ def logout(request: Request, console: ConsoleDep, csrf: Annotated[str, Form(max_
     return response
 
 
-def _own_path(text: str) -> str:
+def own_path(text: str) -> str:
     """A path on this server, and never another one's address."""
     return text if re.fullmatch(r"/(?![/\\])[\w/.-]*", text) else "/"
 
@@ -234,7 +232,7 @@ Reader = Annotated[Principal | None, Depends(page_reader)]
 
 
 def _to_login(request: Request) -> Response:
-    return RedirectResponse(f"/login?next={_own_path(request.url.path)}", status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(f"/login?next={own_path(request.url.path)}", status.HTTP_303_SEE_OTHER)
 
 
 def _page(name: str, need: Permission | None) -> Callable[[Request, Console, Principal | None], Response]:

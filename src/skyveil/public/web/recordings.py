@@ -1,5 +1,6 @@
 """Recordings of one camera: what is there, playing it, exports and holds. Public side."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal, final
@@ -18,6 +19,8 @@ router: Final = APIRouter(prefix="/api/v1/cameras/{camera}", tags=["recordings"]
 CanPlay = Annotated[Access, Depends(camera(Permission.PLAYBACK))]
 CanExport = Annotated[Access, Depends(camera(Permission.EXPORT))]
 _LONGEST_EXPORT_S: Final = 6 * 3600
+_AFTER_CAMERA: Final = r"-[0-9]{8}t[0-9]{6}z-[0-9a-f]{8}\.mp4"
+"""What follows the camera in an export's name: when the span begins, and eight letters of chance."""
 Reason = Literal["accident", "crime", "complaint", "authority", "insurance", "technical"]
 
 
@@ -196,7 +199,8 @@ def exported(
     access: CanExport, console: ConsoleDep, name: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,120}\.mp4$")]
 ) -> FileResponse:
     """A finished export."""
-    if not name.startswith(f"{access.id}-"):
+    # The whole id: `hall` is where the exports of `hall-2` begin, too.
+    if re.fullmatch(rf"{re.escape(access.id)}{_AFTER_CAMERA}", name) is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such export")
     try:
         path = console.recordings.exported(name)

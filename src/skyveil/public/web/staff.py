@@ -12,6 +12,16 @@ from skyveil.public.web.state import STRICT, ConsoleDep, Somebody, allowed, refu
 
 router: Final = APIRouter(prefix="/api/v1", tags=["accounts"])
 CanUsers = Annotated[Principal, Depends(allowed(Permission.USERS))]
+
+
+def in_person(principal: Somebody) -> Principal:
+    """Who asks, through a session: a token that was stolen must not make, list or end tokens or change passwords."""
+    if principal.token:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "a token can not do this: log in")
+    return principal
+
+
+InPerson = Annotated[Principal, Depends(in_person)]
 UserName = Annotated[str, Path(max_length=64, examples=["control-room"])]
 
 
@@ -158,31 +168,27 @@ def grant(name: UserName, body: Grants, principal: CanUsers, console: ConsoleDep
 
 
 @router.post("/password", status_code=status.HTTP_204_NO_CONTENT)
-def own_password(body: PasswordBody, principal: Somebody, console: ConsoleDep) -> None:
-    """Change your own password; all your sessions end."""
-    if principal.token:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "a token can not change a password")
+def own_password(body: PasswordBody, principal: InPerson, console: ConsoleDep) -> None:
+    """Change your own password; all your sessions, login links and tokens end."""
     key = f"name {principal.name}"
-    if console.throttle.wait_s(key) or console.accounts.login(principal.name, body.old) is None:
-        console.throttle.failed(key)
+    if console.throttle.tried(key) or console.accounts.login(principal.name, body.old) is None:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "the old password is wrong")
+    console.throttle.succeeded(key)
     with refusals():
         console.accounts.set_password(principal.name, body.new)
     console.audit.record(principal.name, "user.password", principal.name)
 
 
 @router.get("/tokens")
-def tokens(principal: Somebody, console: ConsoleDep) -> list[Token]:
+def tokens(principal: InPerson, console: ConsoleDep) -> list[Token]:
     """Your tokens."""
     found = console.accounts.tokens(principal.name)
     return [Token(id=one.id, name=one.name, scope=one.scope, expires_s=one.expires_s) for one in found]
 
 
 @router.post("/tokens", status_code=status.HTTP_201_CREATED)
-def add_token(body: TokenBody, principal: Somebody, console: ConsoleDep) -> TokenMade:
+def add_token(body: TokenBody, principal: InPerson, console: ConsoleDep) -> TokenMade:
     """Make a token; it is shown this once."""
-    if principal.token:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "a token can not make tokens")
     with refusals():
         token = console.accounts.new_token(principal.name, body.name, body.scope, days=body.days)
     console.audit.record(principal.name, "token.add", body.name, {"scope": body.scope, "days": body.days})
@@ -190,7 +196,7 @@ def add_token(body: TokenBody, principal: Somebody, console: ConsoleDep) -> Toke
 
 
 @router.delete("/tokens/{token}", status_code=status.HTTP_204_NO_CONTENT)
-def remove_token(token: Annotated[int, Path(ge=1, le=2**31 - 1)], principal: Somebody, console: ConsoleDep) -> None:
+def remove_token(token: Annotated[int, Path(ge=1, le=2**31 - 1)], principal: InPerson, console: ConsoleDep) -> None:
     """End one of your tokens."""
     if not console.accounts.remove_token(principal.name, token):
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such token")

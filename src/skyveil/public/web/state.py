@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Final, final
 
 from fastapi import Depends, HTTPException, Path, Request, WebSocket, status
@@ -49,6 +50,8 @@ class Console:
     crowd: Crowd
     secure: bool = False
     """Whether the browser comes over TLS: cookies are then marked so."""
+    behind_proxy: bool = False
+    """Whether everybody comes through a proxy of ours, which says whose request it passes on."""
     version: str = ""
     started_s: float = 0.0
     voucher: "Voucher | None" = None
@@ -56,6 +59,8 @@ class Console:
     throttle: Throttle = field(default_factory=Throttle)
     open_data: Allowance = field(default_factory=lambda: Allowance(OPEN_A_MINUTE))
     """How often an address may ask for open data."""
+    look_again_s: float = 10.0
+    """Seconds after which it is looked up again whether who has a live view open may still look."""
     form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 
@@ -162,7 +167,14 @@ def same_origin(websocket: WebSocket) -> bool:
 
 
 def address_of(request: Request) -> str:
-    """The address that asks, for the throttle."""
+    """The address that asks, for the throttle.
+
+    Behind a proxy of ours it is the last one of X-Forwarded-For: the proxy added it, and those before it are whatever
+    the client sent. Where that is no address, the proxy's own counts for all.
+    """
+    told = request.headers.getlist("x-forwarded-for") if console_of(request).behind_proxy else []
+    with suppress(ValueError):
+        return str(ip_address(told[-1].rpartition(",")[2].strip() if told else ""))
     return request.client.host if request.client is not None else ""
 
 

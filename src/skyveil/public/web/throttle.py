@@ -26,25 +26,44 @@ class Throttle:
     def wait_s(self, key: str) -> float:
         """How long this key must wait before it may try again; 0 when it need not."""
         with self._lock:
-            count, last_s = self._failures.get(key, (0, 0.0))
-            since_s = self._now() - last_s
-            if count <= FREE or since_s > WINDOW_S:
-                return 0.0
-            return max(0.0, min(LONGEST_S, 2.0 ** min(count - FREE, 10)) - since_s)
+            return self._wait_s(key)
+
+    def tried(self, *keys: str) -> float:
+        """Note a failure of each key ahead of a try and give 0; where one must wait, note nothing and give how long.
+
+        Whoever tries many passwords at once waits as if they came one by one. `succeeded` takes it back.
+        """
+        with self._lock:
+            wait_s = max(self._wait_s(key) for key in keys)
+            if not wait_s:
+                for key in keys:
+                    self._failed(key)
+            return wait_s
 
     def failed(self, key: str) -> None:
         """Note a failure."""
         with self._lock:
-            count, last_s = self._failures.pop(key, (0, 0.0))
-            fresh = self._now() - last_s <= WINDOW_S
-            self._failures[key] = (count + 1 if fresh else 1, self._now())
-            while len(self._failures) > _MOST:
-                self._failures.popitem(last=False)
+            self._failed(key)
 
-    def succeeded(self, key: str) -> None:
-        """Forget the failures of a key."""
+    def succeeded(self, *keys: str) -> None:
+        """Forget the failures of these keys."""
         with self._lock:
-            self._failures.pop(key, None)
+            for key in keys:
+                self._failures.pop(key, None)
+
+    def _wait_s(self, key: str) -> float:
+        count, last_s = self._failures.get(key, (0, 0.0))
+        since_s = self._now() - last_s
+        if count <= FREE or since_s > WINDOW_S:
+            return 0.0
+        return max(0.0, min(LONGEST_S, 2.0 ** min(count - FREE, 10)) - since_s)
+
+    def _failed(self, key: str) -> None:
+        count, last_s = self._failures.pop(key, (0, 0.0))
+        fresh = self._now() - last_s <= WINDOW_S
+        self._failures[key] = (count + 1 if fresh else 1, self._now())
+        while len(self._failures) > _MOST:
+            self._failures.popitem(last=False)
 
 
 @final

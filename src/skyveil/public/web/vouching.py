@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from skyveil.core.errors import LoginRefused, SettingsRefused, SkyveilError
 from skyveil.public.store.audit import NOBODY
 from skyveil.public.store.roles import Role
+from skyveil.public.web.pages import own_path
 from skyveil.public.web.state import SESSION, Console, ConsoleDep, address_of, session_of
 
 log: Final = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def answer(
     """The browser comes back: log in who the provider vouches for."""
     voucher = _voucher(console)
     key = f"address {address_of(request)}"
-    if console.throttle.wait_s(key):
+    if console.throttle.tried(key):
         return _throttled()
     asked = Asked.opened(request.cookies.get(_ASKED, ""), console.form_key, time.time())
     try:
@@ -128,8 +129,8 @@ def answer(
         if session is None:
             raise LoginRefused("this account is disabled")
     except (LoginRefused, SettingsRefused) as error:  # an account that can not be changed so, such as the last admin's
-        console.throttle.failed(key)
         return _refused(console, error)
+    console.throttle.succeeded(key)
     console.audit.record(known.name, "login.oidc", "", {"role": known.role})
     if old := session_of(request):
         console.accounts.logout(old)
@@ -153,7 +154,7 @@ def _throttled() -> Response:
 
 def _page(text: str, code: int, *, next: str = "") -> Response:
     """A page of one sentence; with `next` it goes on to that path of ours."""
-    on = next if next.startswith("/") and next.replace("/", "").replace("-", "").replace("_", "").isalnum() else "/"
+    on = own_path(next)
     head = "" if text else f'<meta http-equiv="refresh" content="0;url={on}">'
     body = f"<p>{html.escape(text)} <a href='/login'>Skyveil</a>" if text else f"<p><a href='{on}'>Skyveil</a>"
     page = f"<!doctype html><meta charset='utf-8'>{head}<title>Skyveil</title>{body}"

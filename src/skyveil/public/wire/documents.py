@@ -25,6 +25,8 @@ from skyveil.public.wire.messages import (
 
 _COUNT = 2**53
 _DAYS_S = 10.0 * 366 * 86400
+_PRECISION = re.compile(r"[a-z0-9+]{0,79}")
+"""Empty where no network looked: nothing to look for, or every frame damaged."""
 _LABEL = re.compile(r"[A-Za-z0-9_.+-][A-Za-z0-9_.:+() -]{0,79}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){0,65536}")
@@ -179,7 +181,7 @@ def read_calibrated(body: bytes) -> Calibrated:
     fields = Fields.parse(body)
     text = fields.text("text", _CALIBRATION)
     fields.end()
-    from skyveil.measure.calibration_text import calibration_from  # OpenCV: who only writes files does not need it
+    from skyveil.measure.calibration_text import calibration_from  # numpy: who only writes files does not need it
 
     try:
         calibration_from(text)
@@ -220,7 +222,7 @@ def read_finished(body: bytes) -> Finished:
         ),
         gaps=tuple(_gap(value) for value in fields.items("gaps", 100_000)),
         models=tuple(_model(value) for value in fields.items("models", 32)),
-        precision=fields.text("precision", _LABEL),
+        precision=fields.text("precision", _PRECISION),
         dropped=tuple(text(value, "dropped", _LABEL) for value in fields.items("dropped", 1000)),
         timings_s=tuple(_timing(value) for value in fields.items("timings_s", 64)),
     )
