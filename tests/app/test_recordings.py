@@ -196,7 +196,7 @@ def test_a_disk_that_hangs_holds_up_nobody_who_tells_health(tmp_path: Path, monk
 def test_a_disk_that_fails_is_told_and_keeps_no_camera_from_being_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skyveil.app.recordings._RETRY_S", 0.0)
+    monkeypatch.setattr("skyveil.public.archive.recording._RETRY_S", 0.0)
     recordings = started(configured(tmp_path))
     start_s, made = time.time() - 600, Path.mkdir
 

@@ -20,8 +20,6 @@ from skyveil.public.web.site import GapView, HoldView, SegmentView
 
 log: Final = logging.getLogger(__name__)
 _EXPORTS_KEPT_S: Final = 86400.0
-_RETRY_S: Final = 10.0
-"""After a recording failed; to begin one again reads all lines of the camera's days."""
 
 
 def archive_of(config: Config) -> tuple[Archive, KeyStore, Holds]:
@@ -55,8 +53,6 @@ class LiveRecordings:
         """Cameras whose stream is being recorded; of each its own thread alone says so."""
         self._causes: dict[CameraId, str] = {}
         """Why a camera went, until its next fragment is taken."""
-        self._failed: dict[CameraId, str] = {}
-        self._retry_s: dict[CameraId, float] = {}
         self._trouble = ""
 
     def start(self, specs: Mapping[CameraId, CameraSpec]) -> None:
@@ -71,8 +67,6 @@ class LiveRecordings:
         self._recorded = frozenset(name for name in specs if records(config, cameras[name]))
         default = config.defaults.retention
         self._default = Policy() if default is None else _policy(default)
-        for name in self._failed.keys() - self._recorded:
-            self._failed.pop(name, None)
         for name, camera in cameras.items():
             if camera.retention is None:
                 self._policies.pop(name, None)
@@ -92,19 +86,6 @@ class LiveRecordings:
 
     def take(self, camera: CameraId, fragment: Fragment, wall_s: float) -> None:
         """A fragment of a stream that began. What keeps it from the disk is told, and keeps nobody from seeing it."""
-        if camera in self._failed and time.monotonic() < self._retry_s[camera]:
-            return
-        try:
-            self._take(camera, fragment, wall_s)
-            self._failed.pop(camera, None)
-        except (OSError, RecordingMissing) as error:
-            said = error.strerror or "the disk failed" if isinstance(error, OSError) else str(error)
-            if self._failed.get(camera) != said:
-                log.warning("camera %s: recording failed: %s", camera, said)
-            self._failed[camera], self._retry_s[camera] = said, time.monotonic() + _RETRY_S
-            self._causes[camera] = "disk-full"
-
-    def _take(self, camera: CameraId, fragment: Fragment, wall_s: float) -> None:
         recorded = camera in self._recorded
         cause = self._causes.pop(camera, None)
         if recorded and cause is not None:
@@ -139,8 +120,7 @@ class LiveRecordings:
 
     def problems(self) -> list[str]:
         """What is wrong."""
-        failed = [f"{name}: recording failed: {said}" for name, said in tuple(self._failed.items())]
-        return [*([self._trouble] if self._trouble else []), *failed, *self._recorder.problems()]
+        return [*([self._trouble] if self._trouble else []), *self._recorder.problems()]
 
     # --- what the console asks --------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ killed process left open is closed and chained at the next start.
 """
 
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -32,6 +33,7 @@ GAP_S: Final = 1.5
 CLOCK_HZ: Final = 90_000
 CUT_OFF: Final = "end-removed"
 """The cause of a gap where lines were missing that a published head tells of."""
+log: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 10.0
 _SILENT_S: Final = 30.0
 _DAY_S: Final = 86400.0
@@ -118,7 +120,9 @@ class Recording:
             step()
         except (OSError, RecordingMissing) as error:
             why = (error.strerror or "the disk failed") if isinstance(error, OSError) else str(error)
-            self.trouble = f"recording failed: {why}"
+            if self.trouble != (trouble := f"recording failed: {why}"):
+                log.warning("camera %s: %s", self._camera, trouble)
+            self.trouble = trouble
             self.cause = "disk-full"
             self._blocked_until_s = time.monotonic() + _RETRY_S
             self._abandon()
