@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skyveil.app.tally import MOST_SECONDS, FileTally
+from skyveil.app.tally import FileTally
 from skyveil.core.manifest import CENTERFACE
 from skyveil.gate.fill import Solid
 from skyveil.gate.redact import redact
@@ -14,6 +14,7 @@ from skyveil.private.looked import Looked, Why
 from skyveil.private.regions import Regions, whole_frame
 from skyveil.public.types import RedactedFrame
 from skyveil.public.wire import Finished
+from skyveil.public.wire.documents import MOST_SECONDS
 from tests.app.piping import MadeSource
 from tests.private.made import HEIGHT, WIDTH, frame_of, plain
 

@@ -65,13 +65,12 @@ class LiveRecordings:
         self._config = config
         cameras = {camera_id(one.id): one for one in config.cameras}
         self._recorded = frozenset(name for name in specs if records(config, cameras[name]))
-        default = config.defaults.retention
-        self._default = Policy() if default is None else _policy(default)
+        self._default = policy_of(config.defaults.retention)
         for name, camera in cameras.items():
             if camera.retention is None:
                 self._policies.pop(name, None)
             else:
-                self._policies[name] = _policy(camera.retention)
+                self._policies[name] = policy_of(camera.retention)
 
     def close(self) -> None:
         """Close what is being written."""
@@ -189,5 +188,6 @@ class LiveRecordings:
         self._holds.decide(camera, hold, approve=approve, actor=actor)
 
 
-def _policy(retention: Retention) -> Policy:
-    return Policy(retention.hours, retention.gigabytes)
+def policy_of(retention: Retention | None) -> Policy:
+    """How long recordings are kept, as the configuration says, or usually."""
+    return Policy() if retention is None else Policy(retention.hours, retention.gigabytes)

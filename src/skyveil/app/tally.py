@@ -1,16 +1,13 @@
 """What a worker counts about one file: numbers about the media, none about people in it. App."""
 
 import time
-from typing import Final, final
+from typing import final
 
 from skyveil.core.manifest import ModelEntry
 from skyveil.private.capture.source import Source
 from skyveil.public.types import RedactedFrame
 from skyveil.public.wire import Finished, ModelUsed
-
-MOST_SECONDS: Final = 400_000
-"""Seconds whose shares are told, four and a half days, as many as the wire takes: one leap of a recorder's clock must
-not take all memory."""
+from skyveil.public.wire.documents import MOST_SECONDS
 
 
 @final

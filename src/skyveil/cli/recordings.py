@@ -82,13 +82,9 @@ def verify_recordings(config: _Config = _DEFAULT, as_json: _Json = False) -> Non
 
 def _policies(config: "Config") -> dict[CameraId, "Policy"]:
     """How long the configured cameras' recordings are kept; what those of others were kept for is not known."""
-    from skyveil.public.archive import Policy
+    from skyveil.app.recordings import policy_of
 
-    found: dict[CameraId, Policy] = {}
-    for one in config.cameras:
-        retention = one.retention or config.defaults.retention
-        found[camera_id(one.id)] = Policy() if retention is None else Policy(retention.hours, retention.gigabytes)
-    return found
+    return {camera_id(one.id): policy_of(one.retention or config.defaults.retention) for one in config.cameras}
 
 
 @recordings_app.command("export")

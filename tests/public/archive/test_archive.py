@@ -93,16 +93,6 @@ class Stream:
         return self._fragmenter.fragment(replace(packet, pts=pts, dts=pts, duration=90_000 // FPS))
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def stream() -> Stream:
-    return Stream()
-
-
 def played(media: bytes | Stretch) -> int:
     with av.open(io.BytesIO(media) if isinstance(media, bytes) else media, "r") as container:
         return sum(1 for _ in container.decode(container.streams.video[0]))

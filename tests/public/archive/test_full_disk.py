@@ -16,16 +16,6 @@ from tests.public.archive.test_archive import HALL, START_S, Site, Stream, chain
 DAY_S = 86400.0
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def stream() -> Stream:
-    return Stream()
-
-
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """No file grows past this size: the system writes what fits and refuses the rest, as a full disk does."""

@@ -13,16 +13,6 @@ DAY_S = 86400.0
 POLICY = {HALL: Policy(hours=72)}
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def stream() -> Stream:
-    return Stream()
-
-
 def segments(site: Site) -> list[Path]:
     return sorted((site.data / "recordings").rglob("*.seg"))
 

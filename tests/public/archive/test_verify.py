@@ -17,16 +17,6 @@ DAY_S = 86400.0
 POLICY = Policy(hours=72)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def stream() -> Stream:
-    return Stream()
-
-
 def told(site: Site, policy: Policy | None = POLICY) -> list[tuple[str, str]]:
     archive = Archive(site.data / "recordings", site.keys, now=site.clock)
     return [(one.day, one.what) for one in archive.verify(HALL, site.holds, policy)]

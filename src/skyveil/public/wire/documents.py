@@ -25,6 +25,8 @@ from skyveil.public.wire.messages import (
 
 _COUNT = 2**53
 _DAYS_S = 10.0 * 366 * 86400
+MOST_SECONDS: Final = 400_000
+"""Seconds whose shares are told, four and a half days: one leap of a recorder's clock must not take all memory."""
 _PRECISION = re.compile(r"[a-z0-9+]{0,79}")
 """Empty where no network looked: nothing to look for, or every frame damaged."""
 _LABEL = re.compile(r"[A-Za-z0-9_.+-][A-Za-z0-9_.:+() -]{0,79}")
@@ -218,7 +220,7 @@ def read_finished(body: bytes) -> Finished:
         duration_s=fields.number("duration_s", 0, _DAYS_S),
         source_fps=None if fps is None else number(fps, "source_fps", 0, 1e9),
         covered_share_per_s=tuple(
-            number(share, "covered_share_per_s", 0, 1) for share in fields.items("covered_share_per_s", 400_000)
+            number(share, "covered_share_per_s", 0, 1) for share in fields.items("covered_share_per_s", MOST_SECONDS)
         ),
         gaps=tuple(_gap(value) for value in fields.items("gaps", 100_000)),
         models=tuple(_model(value) for value in fields.items("models", 32)),
