@@ -80,7 +80,7 @@ def test_strict_never_looks_less_than_balanced(size: tuple[int, int], fps: float
 @steady
 @given(st.floats(0.1, 60), st.integers(0, 6))
 def test_a_slow_camera_ends_a_lost_track_after_a_second_or_three_looks(fps: float, hindsight: int) -> None:
-    plan = live_pace(pace(), hindsight=hindsight)
+    plan = live_pace(pace(), hindsight=hindsight, bodies=False)
     gap = as_it_comes(plan, fps, plan.look_every).holding.gap
     assert gap <= plan.holding.gap
     assert gap >= min(plan.holding.gap, 3 * plan.look_every)
@@ -88,14 +88,28 @@ def test_a_slow_camera_ends_a_lost_track_after_a_second_or_three_looks(fps: floa
 
 
 def test_a_slow_camera_keeps_all_other_numbers() -> None:
-    plan = live_pace(pace(), hindsight=2)
+    plan = live_pace(pace(), hindsight=2, bodies=False)
     slow = as_it_comes(plan, 10.0, plan.look_every)
     assert slow.holding.gap == 10
     assert replace(slow, holding=replace(slow.holding, gap=plan.holding.gap)) == plan
 
 
 def test_finds_are_believed_over_two_looks_and_tracks_over_three_however_far_apart_looks_are() -> None:
-    plan = live_pace(pace(), hindsight=2)
+    plan = live_pace(pace(), hindsight=2, bodies=False)
     assert as_it_comes(plan, 25.0, 5) == plan
     apart = as_it_comes(plan, 25.0, 22)
     assert (apart.holding.before, apart.holding.gap) == (44, 66)
+
+
+@steady
+@given(st.floats(0.1, 60), st.integers(0, 30), st.booleans())
+def test_places_around_a_body_are_covered_unless_its_head_alone_is_and_looks_are_close(
+    fps: float, apart: int, bodies: bool
+) -> None:
+    plan = live_pace(pace(), hindsight=2, bodies=bodies)
+    close = max(apart, plan.look_every) / fps <= 0.45
+    assert (as_it_comes(plan, fps, apart).holding.around_body == 0) is (close and not bodies)
+
+
+def test_a_file_covers_the_places_around_a_body_as_those_around_a_face() -> None:
+    assert pace().holding.around_body == pace().holding.around == 1

@@ -26,6 +26,10 @@ _BELIEVED_LOOKS: Final = 2
 """Over so many looks a find is believed, however far apart they are."""
 _RATE_FRAMES: Final = 25
 _APART_LOOKS: Final = 3
+_CLOSE_S: Final = 0.45
+"""Where looks at a live camera lie no further apart, the zone of a head is wide enough for its way between them: with
+looks at every third frame of a plaza at 7 a second as many heads leaked, and a fifth less was covered; with looks at
+every eighth half as many again leaked (docs/design/live.md)."""
 
 
 @final
@@ -53,15 +57,22 @@ class Pace:
     """Whether frames leave one by one as soon as hindsight allows, and not in the stretch between two looks."""
 
 
-def live_pace(pace: Pace, *, hindsight: int, most: int | None = None) -> Pace:
+def live_pace(pace: Pace, *, hindsight: int, bodies: bool, most: int | None = None) -> Pace:
     """The same plan for a live camera that may wait `hindsight` frames, with looks at most `most` frames apart.
 
     A look every `hindsight` + 1 frames is the least that puts every frame between two looks before it leaves; what
     moved after the last look and has none behind it is not decided, and would be covered tile by tile.
+    bodies: whether bodies are covered, and not only the zones of their heads.
     """
     every = min(pace.look_every, hindsight + 1, most or pace.look_every)
+    around_body = pace.holding.around if bodies else 0
     return replace(
-        pace, look_every=every, look_every_busy=min(every, pace.look_every_busy), hindsight=hindsight, live=True
+        pace,
+        look_every=every,
+        look_every_busy=min(every, pace.look_every_busy),
+        hindsight=hindsight,
+        holding=replace(pace.holding, around_body=around_body),
+        live=True,
     )
 
 
@@ -100,11 +111,13 @@ def as_it_comes(pace: Pace, fps: float, apart: int) -> Pace:
 
     A track that nobody finds again ends after as many seconds as at 25 a second, but not before it was missed at three
     looks, and is believed for two: a machine that is too slow looks at every twentieth picture. The other numbers stay:
-    with fewer frames before and after a find, or around each, more faces that move leaked (docs/design/live.md).
+    with fewer frames before and after a find, or around each face, more that move leaked (docs/design/live.md).
     """
     usual, apart = pace.holding, max(apart, pace.look_every)
     gap = max(min(usual.gap, round(usual.gap * fps / USUAL_FPS)), _GAP_LOOKS * apart)
-    return replace(pace, holding=replace(usual, gap=gap, before=max(usual.before, _BELIEVED_LOOKS * apart)))
+    before = max(usual.before, _BELIEVED_LOOKS * apart)
+    around_body = usual.around_body if apart <= _CLOSE_S * fps else usual.around
+    return replace(pace, holding=replace(usual, gap=gap, before=before, around_body=around_body))
 
 
 def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:
@@ -133,6 +146,7 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
             before_weak=round((7 if strict else 3) * faster),
             gap=round(25 * faster),
             around=round(faster),
+            around_body=round(faster),
             growth=(0.01 if strict else 0.005) / faster,
             stride=0.1 / faster,
         ),

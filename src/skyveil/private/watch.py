@@ -106,7 +106,10 @@ class VideoWatch:
         self._settings = settings
         self._width, self._height = width, height
         pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
-        self._plan: Pace = pace if hindsight is None else live_pace(pace, hindsight=hindsight, most=look_every)
+        bodies = Kind.PERSON in settings.targets or settings.mount != "standard"
+        if hindsight is not None:
+            pace = live_pace(pace, hindsight=hindsight, bodies=bodies, most=look_every)
+        self._plan: Pace = pace
         self._pace = self._plan
         self._coming = Coming()
         self._first_s: float | None = None

@@ -18,8 +18,8 @@ from skyveil.private.track.hints import Hints
 from skyveil.private.track.tracks import SURE, Holding, Placed, Tracks
 from tests.private.made import SOURCE, Box, steady
 
-HOLDING = Holding(before=6, before_weak=2, gap=20, around=2, growth=0.01, stride=0.1)
-BARE = Holding(before=0, before_weak=0, gap=20, around=0, growth=0.0, stride=0.1)
+HOLDING = Holding(before=6, before_weak=2, gap=20, around=2, around_body=2, growth=0.01, stride=0.1)
+BARE = Holding(before=0, before_weak=0, gap=20, around=0, around_body=0, growth=0.0, stride=0.1)
 """Believes what was seen and what lies between, and nothing else."""
 
 

@@ -48,19 +48,19 @@ def finds_of(
 
 
 def paths(
-    finds: Finds, frames: NDArray[np.int64], *, around: int, growth: float
+    finds: Finds, frames: NDArray[np.int64], *, around: NDArray[np.int64], growth: float
 ) -> tuple[BoxesXyxy, NDArray[np.bool_]]:
     """Boxes of all tracks in `frames`, (T, F, 4), and in which of them each is there, (T, F).
 
-    A box is the union over where the track is `around` frames earlier and later, and in the frame itself: a path is
-    straight between two looks, so its ends and middle say where it was in the frames between. growth: share of the
+    A box is the union over where the track is `around` frames (T,) earlier and later, and in the frame itself: a path
+    is straight between two looks, so its ends and middle say where it was in the frames between. growth: share of the
     box's height by which each side grows per frame before the first and after the last find.
     """
     first = finds.first
     begins, ends = finds.begins[:, None], finds.ends[:, None]
     there = (frames >= begins) & (frames <= ends)
-    shifted = (frames[None] + np.array([-around, 0, around])[:, None]).reshape(1, -1)
-    at = np.clip(shifted, begins, ends)
+    shifts = around[:, None, None] * np.array([-1, 0, 1])[:, None]
+    at = np.clip((frames + shifts).reshape(len(begins), -1), begins, ends)
     low, high = _corners(finds, first, at, growth)
     three = (len(begins), 3, len(frames), 2)
     union = [low.reshape(three).min(axis=1), high.reshape(three).max(axis=1)]

@@ -48,7 +48,8 @@ class Holding:
 
     before: before it was first found and after it was last found; before_weak: the same for one found once and weakly;
     gap: between two times it was found; around: each frame also covers where the track is this many frames earlier
-    and later; growth: of its height, by which each side grows per frame where it was neither found nor followed.
+    and later, around_body: the same for a person whose box is higher than wide; growth: of its height, by which each side grows per frame where it
+    was neither found nor followed.
     stride: of its longer side, by which a body of unknown velocity may move per frame.
     """
 
@@ -56,6 +57,7 @@ class Holding:
     before_weak: int
     gap: int
     around: int
+    around_body: int
     growth: float
     stride: float
 
@@ -254,13 +256,14 @@ class Tracks:
         if not near:
             return [Placed(no_boxes(), np.zeros(0, np.float32), np.zeros(0, np.uint8)) for _ in range(first, last + 1)]
         tracks = [track for track, _ in near]
-        points = [track.points(first - holding.around, last + holding.around) for track in tracks]
+        around = [self._around(track) for track in tracks]
+        points = [track.points(first - reach, last + reach) for track, reach in zip(tracks, around, strict=True)]
         finds = finds_of(
             [track.frames[some] for track, some in zip(tracks, points, strict=True)],
             [track.boxes[some] for track, some in zip(tracks, points, strict=True)],
             [span for _, span in near],
         )
-        boxes, there = paths(finds, np.arange(first, last + 1), around=holding.around, growth=holding.growth)
+        boxes, there = paths(finds, np.arange(first, last + 1), around=np.array(around), growth=holding.growth)
         score = np.array([track.best for track in tracks], np.float32)
         kind = np.array([track.kind for track in tracks], np.uint8)
         return [
@@ -270,7 +273,7 @@ class Tracks:
 
     def forget(self, before: int) -> None:
         """Drop what no frame from `before` on can need."""
-        reach = self._holding.before + self._holding.around
+        reach = self._holding.before + max(self._holding.around, self._holding.around_body)
         self._ended = [track for track in self._ended if track.last_found + reach >= before]
         for track in self._alive:
             while len(track.frames) > 3 and track.frames[2] < min(before - reach, track.last_found):
@@ -288,6 +291,10 @@ class Tracks:
         reach = self._holding.before if track.trusted else self._holding.before_weak
         begins = track.first_found - reach
         return min(begins, track.frames[0]) if track.trusted else begins, track.last_found + reach
+
+    def _around(self, track: _Track) -> int:
+        width, height = track.found_box[2:] - track.found_box[:2]
+        return self._holding.around_body if track.kind == Kind.PERSON and height >= width else self._holding.around
 
     def _leeway(self, tracks: list[_Track], frame: int) -> NDArray[np.float64]:
         """How far from its prediction each track may be found in `frame`, in longer sides of its box."""
