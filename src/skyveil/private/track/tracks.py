@@ -48,8 +48,8 @@ class Holding:
 
     before: before it was first found and after it was last found; before_weak: the same for one found once and weakly;
     gap: between two times it was found; around: each frame also covers where the track is this many frames earlier
-    and later, around_body: the same for a person whose box is higher than wide; growth: of its height, by which each side grows per frame where it
-    was neither found nor followed.
+    and later; around_body: the same for a person whose box is higher than wide; growth: of its height, by which each
+    side grows per frame where it was neither found nor followed.
     stride: of its longer side, by which a body of unknown velocity may move per frame.
     """
 
