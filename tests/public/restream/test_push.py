@@ -26,8 +26,9 @@ Made = tuple[StreamHeader, list[RedactedPacket]]
 class Publishing:
     """A push that is fed for as long as the block lasts."""
 
-    def __init__(self, made: Made, target: Target) -> None:
+    def __init__(self, made: Made, target: Target, *, every_s: float = 1 / FPS) -> None:
         self.source = Running(made)
+        self.every_s = every_s
         self.push = Push(target, DOOR, retry_s=(0.05,))
         self.push.begin(self.source.header)
 
@@ -47,7 +48,7 @@ class Publishing:
             packet = self.source.packets[number % len(self.source.packets)]
             self.push.publish(self.source.timed(packet, number))
             number += 1
-            await asyncio.sleep(1 / FPS)
+            await asyncio.sleep(self.every_s)
 
 
 def listened(url: str, frames: int) -> tuple[tuple[int, int], int]:
@@ -76,8 +77,9 @@ def test_ffmpeg_that_listens_is_given_the_stream(clip: Made) -> None:
 class Asking:
     """A server that asks for a login, and takes what comes."""
 
-    def __init__(self, *, refuses: str = "") -> None:
+    def __init__(self, *, refuses: str = "", hangs: bool = False) -> None:
         self.refuses = refuses
+        self.hangs = hangs
         self.methods: list[str] = []
         self.sdp = ""
         self.media = b""
@@ -105,6 +107,8 @@ class Asking:
                     assert method != "RECORD" or "Session: s1\r\n" in head
                 writer.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{more}\r\n".encode())
                 if method == "RECORD" and status == "200 OK":
+                    if self.hangs:
+                        await writer.wait_closed()
                     while data := await reader.read(4096):
                         self.media += data[: 100 - len(self.media)] if len(self.media) < 100 else b""
         writer.close()
@@ -144,6 +148,19 @@ def test_a_server_that_refuses_is_a_problem_without_the_password(
         ):
             await until(lambda: says in push.problem())
             assert "goats" not in push.problem() and asking.media == b""
+
+    asyncio.run(run())
+
+
+def test_a_server_that_takes_nothing_is_left_with_a_problem_and_tried_again(clip: Made) -> None:
+    async def run() -> None:
+        asking = Asking(hangs=True)
+        async with listening(asking.serve) as port:
+            target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret("plenty of goats"))
+            async with Publishing(clip, target, every_s=0) as push:
+                await until(lambda: push.problem() == "door can not be published to 127.0.0.1: it takes nothing")
+                asking.hangs = False
+                await until(lambda: push.problem() == "" and len(asking.media) >= 100)
 
     asyncio.run(run())
 

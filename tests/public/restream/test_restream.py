@@ -245,7 +245,7 @@ def test_a_slow_client_goes_on_at_a_key_frame_and_a_stuck_one_is_let_go(
                 running.push()
                 most = max(most, ours.writer.transport.get_write_buffer_size())
             assert most < (1 << 20) + 300_000
-            assert ours.skipping
+            assert ours.media.skipping
             for _ in range(1000):
                 running.push()
             await until(lambda: not running.server._clients)

@@ -17,6 +17,7 @@ from skyveil.core.ids import CameraId
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest, fields
+from skyveil.public.restream.interleaved import Interleaved
 from skyveil.public.restream.rtp import Packetizer
 from skyveil.public.types import RedactedPacket
 
@@ -25,8 +26,6 @@ SCHEMES: Final = ("rtsp", "rtsps")
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 _TIMEOUT_S: Final = 10.0
 _HEAD_LIMIT: Final = 16 << 10
-_BUFFER_LIMIT: Final = 1 << 20
-"""Bytes that may wait for the server; a slower one goes on at the next key frame."""
 
 
 @final
@@ -56,26 +55,21 @@ class Push:
         self._retry_s = retry_s
         self._packetizer: Packetizer | None = None
         self._begun = asyncio.Event()
-        self._writer: asyncio.StreamWriter | None = None
-        self._skipping = True
+        self._server: Interleaved | None = None
         self._problem = ""
 
     def begin(self, header: StreamHeader) -> None:
         """A stream begins, or begins anew: the server is told of it in a connection of its own."""
         self._packetizer = Packetizer(header)
         self._begun.set()
-        if self._writer is not None:
-            self._writer.transport.abort()
-            self._writer = None
+        if self._server is not None:
+            self._server.writer.transport.abort()
+            self._server = None
 
     def publish(self, packet: RedactedPacket) -> None:
         """A picture; left out while the server is away, or too slow until the next key frame."""
-        if self._writer is None or self._packetizer is None or (self._skipping and not packet.keyframe):
-            return
-        self._skipping = self._writer.transport.get_write_buffer_size() > _BUFFER_LIMIT
-        if not self._skipping:
-            packets = self._packetizer.packets(packet)
-            self._writer.write(b"".join(b"$\x00" + len(one).to_bytes(2) + one for one in packets))
+        if self._server is not None and self._packetizer is not None:
+            self._server.give(self._packetizer.packets(packet), keyframe=packet.keyframe)
 
     def problem(self) -> str:
         """What went wrong with the connection."""
@@ -93,7 +87,7 @@ class Push:
                 why = str(error) if type(error) is ValueError else type(error).__name__
                 self._tell(f"{self._camera} can not be published to {self._target.address.host}: {why}")
             finally:
-                self._writer = None
+                self._server = None
             await asyncio.sleep(self._retry_s[min(tries, len(self._retry_s) - 1)] * random.uniform(0.75, 1.25))  # noqa: S311
             tries += 1
 
@@ -110,9 +104,11 @@ class Push:
                 assert self._packetizer is not None  # noqa: S101 (`begin` came first)
                 await _Dialogue(self._target, reader, writer).record(self._url, self._packetizer.sdp(self._camera))
             self._tell("")
-            self._skipping, self._writer = True, writer
+            self._server = server = Interleaved(writer)
             while await reader.read(4096):
                 pass  # reports of the server
+            if server.stuck:
+                raise ValueError("it takes nothing")
         finally:
             writer.transport.abort()
 

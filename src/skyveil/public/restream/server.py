@@ -11,7 +11,7 @@ import re
 import secrets
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -19,6 +19,7 @@ from skyveil.core.ids import CameraId
 from skyveil.core.secret import Secret
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest, fields
+from skyveil.public.restream.interleaved import Interleaved
 from skyveil.public.restream.rtp import Packetizer
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.throttle import Throttle
@@ -28,10 +29,6 @@ CLIENTS: Final = 256
 LOGIN_S: Final = 10.0
 """In which a new connection must play."""
 _HEAD_LIMIT: Final = 8 << 10
-_BUFFER_LIMIT: Final = 1 << 20
-"""Bytes that may wait for one client, about four seconds; a slower one goes on at the next key frame."""
-_STUCK: Final = 600
-"""Pictures in a row that a client did not take before it is let go."""
 _GOP_LIMIT: Final = 600
 _METHODS: Final = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"
 _REALM: Final = "skyveil"
@@ -67,29 +64,17 @@ class _Stream:
 class _Client:
     """One connection."""
 
-    writer: asyncio.StreamWriter
+    media: Interleaved
     address: str
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     session: str = field(default_factory=lambda: secrets.token_hex(8))
     camera: CameraId | None = None
-    channel: int = 0
     playing: bool = False
-    skipping: bool = False
-    stuck: int = 0
 
-    def give(self, packets: Iterable[bytes], *, keyframe: bool) -> None:
-        """Send a picture, unless too much waits already."""
-        if self.skipping and not keyframe:
-            self.stuck += 1
-        elif self.writer.transport.get_write_buffer_size() > _BUFFER_LIMIT:
-            self.skipping = True
-            self.stuck += 1
-        else:
-            self.skipping, self.stuck = False, 0
-            lead = b"$" + bytes((self.channel,))
-            self.writer.write(b"".join(lead + len(one).to_bytes(2) + one for one in packets))
-        if self.stuck > _STUCK:
-            self.writer.transport.abort()
+    @property
+    def writer(self) -> asyncio.StreamWriter:
+        """Where answers go."""
+        return self.media.writer
 
 
 @final
@@ -162,7 +147,7 @@ class RestreamServer:
             stream.whole = False
         stream.gop.append(packets)
         for client in stream.clients:
-            client.give(packets, keyframe=packet.keyframe)
+            client.media.give(packets, keyframe=packet.keyframe)
 
     def remove(self, camera: CameraId) -> None:
         """A camera is sent on no more."""
@@ -182,7 +167,7 @@ class RestreamServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        client = _Client(writer, str(peer[0]) if isinstance(peer, tuple) else "")
+        client = _Client(Interleaved(writer), str(peer[0]) if isinstance(peer, tuple) else "")
         if len(self._clients) >= CLIENTS:
             writer.transport.abort()
             return
@@ -230,7 +215,7 @@ class RestreamServer:
                 if asked is None or int(asked[1]) > 255 or int(asked[2]) > 255:
                     reply("461 Unsupported Transport")
                     return
-                client.camera, client.channel = CameraId(request.camera), int(asked[1])
+                client.camera, client.media.channel = CameraId(request.camera), int(asked[1])
                 reply("200 OK", f"Transport: RTP/AVP/TCP;unicast;interleaved={asked[1]}-{asked[2]}", session)
             case "PLAY" if stream is not None and client.camera == request.camera:
                 first = stream.packetizer.sequence - sum(map(len, stream.gop)) & 0xFFFF
@@ -251,9 +236,9 @@ class RestreamServer:
     def _play(self, stream: _Stream, client: _Client) -> None:
         """Begin with the pictures since the last key frame, so that there is one at once."""
         client.playing = True
-        client.skipping = not stream.whole
+        client.media.skipping = not stream.whole
         for index, packets in enumerate(stream.gop if stream.whole else ()):
-            client.give(packets, keyframe=index == 0)
+            client.media.give(packets, keyframe=index == 0)
         stream.clients.add(client)
         assert client.camera is not None  # noqa: S101 (checked by the caller)
         self._on_play(client.camera, client.address)
