@@ -1,9 +1,11 @@
 """A camera published to somebody's RTSP server: to FFmpeg as it listens, and to one that asks who we are."""
 
 import asyncio
+import base64
 import re
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import av
 import pytest
@@ -15,11 +17,13 @@ from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest
 from skyveil.public.restream.push import Push, Target
 from skyveil.public.types import RedactedPacket
-from tests.public.notify.receiving import listening, until
+from tests.public.notify.receiving import listening, self_signed, until
 from tests.public.restream.test_restream import FPS, Running, clip
 
 __all__ = ["clip"]
 DOOR = camera_id("door")
+DIGEST = 'Digest realm="media", nonce="n0"'
+BASIC = "Basic " + base64.b64encode(b"sky:plenty of goats").decode()
 Made = tuple[StreamHeader, list[RedactedPacket]]
 
 
@@ -77,9 +81,11 @@ def test_ffmpeg_that_listens_is_given_the_stream(clip: Made) -> None:
 class Asking:
     """A server that asks for a login, and takes what comes."""
 
-    def __init__(self, *, refuses: str = "", hangs: bool = False) -> None:
+    def __init__(self, *, refuses: str = "", hangs: bool = False, login: str = DIGEST) -> None:
         self.refuses = refuses
+        self.login = login
         self.hangs = hangs
+        self.logins: set[str] = set()
         self.methods: list[str] = []
         self.sdp = ""
         self.media = b""
@@ -94,10 +100,13 @@ class Asking:
                 body = (await reader.readexactly(int(length[1]))).decode() if length else ""
                 method, url = head.split(" ")[:2]
                 number = re.findall(r"CSeq: (\d+)", head)[0]
+                login = re.findall(r"Authorization: (.*)\r\n", head)
+                self.logins |= set(login)
                 proof = digest("sky", "plenty of goats", realm="media", nonce="n0", method=method, uri=url)
+                good = f'response="{proof}"' in head if self.login == DIGEST else login == [BASIC]
                 status, more = "200 OK", ""
-                if f'response="{proof}"' not in head:
-                    status, more = "401 Unauthorized", 'WWW-Authenticate: Digest realm="media", nonce="n0"\r\n'
+                if not good:
+                    status, more = "401 Unauthorized", f"WWW-Authenticate: {self.login}\r\n"
                 elif method == self.refuses:
                     status = "403 Forbidden"
                 else:
@@ -161,6 +170,24 @@ def test_a_server_that_takes_nothing_is_left_with_a_problem_and_tried_again(clip
                 await until(lambda: push.problem() == "door can not be published to 127.0.0.1: it takes nothing")
                 asking.hangs = False
                 await until(lambda: push.problem() == "" and len(asking.media) >= 100)
+
+    asyncio.run(run())
+
+
+def test_a_password_is_said_itself_through_tls_alone(clip: Made, tmp_path: Path) -> None:
+    async def run() -> None:
+        authority, tls = self_signed(tmp_path)
+        inside, clear = Asking(login='Basic realm="mediamtx"'), Asking(login='Basic realm="mediamtx"')
+        user, password = "sky", Secret("plenty of goats")
+        async with listening(inside.serve, tls) as port:
+            target = Target(SafeUrl(f"rtsps://127.0.0.1:{port}/live"), user, password, authority)
+            async with Publishing(clip, target) as push:
+                await until(lambda: len(inside.media) >= 100)
+                assert push.problem() == "" and inside.logins == {BASIC}
+        async with listening(clear.serve) as port:
+            async with Publishing(clip, Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), user, password)) as push:
+                await until(lambda: "set `rtspAuthMethods: [digest]` there (MediaMTX), or use rtsps" in push.problem())
+            assert clear.logins == set() and clear.media == b""
 
     asyncio.run(run())
 

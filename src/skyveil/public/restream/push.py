@@ -4,6 +4,7 @@ RFC 2326 (10.3, 10.4, 10.11), as FFmpeg and MediaMTX speak it. One connection fo
 """
 
 import asyncio
+import base64
 import logging
 import random
 import re
@@ -126,7 +127,10 @@ class _Dialogue:
         self._target = target
         self._reader, self._writer = reader, writer
         self._number = 0
-        self._login: dict[str, str] = {}
+        self._digest: dict[str, str] = {}
+        """What the server told when it asked for a Digest login."""
+        self._basic = False
+        """Whether it asks for the password itself, in TLS."""
         self._session = ""
 
     async def record(self, url: str, sdp: str) -> None:
@@ -140,20 +144,29 @@ class _Dialogue:
 
     async def _asked(self, method: str, url: str, *headers: str, body: str = "") -> str:
         answer = await self._say(method, url, headers, body)
-        if _status(answer) == 401 and not self._login:
-            found = re.search(r"^www-authenticate:\s*(digest .*)$", answer, re.IGNORECASE | re.MULTILINE)
-            self._login = fields(found[1].strip()) if found else {}
-            if self._login and self._target.password is not None:
+        if _status(answer) == 401 and not self._authorization(method, url):
+            self._accept(answer)
+            if self._authorization(method, url):
                 answer = await self._say(method, url, headers, body)
         if _status(answer) != 200:
             raise ValueError(f"it answered {_status(answer)} to {method}")
         return answer
 
+    def _accept(self, answer: str) -> None:
+        """Take the login that the server asks for; raises ValueError where the password would go in clear."""
+        asked = re.findall(r"^www-authenticate:\s*(\S.*)$", answer, re.IGNORECASE | re.MULTILINE)
+        self._digest = next(filter(None, map(fields, asked)), {})
+        self._basic = not self._digest and any(one.lower().startswith("basic") for one in asked)
+        if self._basic and self._target.address.scheme != "rtsps":
+            raise ValueError(
+                "it asks for the password in clear: set `rtspAuthMethods: [digest]` there (MediaMTX), or use rtsps://"
+            )
+
     async def _say(self, method: str, url: str, headers: tuple[str, ...], body: str) -> str:
         self._number += 1
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._number}", "User-Agent: skyveil", *headers]
         lines += [f"Session: {self._session}"] if self._session else []
-        lines += [self._authorization(method, url)] if self._login else []
+        lines += [f"Authorization: {proof}"] if (proof := self._authorization(method, url)) else []
         lines += [f"Content-Length: {len(body)}"] if body else []
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode("ascii"))
         try:
@@ -165,13 +178,16 @@ class _Dialogue:
         return answer
 
     def _authorization(self, method: str, url: str) -> str:
+        """What proves who we are; empty while the server did not ask, or where there is no password."""
         user, secret = self._target.username or "", self._target.password
-        realm, nonce = self._login.get("realm", ""), self._login.get("nonce", "")
-        proof = digest(user, secret.reveal() if secret else "", realm=realm, nonce=nonce, method=method, uri=url)
-        return (
-            f'Authorization: Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{url}", '
-            f'response="{proof}"'
-        )
+        if secret is None or not (self._digest or self._basic):
+            return ""
+        password = secret.reveal()
+        if self._basic:
+            return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+        realm, nonce = self._digest.get("realm", ""), self._digest.get("nonce", "")
+        proof = digest(user, password, realm=realm, nonce=nonce, method=method, uri=url)
+        return f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{url}", response="{proof}"'
 
 
 def _status(answer: str) -> int:
