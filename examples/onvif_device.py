@@ -32,6 +32,8 @@ class Manners:
     doctype: bool = False
     service_host: str = "127.0.0.1"
     """The host of the addresses that it tells."""
+    media: str = ""
+    """The address that it tells of its media service; the true one where this is empty."""
     stream: str = "rtsp://127.0.0.1:8554"
     model: str = "TC-1"
 
@@ -99,7 +101,7 @@ class OnvifDevice:
                 f"<r><Manufacturer>Acme &amp; Sons</Manufacturer><Model>{self.manners.model}</Model></r>"
             )
         if asked == "GetCapabilities":
-            media = self.service().replace("device_service", "media_service")
+            media = self.manners.media or self.service().replace("device_service", "media_service")
             return 200, self._told(f"<r><Capabilities><Media><XAddr>{media}</XAddr></Media></Capabilities></r>")
         if asked == "GetProfiles":
             return 200, self._told(f"<r>{_profile('main', 1920, 1080)}{_profile('sub', 640, 360)}</r>")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -107,6 +108,16 @@ def test_only_the_host_that_answered_is_asked() -> None:
         assert device.asked.count("GetStreamUri") == 2
         device.manners.stream = "rtsp://192.0.2.9"
         assert all(one.elsewhere for one in client(device).offers().streams)
+
+
+@pytest.mark.parametrize("told", ["http://a//{elsewhere}/x", "x:http://{elsewhere}/x"])
+def test_no_path_leads_to_another_host(told: str) -> None:
+    with onvif_serving(Manners(), password=PASSWORD) as device, socket.create_server(("127.0.0.2", 0)) as elsewhere:
+        elsewhere.settimeout(0)
+        device.manners.media = told.format(elsewhere=f"127.0.0.2:{elsewhere.getsockname()[1]}")
+        assert len(client(device).offers().streams) == 2
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,11 @@ class OnvifDevice:
         told = soap.text(self._asked(self._service, body), "Media", "XAddr")
         try:
             # Behind a translation of addresses a device tells one that nobody reaches: its path is enough.
-            return self._service.joined(SafeUrl(told).reveal_target())
+            media = self._service.joined(SafeUrl(told).reveal_target())
         except SettingsRefused:
             return self._service
+        # A path that begins with two slashes is another host to whoever joins it.
+        return media if media.same_server(self._service) else self._service
 
     def _stream(self, media: SafeUrl, profile: Element) -> Stream | None:
         token = profile.get("token", "")
