@@ -34,6 +34,8 @@ class Manners:
     """The host of the addresses that it tells."""
     media: str = ""
     """The address that it tells of its media service; the true one where this is empty."""
+    incomplete: str = ""
+    """A profile that has no stream."""
     stream: str = "rtsp://127.0.0.1:8554"
     model: str = "TC-1"
 
@@ -95,7 +97,7 @@ class OnvifDevice:
             time = f"<Hour>{now.hour}</Hour><Minute>{now.minute}</Minute><Second>{now.second}</Second>"
             return 200, self._told(f"<x><UTCDateTime><Time>{time}</Time><Date>{date}</Date></UTCDateTime></x>")
         if not self._allowed(question):
-            return 400, self._told("<Fault><Code><Subcode><Value>ter:NotAuthorized</Value></Subcode></Code></Fault>")
+            return 400, self._told(_fault("NotAuthorized"))
         if asked == "GetDeviceInformation":
             return 200, self._told(
                 f"<r><Manufacturer>Acme &amp; Sons</Manufacturer><Model>{self.manners.model}</Model></r>"
@@ -106,6 +108,8 @@ class OnvifDevice:
         if asked == "GetProfiles":
             return 200, self._told(f"<r>{_profile('main', 1920, 1080)}{_profile('sub', 640, 360)}</r>")
         token = re.search(r"ProfileToken>([^<]*)<", question)
+        if token is not None and token[1] == self.manners.incomplete:
+            return 500, self._told(_fault("IncompleteConfiguration"))
         uri = self.manners.stream.replace("://", f"://{self.user}:{self.password}@")
         uri += f"/{token[1] if token else ''}?channel=1&password={self.password}"
         return 200, self._told(f"<r><MediaUri><Uri>{escape(uri)}</Uri></MediaUri></r>")
@@ -151,6 +155,10 @@ def _profile(token: str, width: int, height: int) -> str:
     rate = "<RateControl><FrameRateLimit>10</FrameRateLimit></RateControl>"
     encoder = f"<VideoEncoderConfiguration><Encoding>H264</Encoding>{size}{rate}</VideoEncoderConfiguration>"
     return f'<t:Profiles xmlns:t="urn:media" token="{token}"><Name>{token}</Name>{encoder}</t:Profiles>'
+
+
+def _fault(name: str) -> str:
+    return f"<Fault><Code><Subcode><Value>ter:{name}</Value></Subcode></Code></Fault>"
 
 
 def _between(text: str, name: str) -> str:

@@ -120,6 +120,11 @@ def test_no_path_leads_to_another_host(told: str) -> None:
             elsewhere.accept()
 
 
+def test_a_profile_without_a_stream_hides_no_other() -> None:
+    with onvif_serving(Manners(incomplete="sub"), password=PASSWORD) as device:
+        assert [one.profile for one in client(device).offers().streams] == ["main"]
+
+
 @pytest.mark.parametrize(
     ("told", "kept"),
     [

@@ -111,11 +111,14 @@ class OnvifDevice:
             "<t:Transport><t:Protocol>RTSP</t:Protocol></t:Transport></m:StreamSetup>"
             f"<m:ProfileToken>{quoteattr(token)[1:-1]}</m:ProfileToken></m:GetStreamUri>"
         )
-        told = soap.text(self._asked(media, body), "MediaUri", "Uri")
         try:
-            source = without_credentials(told)
+            source = without_credentials(soap.text(self._asked(media, body), "MediaUri", "Uri"))
         except SettingsRefused:
             return None
+        except CameraUnavailable as error:
+            if error.cause is Cause.NO_VIDEO:
+                return None  # this profile is not whole; others are
+            raise
         if source.scheme not in ("rtsp", "rtsps", "http", "https"):
             return None
         encoder = next(iter(soap.elements(profile, "VideoEncoderConfiguration")), None)
