@@ -62,10 +62,14 @@ def text(element: Element, *path: str) -> str:
 
     Devices disagree on prefixes and versions of name spaces, never on names.
     """
-    found: list[Element] = [element]
-    for name in path:
-        found = [below for one in found for below in one.iter() if _local(below) == name]
-    return ((found[0].text or "") if found else "").strip()
+    waiting = [(element, 0)]
+    while waiting:
+        one, found = waiting.pop()
+        found += _local(one) == path[found]
+        if found == len(path):
+            return (one.text or "").strip()
+        waiting += [(below, found) for below in reversed(list(one))]
+    return ""
 
 
 def elements(element: Element, name: str) -> list[Element]:
