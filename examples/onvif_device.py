@@ -49,6 +49,8 @@ class OnvifDevice:
         self.user, self.password = user, password
         self.asked: list[str] = []
         """The questions, by name."""
+        self.paths: list[str] = []
+        """Where they were asked."""
         self.nonces: set[str] = set()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.http.daemon_threads = True
@@ -139,7 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one question."""
         question = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        status, answer = _DEVICES[int(self.connection.getsockname()[1])].answer(question)
+        device = _DEVICES[int(self.connection.getsockname()[1])]
+        device.paths.append(self.path)
+        status, answer = device.answer(question)
         self.send_response(status)
         self.send_header("Content-Type", "application/soap+xml")
         self.send_header("Content-Length", str(len(answer)))

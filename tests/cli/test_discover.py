@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,26 @@ def test_no_path_leads_to_another_host(told: str) -> None:
         assert len(client(device).offers().streams) == 2
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
+
+
+def test_a_path_in_any_letters_is_asked() -> None:
+    with onvif_serving(Manners(media="http://a/onvif/媒体?a=%20b"), password=PASSWORD) as device:
+        assert len(client(device).offers().streams) == 2
+        assert device.paths[-1] == "/onvif/%E5%AA%92%E4%BD%93?a=%20b"
+
+
+def test_a_clock_at_the_end_of_time_is_none() -> None:
+    late = datetime(9999, 12, 31, 23, 30, tzinfo=UTC) - datetime.now(UTC)
+    with onvif_serving(Manners(clock_offset=late), password=PASSWORD) as device:
+        with pytest.raises(CameraUnavailable) as refused:
+            client(device).offers()
+        assert refused.value.cause is Cause.WRONG_PASSWORD
+
+
+def test_an_address_that_can_not_be_said_is_told_as_one_where_nothing_answers() -> None:
+    with pytest.raises(CameraUnavailable) as refused:
+        Client(SafeUrl("http://a..b/onvif")).offers()
+    assert refused.value.cause is Cause.WRONG_ADDRESS
 
 
 def test_a_profile_without_a_stream_hides_no_other() -> None:

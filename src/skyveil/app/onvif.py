@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
@@ -25,6 +25,9 @@ _DEVICE: Final = "http://www.onvif.org/ver10/device/wsdl"
 _MEDIA: Final = "http://www.onvif.org/ver10/media/wsdl"
 _SCHEMA: Final = "http://www.onvif.org/ver10/schema"
 _MOST_PROFILES: Final = 64
+_DAY: Final = timedelta(days=1)
+_WRITTEN: Final = "!#$%&'()*+,/:;=?@[]~"
+"""Characters of an address that are sent as they are; all others are quoted (RFC 3986, 2)."""
 _SECRETS: Final = ("user", "pass", "pwd", "auth", "token", "key", "sign")
 """Parts of names of parameters in which devices put credentials."""
 
@@ -89,7 +92,9 @@ class OnvifDevice:
         told = [soap.text(answer, "UTCDateTime", *path) for path in _TIME]
         try:
             year, month, day, hour, minute, second = (int(one) for one in told)
-            return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - datetime.now(UTC)
+            # A clock that ends while the device is asked is none.
+            clock = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) + _DAY
+            return clock - datetime.now(UTC) - _DAY
         except (ValueError, OverflowError):
             return None
 
@@ -158,19 +163,20 @@ class OnvifDevice:
 
     def _posted(self, url: SafeUrl, data: bytes) -> tuple[int, list[str], bytes]:
         headers = {"Content-Type": "application/soap+xml; charset=utf-8"}
-        authorisation = self._login.header("POST", url.reveal_target())
+        target = quote(url.reveal_target(), safe=_WRITTEN)
+        authorisation = self._login.header("POST", target)
         if authorisation:
             headers["Authorization"] = authorisation
         connection = _CONNECTIONS[url.scheme](url.host, url.port)
         try:
-            connection.request("POST", url.reveal_target(), data, headers)
+            connection.request("POST", target, data, headers)
             answer = connection.getresponse()
             return answer.status, answer.headers.get_all("WWW-Authenticate") or [], answer.read(soap.ANSWER_LIMIT + 1)
         except ssl.SSLCertVerificationError as error:
             raise CameraUnavailable(Cause.CERTIFICATE) from error
         except TimeoutError as error:
             raise CameraUnavailable(Cause.FROZEN) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise CameraUnavailable(Cause.WRONG_ADDRESS) from error
         finally:
             connection.close()
