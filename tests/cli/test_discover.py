@@ -5,7 +5,9 @@ import re
 import socket
 import subprocess
 import sys
-from contextlib import closing
+import threading
+import time
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -138,6 +140,24 @@ def test_an_address_that_can_not_be_said_is_told_as_one_where_nothing_answers() 
     with pytest.raises(CameraUnavailable) as refused:
         Client(SafeUrl("http://a..b/onvif")).offers()
     assert refused.value.cause is Cause.WRONG_ADDRESS
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n"])
+def test_a_device_whose_answer_never_ends_is_left(first: bytes) -> None:
+    def drip(listening: socket.socket) -> None:
+        with listening.accept()[0] as asked, suppress(OSError):
+            asked.sendall(first)
+            while True:
+                asked.sendall(b"X: y\r\n")
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,), name="dripping", daemon=True)
+        dripping.start()
+        with pytest.raises(CameraUnavailable) as refused:
+            Client(SafeUrl(f"http://127.0.0.1:{listening.getsockname()[1]}/x"), limit_s=0.3).offers()
+        assert refused.value.cause is Cause.FROZEN
+        dripping.join(20)
 
 
 def test_a_profile_without_a_stream_hides_no_other() -> None:

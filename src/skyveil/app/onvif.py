@@ -5,8 +5,12 @@ host that was found is asked: addresses that a device tells of its services are 
 """
 
 import http.client
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
@@ -21,6 +25,9 @@ from skyveil.core.secret import SafeUrl, Secret
 from skyveil.private.capture.live.login import Login
 
 TIMEOUT_S: Final = 5.0
+"""Without a byte."""
+LIMIT_S: Final = 60.0
+"""For all questions to one device: a byte now and then would make every answer endless."""
 _DEVICE: Final = "http://www.onvif.org/ver10/device/wsdl"
 _MEDIA: Final = "http://www.onvif.org/ver10/media/wsdl"
 _SCHEMA: Final = "http://www.onvif.org/ver10/schema"
@@ -61,8 +68,17 @@ class Offers:
 class OnvifDevice:
     """One device, asked over one connection for each question."""
 
-    def __init__(self, service: SafeUrl, username: str | None = None, password: Secret | None = None) -> None:
+    def __init__(
+        self,
+        service: SafeUrl,
+        username: str | None = None,
+        password: Secret | None = None,
+        *,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        """The time for all questions begins now."""
         self._service = service
+        self._until_s = time.monotonic() + limit_s
         self._name, self._password = username, password
         self._login = Login(username, password)
         self._offset: timedelta | None = None
@@ -169,9 +185,12 @@ class OnvifDevice:
             headers["Authorization"] = authorisation
         connection = _CONNECTIONS[url.scheme](url.host, url.port)
         try:
-            connection.request("POST", target, data, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.headers.get_all("WWW-Authenticate") or [], answer.read(soap.ANSWER_LIMIT + 1)
+            connection.connect()
+            with _cut(connection.sock, self._until_s):
+                connection.request("POST", target, data, headers)
+                answer = connection.getresponse()
+                challenges = answer.headers.get_all("WWW-Authenticate") or []
+                return answer.status, challenges, answer.read(soap.ANSWER_LIMIT + 1)
         except ssl.SSLCertVerificationError as error:
             raise CameraUnavailable(Cause.CERTIFICATE) from error
         except TimeoutError as error:
@@ -180,6 +199,25 @@ class OnvifDevice:
             raise CameraUnavailable(Cause.WRONG_ADDRESS) from error
         finally:
             connection.close()
+
+
+@contextmanager
+def _cut(connection: socket.socket, until_s: float) -> Iterator[None]:
+    """Cut a connection when the time is over; raises TimeoutError then, whatever came."""
+
+    def cut() -> None:
+        with suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # that of TLS is for the thread that reads
+
+    timer = threading.Timer(until_s - time.monotonic(), cut)
+    timer.name, timer.daemon = "onvif-limit", True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if time.monotonic() >= until_s:
+            raise TimeoutError("the device took too long")
 
 
 _TIME: Final = (
