@@ -115,7 +115,9 @@ class Restreaming:
 
     def problems(self) -> list[str]:
         """What is wrong."""
-        found = [self._problem, *(push.problem() for push, _ in tuple(self._pushing.values()))]
+        server = self._server
+        found = [self._problem, "" if server is None else server.problem()]
+        found += [push.problem() for push, _ in tuple(self._pushing.values())]
         return [problem for problem in found if problem]
 
     def close(self) -> None:

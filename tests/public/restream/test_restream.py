@@ -5,7 +5,7 @@ import hashlib
 import re
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +17,7 @@ import pytest
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.secret import Secret
 from skyveil.public.encode.header import EncodeSettings, StreamHeader
+from skyveil.public.restream import server
 from skyveil.public.restream.rtp import PART, Packetizer
 from skyveil.public.restream.server import Access, RestreamServer
 from skyveil.public.types import RedactedPacket
@@ -249,6 +250,44 @@ def test_a_slow_client_goes_on_at_a_key_frame_and_a_stuck_one_is_let_go(
             for _ in range(1000):
                 running.push()
             await until(lambda: not running.server._clients)
+
+    asyncio.run(run())
+
+
+def test_strangers_keep_nobody_out_who_logs_in(
+    clip: tuple[StreamHeader, list[RedactedPacket]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CLIENTS", 4)
+
+    async def run() -> None:
+        async with serving(clip) as running, AsyncExitStack() as stack:
+            url = f"rtsp://127.0.0.1:{running.server.port}/door"
+
+            async def known() -> Client:
+                client = await stack.enter_async_context(connected(running))
+                await client.ask("DESCRIBE", url)
+                assert "200 OK" in await client.ask("DESCRIBE", url)
+                return client
+
+            first = await known()
+            assert running.server.problem() == ""
+            strangers = [await stack.enter_async_context(connected(running)) for _ in range(8)]
+            for stranger in strangers[:5]:
+                assert await stranger.reader.read() == b""
+            assert running.server.problem() == (
+                "more than 4 connect to what is sent on by RTSP: keep strangers from its port"
+            )
+            # A VMS comes in, and who was in stays.
+            assert (await asyncio.to_thread(pulled, running.url(), 3))[0] == (320, 240)
+            others = [await known() for _ in range(3)]
+            for client in (first, *others):
+                assert "200 OK" in await client.ask("GET_PARAMETER", url)
+            # Where all have logged in, it is full.
+            last = await stack.enter_async_context(connected(running))
+            assert await last.reader.read() == b""
+            for client in (first, *others):
+                client.writer.transport.abort()
+            await until(lambda: running.server.problem() == "")
 
     asyncio.run(run())
 

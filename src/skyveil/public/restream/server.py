@@ -68,6 +68,8 @@ class _Client:
     address: str
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     session: str = field(default_factory=lambda: secrets.token_hex(8))
+    known: bool = False
+    """Whether it logged in."""
     camera: CameraId | None = None
     playing: bool = False
 
@@ -108,7 +110,9 @@ class RestreamServer:
         self._tls = tls
         self._throttle = throttle or Throttle()
         self._streams: dict[CameraId, _Stream] = {}
-        self._clients: set[_Client] = set()
+        self._clients: dict[_Client, None] = {}
+        """The oldest first."""
+        self._full = False
         self._server: asyncio.Server | None = None
         self.port = access.port
 
@@ -163,15 +167,20 @@ class RestreamServer:
         """How many play."""
         return sum(len(stream.clients) for stream in self._streams.values())
 
+    def problem(self) -> str:
+        """What keeps clients out; empty when nothing does. Any thread may ask."""
+        told = f"more than {CLIENTS} connect to what is sent on by RTSP: keep strangers from its port"
+        return told if self._full else ""
+
     # --- who asks ---------------------------------------------------------------------------------------------------
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         client = _Client(Interleaved(writer), str(peer[0]) if isinstance(peer, tuple) else "")
-        if len(self._clients) >= CLIENTS:
+        if not self._room():
             writer.transport.abort()
             return
-        self._clients.add(client)
+        self._clients[client] = None
         try:
             async with asyncio.timeout(LOGIN_S) as patience:
                 while (request := await _request(reader)) is not None:
@@ -182,10 +191,25 @@ class RestreamServer:
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
             pass  # the client went away, took too long or speaks something else
         finally:
-            self._clients.discard(client)
+            self._clients.pop(client, None)
+            self._full = self._full and len(self._clients) > CLIENTS // 2
             for stream in self._streams.values():
                 stream.clients.discard(client)
             writer.transport.abort()
+
+    def _room(self) -> bool:
+        """Whether there is room for one more; where there was none, the oldest that did not log in goes."""
+        if len(self._clients) < CLIENTS:
+            return True
+        if not self._full:
+            self._full = True
+            log.warning("%s", self.problem())
+        stranger = next((client for client in self._clients if not client.known), None)
+        if stranger is None:
+            return False
+        del self._clients[stranger]
+        stranger.writer.transport.abort()
+        return True
 
     def _answer(self, request: _Request, client: _Client) -> None:
         def reply(status: str, *headers: str, body: str = "") -> None:
@@ -257,6 +281,7 @@ class RestreamServer:
             and _same_place(uri, request.url)
         )
         if good:
+            client.known = True
             self._throttle.succeeded(client.address)
         elif given.get("nonce") == client.nonce:
             self._throttle.failed(client.address)
