@@ -125,13 +125,21 @@ class Client:
         self.nonce = ""
         self.number = 0
 
-    async def ask(self, method: str, url: str, *headers: str, password: str = "plenty of goats") -> str:  # noqa: S107
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *headers: str,
+        password: str = "plenty of goats",  # noqa: S107
+        signed: str = "",
+    ) -> str:
+        uri = signed or url
         self.number += 1
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self.number}", *headers]
         if self.nonce:
-            response = md5(f"{md5(f'vms:skyveil:{password}')}:{self.nonce}:{md5(f'{method}:{url}')}")
+            response = md5(f"{md5(f'vms:skyveil:{password}')}:{self.nonce}:{md5(f'{method}:{uri}')}")
             lines.append(
-                f'Authorization: Digest username="vms", realm="skyveil", nonce="{self.nonce}", uri="{url}", '
+                f'Authorization: Digest username="vms", realm="skyveil", nonce="{self.nonce}", uri="{uri}", '
                 f'response="{response}"'
             )
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -170,6 +178,23 @@ def test_nothing_is_told_before_a_login_and_guessing_is_slowed_down(
             assert answers[:5] == ["401"] * 5 and answers[-1] == "403"
             # Also with the right one now, for a while.
             assert "403" in await client.ask("DESCRIBE", url)
+
+    asyncio.run(run())
+
+
+def test_a_client_may_sign_the_address_of_the_stream_for_its_track_and_no_other(
+    clip: tuple[StreamHeader, list[RedactedPacket]],
+) -> None:
+    async def run() -> None:
+        async with serving(clip) as running, connected(running) as client:
+            host = f"rtsp://127.0.0.1:{running.server.port}"
+            url, over = f"{host}/door", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
+            await client.ask("DESCRIBE", url)
+            for other in (host, f"{host}/stairs", f"{url}/video/video", "video"):
+                assert (await client.ask("SETUP", f"{url}/video", over, signed=other)).startswith("RTSP/1.0 401")
+            client.nonce = ""
+            await client.ask("DESCRIBE", url)
+            assert (await client.ask("SETUP", f"{url}/video", over, signed=f"{url}/")).startswith("RTSP/1.0 200")
 
     asyncio.run(run())
 

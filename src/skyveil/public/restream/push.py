@@ -19,7 +19,7 @@ from skyveil.core.secret import SafeUrl, Secret
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest, fields
 from skyveil.public.restream.interleaved import Interleaved
-from skyveil.public.restream.rtp import Packetizer
+from skyveil.public.restream.rtp import TRACK, Packetizer
 from skyveil.public.types import RedactedPacket
 
 log: Final = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class _Dialogue:
         """Announce a stream and begin it; raises ValueError when the server refuses."""
         await self._asked("ANNOUNCE", url, "Content-Type: application/sdp", body=sdp)
         transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record"
-        answer = await self._asked("SETUP", f"{url}/video", transport)
+        answer = await self._asked("SETUP", f"{url}/{TRACK}", transport)
         found = re.search(r"^session:\s*([^;\s]+)", answer, re.IGNORECASE | re.MULTILINE)
         self._session = found[1] if found else ""
         await self._asked("RECORD", url, "Range: npt=0.000-")

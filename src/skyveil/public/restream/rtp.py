@@ -15,6 +15,8 @@ PAYLOAD: Final = 96
 """First of the numbers for formats that SDP tells (RFC 3551, 6)."""
 PART: Final = 1400
 """Bytes of one payload: fits an Ethernet frame with the headers of every layer."""
+TRACK: Final = "video"
+"""The address of the pictures below that of their stream."""
 _SPS, _PPS = 7, 8
 _FU_A: Final = 28
 
@@ -66,7 +68,7 @@ class Packetizer:
             f"m=video 0 RTP/AVP {PAYLOAD}",
             f"a=rtpmap:{PAYLOAD} H264/{CLOCK_HZ}",
             f"a=fmtp:{PAYLOAD} packetization-mode=1;profile-level-id={sps[1:4].hex()};sprop-parameter-sets={sets}",
-            "a=control:video",
+            f"a=control:{TRACK}",
         )
         return "".join(f"{line}\r\n" for line in lines)
 

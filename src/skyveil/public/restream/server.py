@@ -20,7 +20,7 @@ from skyveil.core.secret import Secret
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.digest import digest, fields
 from skyveil.public.restream.interleaved import Interleaved
-from skyveil.public.restream.rtp import Packetizer
+from skyveil.public.restream.rtp import TRACK, Packetizer
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.throttle import Throttle
 
@@ -308,5 +308,6 @@ async def _request(reader: asyncio.StreamReader) -> _Request | None:
 
 
 def _same_place(uri: str, url: str) -> bool:
-    """Whether a signed address is that of the request; some clients sign the stream's address for its track."""
-    return bool(uri) and (url == uri or url.rstrip("/") == uri.rstrip("/"))
+    """Whether a signed address is that of the request; live555 and VLC sign the stream's address for its track."""
+    signed, asked = uri.rstrip("/"), url.rstrip("/")
+    return bool(uri) and asked in (signed, f"{signed}/{TRACK}")
