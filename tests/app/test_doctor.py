@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,3 +96,28 @@ def test_a_machine_that_is_too_small_is_told_with_what_was_measured(
     ):
         monkeypatch.setattr("skyveil.app.doctor.measured", lambda machine=machine: machine)
         assert any(one.level == level and words in one.what for one in diagnose(path))
+
+
+def test_what_recordings_grow_to_is_told_of_cameras_that_are_recorded_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "skyveil.yaml"
+    monkeypatch.setattr("skyveil.app.doctor.shutil.disk_usage", lambda folder: SimpleNamespace(free=50e9))
+    path.write_text(GOOD)
+    assert ("warning", "50 GB are free; what 1 cameras keep grows to about 65 GB") in heard(path)
+    for less in ("retention: {gigabytes: 40}", "record: false", "retention: {hours: 24}"):
+        path.write_text(GOOD + f"defaults: {{{less}}}\n")
+        assert ("ok", "the disk has room: 50 GB free") in heard(path)
+    path.write_text(GOOD.replace("name: Door", "name: Door, enabled: false"))
+    assert ("ok", "the disk has room: 50 GB free") in heard(path)
+
+
+def test_a_look_makes_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "skyveil.yaml"
+    path.write_text(GOOD)
+    assert ("ok", "the database is made at the first start") in heard(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["skyveil.yaml"]
+
+
+def heard(path: Path) -> set[tuple[str, str]]:
+    return {(one.level, one.what) for one in diagnose(path)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
 from skyveil.app.config import Config, Secrets, load, sent_on, specs, told
+from skyveil.app.config.load import records
 from skyveil.app.config.measured import network_of
 from skyveil.app.config.models import Retention
 from skyveil.app.density_networks import located
@@ -146,20 +147,24 @@ def _disk(config: Config) -> Iterator[Diagnosis]:
     while not folder.exists():
         folder = folder.parent
     free_gb = shutil.disk_usage(folder).free / 1e9
-    recorded = sum(camera.record is not False for camera in config.cameras)
+    recorded = [camera for camera in config.cameras if camera.enabled and records(config, camera)]
     usual = config.defaults.retention or Retention()
-    hours = max([(camera.retention or usual).hours for camera in config.cameras], default=0.0)
-    needed_gb = plan(recorded).disk_gb_per_day * hours / 24
+    needed_gb = sum(_kept_gb(camera.retention or usual) for camera in recorded)
     if free_gb < config.server.disk_floor_gigabytes:
         yield Diagnosis("error", f"{free_gb:.0f} GB are free, below the floor: nothing is recorded", "make room")
     elif free_gb < needed_gb:
         yield Diagnosis(
             "warning",
-            f"{free_gb:.0f} GB are free; {recorded} cameras need about {needed_gb:.0f} GB for {hours:g} hours",
-            "make room, shorten `retention.hours`, or set `retention.gigabytes`",
+            f"{free_gb:.0f} GB are free; what {len(recorded)} cameras keep grows to about {needed_gb:.0f} GB",
+            "make room, shorten `retention.hours`, or lower `retention.gigabytes`",
         )
     else:
         yield Diagnosis("ok", f"the disk has room: {free_gb:.0f} GB free")
+
+
+def _kept_gb(retention: Retention) -> float:
+    by_age = plan(1).disk_gb_per_day * retention.hours / 24
+    return by_age if retention.gigabytes is None else min(by_age, retention.gigabytes)
 
 
 def _keys(config: Config) -> Iterator[Diagnosis]:
@@ -221,6 +226,9 @@ def told_of(size: Sizing) -> str:
 
 
 def _database(config: Config) -> Iterator[Diagnosis]:
+    if config.server.database is None and not (config.server.data / "skyveil.sqlite").exists():
+        yield Diagnosis("ok", "the database is made at the first start")
+        return
     try:
         database_of(config).dispose()
     except (SkyveilError, OSError) as error:

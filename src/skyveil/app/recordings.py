@@ -10,6 +10,7 @@ from skyveil.app.config import Config
 from skyveil.app.config.load import records
 from skyveil.app.config.models import Retention
 from skyveil.app.exports import export
+from skyveil.app.owner import refuse_for_root
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import RecordingMissing
 from skyveil.core.health import CameraHealth, CameraState
@@ -23,7 +24,8 @@ _EXPORTS_KEPT_S: Final = 86400.0
 
 
 def archive_of(config: Config) -> tuple[Archive, KeyStore, Holds]:
-    """The recordings of a configuration, to read."""
+    """The recordings of a configuration, to read; SettingsRefused for root where they belong to another account."""
+    refuse_for_root(config)
     keys = KeyStore(config.server.keys)
     folder = config.server.data / "recordings"
     return Archive(folder, keys), keys, Holds(config.server.data)

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, load
+from skyveil.app.owner import refuse_for_root
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
 from skyveil.core.errors import SettingsRefused, SkyveilError
@@ -39,7 +40,8 @@ FIRST_REQUEST_S: Final = 10.0
 
 
 def database_of(config: Config) -> Engine:
-    """The database of a configuration; raises StoreFailed."""
+    """The database of a configuration; StoreFailed, and SettingsRefused for root where it is another account's."""
+    refuse_for_root(config)
     if config.server.database is not None:
         return open_database(config.server.database)
     config.server.data.mkdir(parents=True, exist_ok=True, mode=0o750)
