@@ -28,7 +28,7 @@ def test_root_makes_nothing_among_the_files_of_another_account(theirs: Path, tmp
     data = theirs if made else theirs / "data"
     path.write_text(f"version: 1\nserver: {{data: {data}, keys: {tmp_path / 'keys'}}}\ncameras: []\n")
     for opened in (database_of, archive_of):
-        with pytest.raises(SettingsRefused, match=r"belongs to the account #?\w+, .*`sudo -u"):
+        with pytest.raises(SettingsRefused, match=r"belongs to the account #?\w+, .*sudo -u"):
             opened(load(path))
     assert list(theirs.iterdir()) == []
 

@@ -22,7 +22,7 @@ def refuse_for_root(config: Config) -> None:
             name = _named(there.stat().st_uid)
             raise SettingsRefused(
                 f"{there} belongs to the account {name}, which could not read what root makes there: "
-                f"run this as that account, with `sudo -u {name}` before it"
+                f"run this as that account, with: sudo -u {name}"
             )
 
 
