@@ -97,7 +97,23 @@ def test_many_changes_are_one_look_at_everything() -> None:
 def test_a_body_that_is_known_explains_what_moves_in_it() -> None:
     looking = Looking()
     assert looking(painted([SPOT]), explained=[(72, 72, 120, 120)]) == []
+    assert looking(plain()) == []
+
+
+def test_what_a_body_explained_is_looked_at_once_when_it_is_still_there_without_it() -> None:
+    looking = Looking()
+    assert [looking(painted([SPOT]), explained=[(72, 72, 120, 120)]) for _ in range(300)] == [[]] * 300
+    assert holds(looking(painted([SPOT])), SPOT)
     assert looking(painted([SPOT])) == []
+
+
+def test_a_place_to_look_at_again_is_looked_at_once_nothing_explains_it_though_nothing_changed() -> None:
+    looking = Looking()
+    face: Box = (82, 82, 86, 86)
+    looking.attention.again(boxes([face]))
+    assert [looking(plain(), explained=[SPOT]) for _ in range(3)] == [[]] * 3
+    assert holds(looking(plain()), face)
+    assert looking(plain()) == []
 
 
 def test_what_moves_beside_a_known_body_is_looked_at() -> None:

@@ -38,6 +38,8 @@ _WHOLE_SHARE: Final = 0.5
 class Attention:
     """The parts of one source that wait for a look, against a reference of what was seen at the last look at each.
 
+    What a body explains keeps waiting: a body that is lost may still stand there.
+
     every_s: seconds of media time after which everything is looked at again though nothing moved; None where another
     network looks at everything anyway.
     """
@@ -52,6 +54,7 @@ class Attention:
         self._weak_looks: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
         self._unlike_s: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self._last_s = 0.0
+        self._again: Changed = np.zeros((1, 1), np.bool_)
 
     def reset(self) -> None:
         """Forget the reference: the next look is at everything."""
@@ -68,26 +71,33 @@ class Attention:
             self._follows = small.astype(np.float32)
             self._weak_looks = np.zeros(small.shape, np.uint8)
             self._unlike_s = np.zeros(small.shape, np.float32)
+            self._again = np.zeros(small.shape, np.bool_)
             return [(0, 0, self._width, self._height)]
         difference = np.asarray(cv2.absdiff(small, self._reference), np.uint8)
         body = self._inside(grown(explained, _AROUND), small.shape)
-        waiting = ((difference > _STRONG_LEVELS) | self._weak(small, difference, seconds)) & ~body
-        around = np.asarray(cv2.dilate(_without_specks(waiting).astype(np.uint8), _AROUND_SQUARE), np.uint8)
-        seen = body | (around > 0)
+        changed = (difference > _STRONG_LEVELS) | self._weak(small, difference, seconds)
+        waiting = _without_specks(changed & ~body) | (self._again & ~body)
+        around = np.asarray(cv2.dilate(waiting.astype(np.uint8), _AROUND_SQUARE), np.uint8)
+        seen = around > 0
         self._reference[seen] = small[seen]
         self._follows[seen] = small[seen]
         self._weak_looks[seen] = 0
         self._unlike_s[seen] = 0
+        self._again[seen] = False
         if around.mean() > _WHOLE_SHARE:
             return [(0, 0, self._width, self._height)]
         return self._rectangles(around)
+
+    def again(self, boxes: BoxesXyxy) -> None:
+        """Look at these places again as soon as nothing explains them, though nothing changed there."""
+        self._again |= self._inside(boxes, self._again.shape)
 
     def _weak(self, small: Small, difference: Small, seconds: float) -> Changed:
         """The squares that changed a little and stayed so, other than by creeping; after `_CREPT_S` those, too."""
         passed_s, self._last_s = seconds - self._last_s, seconds
         away = small - self._follows
         weak = np.abs(away) > CHANGE_LEVELS
-        self._weak_looks = np.where(weak, self._weak_looks + 1, 0).astype(np.uint8)
+        self._weak_looks = np.where(weak, np.minimum(self._weak_looks, _WEAK_LOOKS) + 1, 0).astype(np.uint8)
         creep = _CREEP_LEVELS_S * passed_s
         self._follows += np.where(weak, 0, np.clip(away, -creep, creep))
         self._unlike_s = np.where(difference > CHANGE_LEVELS, self._unlike_s + np.float32(passed_s), 0)

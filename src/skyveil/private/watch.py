@@ -305,7 +305,10 @@ class VideoWatch:
         keeps = (every.score >= self._pace.face_doubtful) & ~begins & ~beside_better(every)
         self._doubtful = faces.only(keeps)
         self._hold(Kind.FACE, raw, areas)
-        self._tracks.end(Kind.FACE, inside_any(self._tracks.last(Kind.FACE), self._zones.heads(bodies)))
+        last = self._tracks.last(Kind.FACE)
+        ended = inside_any(last, self._zones.heads(bodies))
+        self._tracks.end(Kind.FACE, ended)
+        self._attention.again(last[ended])
         again = self._again(raw, every.only(doubt), hinted[doubt])
         least = self._pace.face_least
         self._hints = hints_of(raw.id, enlarged=again, first=every.only(weak), below=least)
