@@ -12,6 +12,10 @@ from skyveil.private.regions import whole_frame
 from tests.gate.pictures import FORMATS, LeaveBlack, looked_at, name, noise, planes_of, polygon, raw_frame, regions_of
 
 Box = tuple[int, int, int, int]
+ALL: Box = (0, 0, 33, 32)
+SPAN = 256
+"""Frames that a place must be in sight for before, and after, what is shown of it."""
+INDIGO = 76
 
 
 def flat(pixel_format: str, value: int, width: int = 32, height: int = 32) -> av.VideoFrame:
@@ -26,6 +30,19 @@ def filled(fill: Fill, picture: av.VideoFrame, *boxes: Box) -> av.VideoFrame:
     return redact(raw_frame(picture), regions, fill, max_look_age_s=1.0).picture
 
 
+def see(fill: Fill, picture: av.VideoFrame, frames: int, *boxes: Box) -> None:
+    """Show a fill one picture for so many frames, with these boxes hidden."""
+    for _ in range(frames):
+        filled(fill, picture, *boxes)
+
+
+def shown(fill: Fill) -> list[int]:
+    """The luma that a fill draws in each of the 16 rows of blocks of a picture of 32 x 32, all hidden."""
+    rows = plane_array(filled(fill, flat("yuv420p", 30), ALL), 0)[::2]
+    assert (rows == rows[:, :1]).all()
+    return [int(row[0]) for row in rows]
+
+
 @pytest.mark.parametrize(("fill_name", "kind"), [("solid", Solid), ("background", Background), ("mosaic", Mosaic)])
 def test_each_name_makes_its_fill(fill_name: FillName, kind: type[Solid | Background | Mosaic]) -> None:
     assert type(make_fill(fill_name)) is kind
@@ -33,14 +50,14 @@ def test_each_name_makes_its_fill(fill_name: FillName, kind: type[Solid | Backgr
 
 def test_two_videos_never_share_a_background() -> None:
     one, two = make_fill("mosaic"), make_fill("mosaic")
-    filled(one, flat("yuv420p", 200))
-    assert int(plane_array(filled(two, flat("yuv420p", 50), (0, 0, 32, 32)), 0).max()) == 16
+    see(one, flat("yuv420p", 200), 2 * SPAN)
+    assert (plane_array(filled(two, flat("yuv420p", 50), ALL), 0) == 76).all()
 
 
 def test_a_mosaic_by_name_is_drawn_from_the_background() -> None:
     fill = make_fill("mosaic")
-    filled(fill, flat("yuv420p", 200))
-    assert (plane_array(filled(fill, flat("yuv420p", 50), (0, 0, 32, 32)), 0) == 200).all()
+    see(fill, flat("yuv420p", 200), 2 * SPAN)
+    assert (plane_array(filled(fill, flat("yuv420p", 50), ALL), 0) == 200).all()
 
 
 # Background
@@ -50,7 +67,7 @@ def test_a_mosaic_by_name_is_drawn_from_the_background() -> None:
 def test_the_background_shows_what_was_there_before(pixel_format: str) -> None:
     fill = Background()
     scene, later = noise(pixel_format, 33, 31, 1), noise(pixel_format, 33, 31, 2)
-    filled(fill, scene)
+    see(fill, scene, 2 * SPAN)
     for plane, before in zip(planes_of(filled(fill, later, (0, 0, 33, 31))), planes_of(scene), strict=True):
         assert np.array_equal(plane, before)
 
@@ -59,7 +76,7 @@ def test_the_background_shows_what_was_there_before(pixel_format: str) -> None:
 def test_the_background_is_drawn_over_hidden_blocks_only(pixel_format: str) -> None:
     fill = Background()
     scene, later = noise(pixel_format, 32, 32, 1), noise(pixel_format, 32, 32, 2)
-    filled(fill, scene)
+    see(fill, scene, 2 * SPAN)
     out = filled(fill, later, (8, 12, 16, 20))
     for index, plane in enumerate(planes_of(out)):
         side = 32 // plane.shape[0]
@@ -70,103 +87,106 @@ def test_the_background_is_drawn_over_hidden_blocks_only(pixel_format: str) -> N
 
 
 @pytest.mark.parametrize("pixel_format", FORMATS)
-def test_what_was_never_in_sight_stays_black(pixel_format: str) -> None:
+def test_what_was_never_in_sight_is_indigo(pixel_format: str) -> None:
     fill = Background()
     box = (8, 12, 16, 20)
-    outs = [filled(fill, noise(pixel_format, 32, 32, seed), box) for seed in range(10)]
-    black = filled(LeaveBlack(), noise(pixel_format, 32, 32, 9), box)
-    for plane, expected in zip(planes_of(outs[-1]), planes_of(black), strict=True):
+    see(fill, noise(pixel_format, 32, 32, 1), 3 * SPAN, box)
+    indigo = filled(Solid(), noise(pixel_format, 32, 32, 9), box)
+    for plane, expected in zip(
+        planes_of(filled(fill, noise(pixel_format, 32, 32, 9), box)), planes_of(indigo), strict=True
+    ):
         assert np.array_equal(plane, expected)
 
 
-def test_a_block_that_comes_into_sight_late_is_learned_within_eight_frames() -> None:
+@pytest.mark.parametrize("row", range(9))
+def test_nothing_is_shown_before_it_was_in_sight_for_two_spans(row: int) -> None:
+    """A video that is shorter, and a single picture, has covers of one colour."""
     fill = Background()
-    filled(fill, flat("yuv420p", 100), (0, 0, 32, 32))
-    for _ in range(8):
-        filled(fill, flat("yuv420p", 100))
-    assert (plane_array(filled(fill, flat("yuv420p", 30), (0, 0, 32, 32)), 0) == 100).all()
+    see(fill, flat("yuv420p", 100), 2 * SPAN - 8 + row)
+    assert shown(fill) == ([100] * row + [INDIGO] * (8 - row)) * 2
 
 
-def test_every_frame_after_the_first_teaches_every_eighth_row_of_blocks() -> None:
+def test_who_was_missed_in_a_single_frame_is_never_drawn_on_their_own_cover() -> None:
+    for missed in (0, 7, SPAN - 1, SPAN, 2 * SPAN + 40):
+        fill = Background()
+        see(fill, flat("yuv420p", 200), missed, ALL)
+        see(fill, flat("yuv420p", 200), 1)
+        for _ in range(3 * SPAN):
+            assert (plane_array(filled(fill, flat("yuv420p", 200), ALL), 0) == INDIGO).all()
+
+
+def test_who_is_found_in_most_frames_is_never_drawn_on_their_own_cover() -> None:
     fill = Background()
-    filled(fill, flat("yuv420p", 100), (0, 0, 32, 32))
-    filled(fill, flat("yuv420p", 100))
-    learned = plane_array(filled(fill, flat("yuv420p", 30), (0, 0, 32, 32)), 0) == 100
-    assert np.nonzero(learned.all(axis=1))[0].tolist() == [2, 3, 18, 19]
-    assert not learned[:2].any()
+    for _ in range(3 * SPAN // 10):
+        see(fill, flat("yuv420p", 200), 7, ALL)
+        see(fill, flat("yuv420p", 200), 3)
+    assert shown(fill) == [INDIGO] * 16
 
 
-def test_the_background_moves_a_sixteenth_of_the_way_with_each_lesson() -> None:
+def test_who_walks_into_a_known_scene_and_is_missed_for_a_span_leaves_nothing_on_their_cover() -> None:
+    for walks_in in (2 * SPAN, 2 * SPAN + 1, 2 * SPAN + 130, 3 * SPAN - 1):
+        fill = Background()
+        see(fill, flat("yuv420p", 100), walks_in)
+        see(fill, flat("yuv420p", 200), SPAN)
+        see(fill, flat("yuv420p", 200), 2 * SPAN, ALL)
+        assert shown(fill) == [100] * 16
+
+
+def test_a_cover_begins_the_count_anew_for_its_own_blocks_alone() -> None:
     fill = Background()
-    filled(fill, flat("yuv420p", 100))
-    for _ in range(8):  # one lesson for each row of blocks
-        filled(fill, flat("yuv420p", 180))
-    assert (plane_array(filled(fill, flat("yuv420p", 0), (0, 0, 32, 32)), 0) == 105).all()
-    for _ in range(7):
-        filled(fill, flat("yuv420p", 180))
-    rows = plane_array(filled(fill, flat("yuv420p", 0), (0, 0, 32, 32)), 0)
-    # 105 + 75 / 16 = 109.69 is shown as 110. Row 0 had its second lesson in frame 16, the one before this.
-    assert set(np.unique(rows).tolist()) <= {105, 110}
-    assert int(rows[4, 4]) == 110
+    see(fill, flat("yuv420p", 100), 2 * SPAN - 9)
+    see(fill, flat("yuv420p", 100), 1, (0, 0, 32, 4))
+    see(fill, flat("yuv420p", 100), 8)
+    assert shown(fill) == [INDIGO] * 2 + [100] * 14
+    see(fill, flat("yuv420p", 100), 2 * SPAN - 1)
+    assert shown(fill) == [INDIGO] * 2 + [100] * 14
+    see(fill, flat("yuv420p", 100), 3 * SPAN)
+    assert shown(fill) == [100] * 16
 
 
-def test_the_mean_keeps_a_fraction_so_that_small_changes_are_learned() -> None:
+def test_a_wholly_hidden_frame_is_a_cover_too() -> None:
     fill = Background()
-    filled(fill, flat("yuv420p", 100))
-    for _ in range(8 * 40):
-        filled(fill, flat("yuv420p", 103))
-    assert (plane_array(filled(fill, flat("yuv420p", 0), (0, 0, 32, 32)), 0) == 103).all()
+    see(fill, flat("yuv420p", 100), 2 * SPAN)
+    see(fill, flat("yuv420p", 200), SPAN)
+    redact(raw_frame(flat("yuv420p", 200)), whole_frame(name()), fill, max_look_age_s=1.0)
+    see(fill, flat("yuv420p", 200), SPAN - 1)
+    assert shown(fill) == [100] * 16
 
 
-def background_after(*lessons: int) -> list[int]:
-    """What a picture of one row of blocks shows when all is hidden, after each lesson of one flat value."""
-    fill, shown = Background(), []
-    for value in lessons:
-        filled(fill, flat("rgb24", value, 1, 1))
-        shown.append(int(plane_array(filled(fill, flat("rgb24", 0, 1, 1), (0, 0, 1, 1)), 0).max()))
-        for _ in range(6):  # the row's next turn is eight frames after its last
-            filled(fill, flat("rgb24", 0, 1, 1), (0, 0, 1, 1))
-    return shown
+def test_what_is_shown_is_the_mean_of_the_span_before_the_last_rounded() -> None:
+    for value, expected in ((107, 100), (108, 101)):
+        fill = Background()
+        see(fill, flat("yuv420p", 100), SPAN - 16)
+        see(fill, flat("yuv420p", value), 16)  # two lessons of 32: 14/32 or 16/32 of a level more
+        see(fill, flat("yuv420p", 250), SPAN)
+        assert shown(fill) == [expected] * 16
+        see(fill, flat("yuv420p", 30), 3 * SPAN)
+        assert shown(fill) == [30] * 16
 
 
-def test_the_mean_has_eight_binary_digits_behind_the_point_and_is_shown_rounded() -> None:
-    mean, expected = 10 << 8, [10]
-    for _ in range(60):
-        mean += ((200 << 8) - mean) // 16
-        expected.append((mean + 128) // 256)
-    assert background_after(10, *[200] * 60) == expected
-
-
-def test_a_mean_of_almost_nothing_is_not_taken_for_never_seen() -> None:
-    assert background_after(0, 1, *[0] * 15, 200)[-2:] == [0, 13]
-    assert background_after(0, 200)[-1] == 13
-
-
-def test_a_wholly_hidden_frame_teaches_nothing() -> None:
+def test_a_span_of_the_lightest_samples_does_not_run_over() -> None:
     fill = Background()
-    filled(fill, flat("yuv420p", 100))
-    for _ in range(20):
-        redact(raw_frame(flat("yuv420p", 250)), whole_frame(name()), fill, max_look_age_s=1.0)
-    assert (plane_array(filled(fill, flat("yuv420p", 0), (0, 0, 32, 32)), 0) == 100).all()
+    see(fill, flat("yuv420p10le", 1023), 2 * SPAN)
+    assert set(np.unique(plane_array(filled(fill, flat("yuv420p10le", 9), ALL), 0)).tolist()) == {1023}
 
 
 @pytest.mark.parametrize(
-    ("picture", "black"),
+    ("picture", "indigo"),
     [
-        (flat("yuv420p", 90, 30, 32), 16),  # another width
-        (flat("yuv420p10le", 90), 64),  # another depth
-        (flat("yuvj420p", 90), 0),  # another range, in the same shape
+        (flat("yuv420p", 90, 30, 32), 76),  # another width
+        (flat("yuv420p10le", 90), 304),  # another depth
+        (flat("yuvj420p", 90), 70),  # another range, in the same shape
     ],
 )
-def test_a_picture_of_another_shape_or_range_starts_the_background_anew(picture: av.VideoFrame, black: int) -> None:
+def test_a_picture_of_another_shape_or_range_starts_the_background_anew(picture: av.VideoFrame, indigo: int) -> None:
     fill = Background()
-    for _ in range(3):
-        filled(fill, flat("yuv420p", 100))
-    out = filled(fill, picture, (0, 0, 16, 16))
-    assert (plane_array(out, 0)[:16, :16] == black).all()
-    shown = plane_array(filled(fill, picture, (0, 0, 32, 32)), 0)
-    assert (shown[16:, 16:] == 90).all()
-    assert (shown[:16, :16] == black).all()
+    see(fill, flat("yuv420p", 100), 2 * SPAN + 9)
+    see(fill, picture, 2 * SPAN - 8)
+    assert (plane_array(filled(fill, picture, ALL), 0) == indigo).all()
+    fill = Background()
+    see(fill, flat("yuv420p", 100), 2 * SPAN + 9)
+    see(fill, picture, 2 * SPAN)
+    assert (plane_array(filled(fill, picture, ALL), 0) == 90).all()
 
 
 # Mosaic
@@ -175,7 +195,7 @@ def test_a_picture_of_another_shape_or_range_starts_the_background_anew(picture:
 def test_a_mosaic_cell_is_the_mean_of_what_the_other_fill_drew() -> None:
     fill = Mosaic(Background())
     scene = noise("yuv420p", 48, 40, 1)
-    filled(fill, scene)
+    see(fill, scene, 2 * SPAN)
     out = filled(fill, noise("yuv420p", 48, 40, 2), (8, 4, 40, 40))
     for index, side in ((0, 1), (1, 2), (2, 2)):
         before, after = plane_array(scene, index).astype(int), plane_array(out, index)
@@ -189,7 +209,7 @@ def test_a_mosaic_cell_is_the_mean_of_what_the_other_fill_drew() -> None:
 def test_a_mosaic_in_rgb_has_cells_of_sixteen_pixels_for_each_colour() -> None:
     fill = Mosaic(Background())
     scene = noise("rgb24", 33, 17, 1)
-    filled(fill, scene)
+    see(fill, scene, 2 * SPAN)
     before, after = plane_array(scene, 0).astype(int), plane_array(filled(fill, scene, (0, 0, 33, 17)), 0)
     assert (after[:16, :16] == before[:16, :16].sum(axis=(0, 1)) // 256).all()
     assert (after[:16, 32:] == before[:16, 32:].sum(axis=(0, 1)) // 16).all()
@@ -201,7 +221,7 @@ def test_a_mosaic_leaves_what_is_not_hidden() -> None:
     regions = regions_of(looked_at(48, 48), polygons=[polygon((4, 4), (44, 8), (20, 40))])
     solid = redact(raw_frame(picture), regions, LeaveBlack(), max_look_age_s=1.0).picture
     fill = Mosaic(Background())
-    filled(fill, flat("yuv420p", 200, 48, 48))
+    see(fill, flat("yuv420p", 200, 48, 48), 2 * SPAN)
     mosaic = redact(raw_frame(picture), regions, fill, max_look_age_s=1.0).picture
     for before, painted, after, black in zip(
         planes_of(picture), planes_of(solid), planes_of(mosaic), (16, 128, 128), strict=True

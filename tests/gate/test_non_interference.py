@@ -1,5 +1,6 @@
 """The promise: videos that differ only inside the regions leave the gate byte for byte alike, packets included."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
@@ -27,6 +28,8 @@ from tests.gate.pictures import (
     rows_and_padding,
 )
 
+TWO_SPANS = 8
+"""Two spans of the background as they are here, so that short videos have a scene to draw."""
 FILLS: tuple[FillName, ...] = ("solid", "background", "mosaic")
 TILE_PX = 16
 Mask = NDArray[np.bool_]
@@ -127,6 +130,15 @@ def packets(frames: list[av.VideoFrame]) -> list[bytes]:
     return made + [bytes(packet) for packet in encoder.encode(None)]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_spans() -> Iterator[None]:
+    """Two turns and two lessons make a span of four frames."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skyveil.gate.fill._TURNS", 2)
+        patch.setattr("skyveil.gate.fill._LESSON_BITS", 1)
+        yield
+
+
 edges = st.integers(-12, 60)
 corners = st.tuples(st.floats(-30, 80, width=32), st.floats(-30, 80, width=32))
 
@@ -176,6 +188,19 @@ def test_videos_that_differ_only_inside_the_regions_give_equal_planes(fill_name:
 def test_videos_that_differ_only_inside_the_regions_give_equal_packets(fill_name: FillName, video: Video) -> None:
     one, two = two_videos(video)
     assert packets(outputs(video, one, fill_name)) == packets(outputs(video, two, fill_name))
+
+
+def test_a_scene_that_was_learned_is_drawn_and_says_nothing_of_what_is_hidden() -> None:
+    empty, covered = (
+        Shot([], [], [False], nobody_looked=False),
+        Shot([(4, 4, 20, 20)], [], [False], nobody_looked=False),
+    )
+    video = Video("yuv420p", 32, 32, [*[empty] * TWO_SPANS, covered, covered])
+    one, two = two_videos(video)
+    for fill_name in FILLS[1:]:
+        left, right = outputs(video, one, fill_name), outputs(video, two, fill_name)
+        assert [rows_and_padding(frame) for frame in left] == [rows_and_padding(frame) for frame in right]
+        assert rows_and_padding(outputs(video, one, "solid")[-1]) != rows_and_padding(left[-1])
 
 
 def test_the_property_can_fail() -> None:

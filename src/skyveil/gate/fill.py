@@ -23,16 +23,14 @@ _MID_CHROMA_BITS: Final = 7
 """No colour is 2**7 in 8 bits, and black is none."""
 
 _TURNS: Final = 8
-"""A frame teaches the background every eighth row of blocks: an eighth of the work, all rows in a third of a second."""
+"""A frame teaches the background every eighth row of blocks: an eighth of the work."""
 
-_RATE_BITS: Final = 4
-"""A lesson moves the mean by 1/2**4 of the difference: half of a change is learned in 11 lessons, about 90 frames."""
+_LESSON_BITS: Final = 5
+"""A row is taught 2**5 times in a span, which has 256 frames: 10 s at 25 a second, 4 s at 60. The longest miss of the
+benchmarks is 4.8 s (docs/concept/limits.md). Sums of 32 samples of 10 bits fit 16 bits."""
 
-_NEVER: Final = -1
-"""The mean of a sample that was never in sight."""
-
-_FRACTION_BITS: Final = 8
-"""Binary digits behind the point in the running mean; 10-bit samples then still fit 32 bits."""
+_COVERED_BEFORE: Final = 2
+"""Bit of a block that was covered in the span before this one, or not yet seen; 1 says so of this span."""
 
 
 class Fill(Protocol):
@@ -66,50 +64,65 @@ def _indigo(black: tuple[int, ...]) -> tuple[Paint, ...]:
 
 @final
 class Background:
-    """The empty scene: for each sample a running mean of what was seen there while its block was not hidden.
+    """The empty scene: each sample's mean over a span, shown if its block stayed in sight for that span and the next.
 
-    Integer arithmetic makes it the same on every machine. What was never seen stays black. A picture of another shape
-    or range starts it anew.
+    So nothing is shown that was in sight for less than a span before it was covered: who is missed for a while, and
+    found then, is not drawn on their own cover (docs/adr/0021-scene-in-spans.md). What was never learned is indigo.
+    Integers make it the same on every machine. A picture of another shape or range starts it anew.
     """
 
     def __init__(self) -> None:
         self._kind: tuple[tuple[int, ...], ...] = ()
-        self._means: tuple[NDArray[np.int32], ...] = ()
+        self._sums: tuple[NDArray[np.uint16], ...] = ()
+        self._before: tuple[Plane, ...] = ()
         self._scene: tuple[Plane, ...] = ()
+        self._covered: NDArray[np.uint8]
         self._turn: int
 
     def fill(self, planes: Planes, hidden: Hidden) -> None:
         """Learn from the blocks in sight, then draw the scene over those that are hidden."""
         if planes.kind != self._kind:
-            self._forget(planes)
-        self._learn(planes, hidden)
+            self._forget(planes, hidden)
+        self._covered |= hidden.blocks
+        self._learn(planes)
         self._turn += 1
         paint(planes, self._scene, hidden)
 
-    def _forget(self, planes: Planes) -> None:
+    def _forget(self, planes: Planes, hidden: Hidden) -> None:
         self._kind, self._turn = planes.kind, 0
-        self._means = tuple(np.full(array.shape, _NEVER, np.int32) for array in planes.arrays)
+        self._covered = np.full_like(hidden.blocks, _COVERED_BEFORE)
+        self._sums = tuple(np.zeros(array.shape, np.uint16) for array in planes.arrays)
+        self._before = tuple(np.zeros_like(array) for array in planes.arrays)
         self._scene = tuple(
-            np.full_like(array, black) for array, black in zip(planes.arrays, planes.black, strict=True)
+            np.full_like(array, colour) for array, colour in zip(planes.arrays, _indigo(planes.black), strict=True)
         )
 
-    def _learn(self, planes: Planes, hidden: Hidden) -> None:
-        """Take the samples in sight of this turn's rows of blocks into the mean; the first turn takes all rows."""
-        first, step = (0, 1) if self._turn == 0 else (self._turn % _TURNS, _TURNS)
-        in_sight = 1 - hidden.blocks[first::step]
-        for array, side, mean, scene in zip(planes.arrays, planes.block, self._means, self._scene, strict=True):
+    def _learn(self, planes: Planes) -> None:
+        """Add the samples of this turn's rows of blocks, hidden ones as black; the last lesson of a span ends it."""
+        lesson, first = divmod(self._turn, _TURNS)
+        last = (lesson + 1) % (1 << _LESSON_BITS) == 0
+        covered = self._covered[first::_TURNS]
+        for array, side, sums, before, scene in zip(
+            planes.arrays, planes.block, self._sums, self._before, self._scene, strict=True
+        ):
             for line in range(side):
-                rows = slice(first * side + line, None, step * side)
-                _learn_rows(array[rows], mean[rows], scene[rows], in_sight.repeat(side, axis=1))
+                rows = slice(first * side + line, None, _TURNS * side)
+                sums[rows] += array[rows]
+                if last:
+                    _end_span(sums[rows], before[rows], scene[rows], covered.repeat(side, axis=1))
+        if last:
+            covered[:] = (covered & 1) * _COVERED_BEFORE
 
 
-def _learn_rows(seen: Plane, mean: NDArray[np.int32], scene: Plane, in_sight: NDArray[np.uint8]) -> None:
-    """Move `mean` and `scene` towards `seen`, in place, where `in_sight` (as many rows or more, same width) is 1."""
-    known = in_sight[: seen.shape[0], : seen.shape[1]].astype(bool).reshape(*seen.shape[:2], *[1] * (seen.ndim - 2))
-    lesson = seen.astype(np.int32) << _FRACTION_BITS
-    moved = np.where(mean == _NEVER, lesson, mean + ((lesson - mean) >> _RATE_BITS))
-    np.copyto(mean, moved, where=known)
-    np.copyto(scene, (moved + (1 << _FRACTION_BITS >> 1)) >> _FRACTION_BITS, where=known, casting="unsafe")
+def _end_span(sums: NDArray[np.uint16], before: Plane, scene: Plane, covered: NDArray[np.uint8]) -> None:
+    """Show the span before where nothing was `covered` since it began, then keep the mean of this one.
+
+    `covered` has as many rows and columns, or more.
+    """
+    steady = (covered[: sums.shape[0], : sums.shape[1]] == 0).reshape(*sums.shape[:2], *[1] * (sums.ndim - 2))
+    np.copyto(scene, before, where=steady)
+    np.copyto(before, (sums + (1 << _LESSON_BITS >> 1)) >> _LESSON_BITS, casting="unsafe")
+    sums[:] = 0
 
 
 @final

@@ -35,8 +35,9 @@ def redact(raw: RawFrame, regions: Regions, fill: Fill, *, max_look_age_s: float
     looked = None if raw.damaged else regions.looked
     hidden = hide_all(grid) if looked is None else hide(regions, looked, grid, max_look_age_s=max_look_age_s)
     fresh, planes = _painted(picture, hidden)
-    if looked is not None:
-        fill.fill(planes, hidden)
+    fill.fill(planes, hidden)
+    if looked is None:
+        paint(planes, planes.black, hidden)  # an empty scene would look like an empty place
     fresh.pts, fresh.time_base = raw.time.ticks, raw.time.time_base
     return RedactedFrame(fresh, raw.id, raw.time, covered_share=hidden.share, whole=looked is None, seal=SEAL)
 
