@@ -24,6 +24,8 @@ def test_an_id_that_is_no_plain_name_is_refused(text: str) -> None:
 def test_values_outside_their_range_are_refused() -> None:
     with pytest.raises(SettingsRefused, match="rtsp"):
         replace(SPEC, source=SafeUrl("ftp://h/a"))
+    with pytest.raises(SettingsRefused, match="without encryption"):
+        replace(SPEC, source=SafeUrl("rtsps://h/a"), transport="udp")
     for hindsight in (-1, 26):
         with pytest.raises(SettingsRefused, match="hindsight"):
             replace(SPEC, hindsight=hindsight)

@@ -15,6 +15,9 @@ Transport: TypeAlias = Literal["auto", "tcp", "udp"]
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
 """Where live pictures may come from. `file:///path` is played in a loop."""
 
+UDP_IN_CLEAR: Final = "`transport: udp` sends the pictures of rtsps:// without encryption: write `transport: tcp`"
+"""RTP beside an RTSP connection is under no TLS, and SRTP is not spoken."""
+
 HINDSIGHT_LIMIT: Final = 25
 
 Shares: TypeAlias = tuple[float, float]
@@ -125,6 +128,8 @@ class CameraSpec:
         """Raise SettingsRefused for a value outside what its field allows."""
         if self.source.scheme not in SCHEMES:
             raise SettingsRefused(f"a source starts with one of {', '.join(SCHEMES)}, got {self.source.scheme!r}")
+        if self.source.scheme == "rtsps" and self.transport == "udp":
+            raise SettingsRefused(UDP_IN_CLEAR)
         if not 0 <= self.hindsight <= HINDSIGHT_LIMIT:
             raise SettingsRefused(f"hindsight must be 0 to {HINDSIGHT_LIMIT} frames, got {self.hindsight}")
         if self.max_fps is not None and not 0.2 <= self.max_fps <= 120:

@@ -110,6 +110,8 @@ def test_a_good_file_gives_its_cameras_with_defaults_and_secrets(tmp_path: Path)
         ("Safety of the crowd at the door", '"  "', 13, "purpose"),
         ("rtsp://10.0.0.5", "rtsp://a:b@10.0.0.5", 14, "must not hold a name or password"),
         ("rtsp://10.0.0.5", "gopher://10.0.0.5", 14, "starts with one of"),
+        # pictures beside the encrypted connection
+        ("rtsp://10.0.0.5/live", "rtsps://10.0.0.5/live\n    transport: udp", 15, "`transport: udp` sends"),
         ("site: hall", "site: hal", 15, "did you mean `hall`?"),
         ("id: stairs", "id: door", 22, "twice"),
         ("Europe/Zurich", "Europe/Zurch", 4, "time zone"),

@@ -18,7 +18,7 @@ from skyveil.app.config.models import Camera, Config
 from skyveil.app.config.models import Secret as SecretRef
 from skyveil.app.config.passwords import Secrets
 from skyveil.app.floor import checked_floor
-from skyveil.core.camera import SCHEMES, CameraSpec, CrowdSpec
+from skyveil.core.camera import SCHEMES, UDP_IN_CLEAR, CameraSpec, CrowdSpec
 from skyveil.core.errors import CalibrationRefused, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
@@ -151,6 +151,8 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
     else:
         if scheme not in SCHEMES:
             yield (*where, "source"), f"a source starts with one of {', '.join(SCHEMES)}"
+        if scheme == "rtsps" and (camera.transport or config.defaults.transport) == "udp":
+            yield (*where, "transport"), UDP_IN_CLEAR
     for key, name, known in (
         ("site", camera.site, [one.id for one in config.sites]),
         ("group", camera.group, [one.id for one in config.groups]),

@@ -37,6 +37,9 @@ class Dial:
     def idle(self) -> None:
         self.idled += 1
 
+    def forget(self) -> None:
+        self._dialer.forget()
+
 
 def closed_port() -> int:
     with socket.socket() as probe:

@@ -40,8 +40,8 @@ class RtspSource:
         try:
             self._rtsp = Rtsp(spec, dial, "udp" if spec.transport == "udp" else "tcp")
         except TransportRefused:
-            if spec.transport != "auto":
-                raise
+            if spec.transport != "auto" or spec.source.scheme == "rtsps":
+                raise  # UDP is under no TLS
             self._rtsp = Rtsp(spec, dial, "udp")
         offer = self._rtsp.offer
         self._payload_type, self._clock_hz = offer.payload_type, offer.clock_hz
