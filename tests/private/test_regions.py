@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from skyveil.core.errors import BoundaryViolated
 from skyveil.core.geometry import Polygon
-from skyveil.private.regions import Regions, whole_frame
+from skyveil.private.regions import Regions, rounded, whole_frame
 from tests.gate.pictures import looked_at, name, polygon
 
 NONE = np.zeros((0, 4), np.int32)
@@ -56,6 +56,13 @@ def test_boxes_of_another_dtype_are_refused() -> None:
 def test_malformed_polygons_are_refused(corners: Polygon) -> None:
     with pytest.raises(BoundaryViolated, match="malformed polygon"):
         Regions(name(), NONE, (polygon((0, 0), (5, 0), (0, 5)), corners), None)
+
+
+@pytest.mark.parametrize("far", [2.0**24, 2.0**31, 7.2e9, 3e38])
+def test_a_box_that_reaches_further_than_a_pixel_can_be_named_still_holds_the_picture(far: float) -> None:
+    boxes = rounded(np.array([[-far, -far, far, far], [-far, 0.5, 3.5, far]], np.float32))
+    assert boxes.tolist() == [[-(2**24), -(2**24), 2**24, 2**24], [-(2**24), 0, 4, 2**24]]
+    assert len(Regions(name(), boxes, (), None).boxes) == 2
 
 
 def test_a_polygon_may_reach_far_out_of_the_picture() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyveil.core.errors import BoundaryViolated
-from skyveil.core.geometry import Polygon
+from skyveil.core.geometry import BoxesXyxy, Polygon
 from skyveil.core.ids import FrameId
 from skyveil.private.looked import Looked
 
@@ -51,6 +51,12 @@ class Regions:
 def _is_near(polygon: Polygon) -> bool:
     """Whether every corner is a number that float32 can tell from the next pixel."""
     return bool((np.abs(polygon) <= FURTHEST_CORNER_PX).all())
+
+
+def rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
+    """Whole pixels that hold the boxes, as far as corners may be from the picture."""
+    whole = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1)
+    return np.asarray(np.clip(whole, -FURTHEST_CORNER_PX, FURTHEST_CORNER_PX), np.int32)
 
 
 def whole_frame(frame: FrameId) -> Regions:

@@ -15,8 +15,8 @@ from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, Area, Level, level
 from skyveil.private.detections import Detections, joined
 from skyveil.private.frame import RawFrame
 from skyveil.private.looked import Looked, Why
-from skyveil.private.regions import Regions
-from skyveil.private.watch import Decided, found_in, polygons, rounded
+from skyveil.private.regions import Regions, rounded
+from skyveil.private.watch import Decided, found_in, polygons
 from skyveil.private.zones import STILL, Zones
 
 _DOUBT: Final = {"balanced": 0.0165, "strict": 0.0078}

@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.core.geometry import BoxesXyxy, no_boxes
+from skyveil.core.geometry import no_boxes
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.private.attention import Attention
@@ -28,7 +28,7 @@ from skyveil.private.frame import RawFrame
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
 from skyveil.private.pace import USUAL_FPS, Coming, Pace, as_it_comes, live_pace, pace_for
-from skyveil.private.regions import Regions, whole_frame
+from skyveil.private.regions import Regions, rounded, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.hints import Hints, hints_of
 from skyveil.private.track.tracks import Tracks
@@ -59,11 +59,6 @@ class Watch(Protocol):
 def found_in(raw: RawFrame, boxes: Scored, kind: Kind) -> Detections:
     """Boxes of one kind as what was detected in a frame."""
     return Detections(raw.id, boxes.xyxy, boxes.score, np.full(len(boxes.score), int(kind), np.uint8))
-
-
-def rounded(xyxy: BoxesXyxy) -> NDArray[np.int32]:
-    """Whole pixels that hold the boxes."""
-    return np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1).astype(np.int32)
 
 
 def polygons(settings: RedactSettings, seconds: float) -> tuple[NDArray[np.float32], ...]:

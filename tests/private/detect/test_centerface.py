@@ -70,3 +70,12 @@ def test_pictures_of_a_batch_are_answered_one_by_one() -> None:
         [],
         [np.float32(0.7)],
     ]
+
+
+@pytest.mark.parametrize("logarithm", [12.0, 22.0, 90.0])
+def test_a_size_beyond_all_numbers_is_a_box_that_holds_the_picture(logarithm: float) -> None:
+    heat, size, offset = Maps().put((40, 40, 60, 64), 0.9).outputs
+    (found,) = decode((heat, np.full_like(size, logarithm), offset), threshold=0.1)
+    x1, y1, x2, y2 = found.xyxy[0].tolist()
+    assert -(2**24) < x1 < 0 and -(2**24) < y1 < 0
+    assert COLUMNS * STRIDE_PX < x2 < 2**24 and ROWS * STRIDE_PX < y2 < 2**24

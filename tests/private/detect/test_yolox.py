@@ -78,3 +78,12 @@ def test_a_body_seen_at_two_strides_is_one() -> None:
 def test_people_who_stand_close_both_stay() -> None:
     cells = Cells().put(BODY, stride=8, kind=0).put((28, 20, 48, 80), stride=8, kind=0, chance=0.5)
     assert len(cells.found().xyxy) == 2
+
+
+@pytest.mark.parametrize("logarithm", [12.0, 22.0, 90.0])
+def test_a_size_beyond_all_numbers_is_a_box_that_holds_the_picture(logarithm: float) -> None:
+    cells = Cells().put(BODY, stride=32, kind=0)
+    cells._cells[0, :, 2:4] = logarithm
+    x1, y1, x2, y2 = cells.found().xyxy[0].tolist()
+    assert -(2**24) < x1 < 0 and -(2**24) < y1 < 0
+    assert INPUT_HW[1] < x2 < 2**24 and INPUT_HW[0] < y2 < 2**24

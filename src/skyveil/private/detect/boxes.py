@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import BoxesXyxy, iou, no_boxes
 
+_LARGEST_LOG: Final = 10.0
+"""Logarithm of a size in cells above which a box is cut: its corners would be further than pixels can be told."""
 _TOUCHING: Final = 0.1
 """IoU from which on two boxes may be answers to the same face."""
 _AT_ONCE: Final = 256
@@ -42,6 +44,11 @@ class Scored:
         factor = np.array([*scale_xy, *scale_xy], np.float32)
         shift = np.array([*offset_xy, *offset_xy], np.float32)
         return Scored(np.asarray(self.xyxy * factor + shift, np.float32), self.score)
+
+
+def sizes(logarithms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sizes in cells that a network gave as logarithms, whatever it answered; not a number stays so."""
+    return np.asarray(np.exp(np.minimum(logarithms, _LARGEST_LOG)), np.float32)
 
 
 def nothing() -> Scored:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.private.detect.boxes import Scored, suppressed
+from skyveil.private.detect.boxes import Scored, sizes, suppressed
 from skyveil.private.detect.engine import Outputs
 
 STRIDE_PX: Final = 4
@@ -32,7 +32,7 @@ def _decode_one(
     heat: NDArray[np.float32], size: NDArray[np.float32], offset: NDArray[np.float32], threshold: float
 ) -> Scored:
     rows, columns = np.nonzero(heat > threshold)
-    half_height, half_width = np.exp(size[:, rows, columns]) * (STRIDE_PX / 2)
+    half_height, half_width = sizes(size[:, rows, columns]) * (STRIDE_PX / 2)
     y = (rows + offset[0, rows, columns] + 0.5) * STRIDE_PX
     x = (columns + offset[1, rows, columns] + 0.5) * STRIDE_PX
     xyxy = np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1)

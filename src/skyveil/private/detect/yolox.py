@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from skyveil.private.detect.boxes import Scored, suppressed
+from skyveil.private.detect.boxes import Scored, sizes, suppressed
 from skyveil.private.detect.engine import Outputs
 
 STRIDES_PX: Final = (8, 16, 32)
@@ -33,7 +33,7 @@ def decode(outputs: Outputs, *, input_hw: tuple[int, int], threshold: float) -> 
     keep = score >= threshold
     origin, stride = _grid(input_hw)
     centre = (cells[keep, :2] + origin[keep]) * stride[keep]
-    half = np.exp(cells[keep, 2:4]) * (stride[keep] / 2)
+    half = sizes(cells[keep, 2:4]) * (stride[keep] / 2)
     xyxy = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
     return suppressed(Scored(xyxy, score[keep].astype(np.float32)), iou=OVERLAP)
 

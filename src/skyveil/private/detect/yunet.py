@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from skyveil.core.errors import DetectorFailed
-from skyveil.private.detect.boxes import Scored, suppressed, together
+from skyveil.private.detect.boxes import Scored, sizes, suppressed, together
 from skyveil.private.detect.engine import Outputs
 
 STRIDES_PX: Final = (8, 16, 32)
@@ -13,8 +13,6 @@ MULTIPLE_PX: Final = 32
 """Input sides must be multiples of this."""
 OVERLAP: Final = 0.45
 """IoU above which the weaker of two boxes goes."""
-LARGEST_LOG: Final = 10.0
-"""Log size above which a box is cut: it would not be a finite number."""
 
 
 def decode(outputs: Outputs, *, height_px: int, width_px: int, threshold: float) -> Scored:
@@ -43,6 +41,6 @@ def _stride(outputs: Outputs, level: int, height_px: int, width_px: int, thresho
     seen = np.flatnonzero(score > threshold)
     place = np.stack([seen % columns, seen // columns], axis=1)
     centre = (place + boxes[seen, :2]) * stride
-    half = np.exp(np.minimum(boxes[seen, 2:], LARGEST_LOG)) * stride / 2
+    half = sizes(boxes[seen, 2:]) * stride / 2
     xyxy = np.concatenate([centre - half, centre + half], axis=1)
     return Scored(xyxy.astype(np.float32), score[seen].astype(np.float32))
