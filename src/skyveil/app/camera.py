@@ -151,20 +151,21 @@ class CameraProcess:
             self._counts.whole += left.whole
             self._counts.behind_s = max(0.0, left.left_s - left.arrival_s)
             self._times.append(left.left_s)
-            self._left_s = left.left_s
             if not left.whole:
                 self._covered_s = 0.0
-            elif not self._covered_s:
-                self._covered_s = left.left_s
+            elif not self._covered_s or left.left_s - self._left_s > STALE_S:
+                self._covered_s = left.left_s  # pictures that stopped in between were not covered all the time
+            self._left_s = left.left_s
             self._tell_epoch(left.pts, time.time() - (time.monotonic() - left.arrival_s))
 
     def _judge(self) -> None:
         """The state of a camera that is connected."""
         now_s = time.monotonic()
         self._load.note(shown=self._counts.frames, late=self._live.late, now_s=now_s)
-        if self._covered_s and now_s - self._covered_s > COVERED_S:
+        stale = now_s - self._left_s > STALE_S
+        if not stale and self._covered_s and now_s - self._covered_s > COVERED_S:
             self._say(CameraState.COVERED, self._live.trouble or Cause.DETECTOR_LATE)
-        elif now_s - self._left_s <= STALE_S:
+        elif not stale:
             beside = self._live.beside
             self._say(CameraState.LIVE, Cause.OVERLOADED if beside is Cause.OK and self._load.overloaded else beside)
         elif self._load.leaves_out and now_s - max(self._came_s, self._left_s) <= _COMING_S:
