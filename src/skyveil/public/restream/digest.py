@@ -1,10 +1,8 @@
 """The Digest login of RTSP, as its servers and clients know it (RFC 2069: MD5). Public side."""
 
 import hashlib
-import re
-from typing import Final
 
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+from skyveil.core.challenge import challenges
 
 
 def digest(user: str, password: str, *, realm: str, nonce: str, method: str, uri: str) -> str:
@@ -13,10 +11,8 @@ def digest(user: str, password: str, *, realm: str, nonce: str, method: str, uri
 
 
 def fields(header: str) -> dict[str, str]:
-    """The fields of a `Digest` header by name; empty for another kind of login."""
-    if not header.lower().startswith("digest "):
-        return {}
-    return {name.lower(): quoted or plain for name, quoted, plain in _FIELD.findall(header)}
+    """The fields of the first `Digest` in a header, by name; empty where there is none."""
+    return next((one.fields for one in challenges(header) if one.scheme == "digest"), {})
 
 
 def _md5(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+from skyveil.core.challenge import challenges
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId
 from skyveil.core.secret import SafeUrl, Secret
@@ -156,7 +157,7 @@ class _Dialogue:
         """Take the login that the server asks for; raises ValueError where the password would go in clear."""
         asked = re.findall(r"^www-authenticate:\s*(\S.*)$", answer, re.IGNORECASE | re.MULTILINE)
         self._digest = next(filter(None, map(fields, asked)), {})
-        self._basic = not self._digest and any(one.lower().startswith("basic") for one in asked)
+        self._basic = not self._digest and any(one.scheme == "basic" for header in asked for one in challenges(header))
         if self._basic and self._target.address.scheme != "rtsps":
             raise ValueError(
                 "it asks for the password in clear: set `rtspAuthMethods: [digest]` there (MediaMTX), or use rtsps://"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, final
 
+from skyveil.core.challenge import challenges
 from skyveil.core.health import CameraUnavailable, Cause
 from skyveil.core.secret import Secret
 
@@ -29,16 +30,15 @@ class Login:
         """Whether there is a name at all."""
         return self._name is not None
 
-    def accept(self, challenges: Sequence[str]) -> None:
+    def accept(self, headers: Sequence[str]) -> None:
         """Choose how to prove it: Digest with the strongest hash, else Basic; CameraUnavailable when none is known."""
-        read = [
-            dict(re.findall(r'(\w+)\s*=\s*"?([^",]*)"?', one)) for one in challenges if one.lower().startswith("digest")
-        ]
-        known = [one for one in read if one.get("algorithm", "MD5").upper() in _HASHES]
+        offered = [one for header in headers for one in challenges(header)]
+        digests = [one.fields for one in offered if one.scheme == "digest"]
+        known = [one for one in digests if one.get("algorithm", "MD5").upper() in _HASHES]
         if known:
             self._challenge = max(known, key=lambda one: one.get("algorithm", "MD5").upper() == "SHA-256")
             self._uses = 0
-        elif any(one.lower().startswith("basic") for one in challenges):
+        elif any(one.scheme == "basic" for one in offered):
             self._basic = True
         else:
             raise CameraUnavailable(Cause.WRONG_PASSWORD)
