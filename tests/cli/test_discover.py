@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,32 @@ def test_a_wrong_password_and_a_document_type_are_refused() -> None:
         with pytest.raises(CameraUnavailable) as refused:
             client(device).offers()
         assert refused.value.cause is Cause.GARBAGE
+
+
+def test_a_device_that_wants_the_password_itself_does_not_get_it() -> None:
+    asked: list[str | None] = []
+
+    class Wants(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Wants) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.02,), name="wants", daemon=True)
+        serving.start()
+        with pytest.raises(CameraUnavailable) as refused:
+            Client(SafeUrl(f"http://127.0.0.1:{server.server_port}/x"), "viewer", Secret(PASSWORD)).offers()
+        server.shutdown()
+        serving.join(20)
+    assert refused.value.cause is Cause.WRONG_PASSWORD
+    assert asked and set(asked) == {None}
 
 
 def test_only_the_host_that_answered_is_asked() -> None:

@@ -80,7 +80,7 @@ class OnvifDevice:
         self._service = service
         self._until_s = time.monotonic() + limit_s
         self._name, self._password = username, password
-        self._login = Login(username, password)
+        self._login = Login(username, password, never_sent=True)
         self._offset: timedelta | None = None
 
     def offers(self) -> Offers:

@@ -18,7 +18,9 @@ _HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
 class Login:
     """The name and password of one camera, and what it last asked for."""
 
-    def __init__(self, name: str | None, password: Secret | None) -> None:
+    def __init__(self, name: str | None, password: Secret | None, *, never_sent: bool = False) -> None:
+        """never_sent: prove the password by Digest or not at all, for devices that nobody has chosen."""
+        self._never_sent = never_sent
         self._name = name
         self._password = password
         self._challenge: dict[str, str] | None = None
@@ -38,7 +40,7 @@ class Login:
         if known:
             self._challenge = max(known, key=lambda one: one.get("algorithm", "MD5").upper() == "SHA-256")
             self._uses = 0
-        elif any(one.scheme == "basic" for one in offered):
+        elif not self._never_sent and any(one.scheme == "basic" for one in offered):
             self._basic = True
         else:
             raise CameraUnavailable(Cause.WRONG_PASSWORD)
