@@ -232,7 +232,11 @@ def _database(config: Config) -> Iterator[Diagnosis]:
     try:
         database_of(config).dispose()
     except (SkyveilError, OSError) as error:
-        yield Diagnosis("error", f"the database: {error}", "recordings and redaction go on; accounts and audit do not")
+        yield Diagnosis(
+            "error",
+            f"the database: {error}",
+            "the site does not start without it; one that runs goes on covering and recording",
+        )
     else:
         yield Diagnosis("ok", "the database can be used")
 

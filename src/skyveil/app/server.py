@@ -222,7 +222,7 @@ async def _reload(site: LiveSite, audit: AuditLog) -> None:
     except SkyveilError as error:
         log_refused(error)
         return
-    audit.record(SYSTEM, "config.reload", "", {"changed": changed[:200]})
+    await asyncio.to_thread(audit.record, SYSTEM, "config.reload", "", {"changed": changed[:200]})
 
 
 async def _keep_house(site: LiveSite, audit: AuditLog) -> None:

@@ -1,5 +1,6 @@
 """Accounts and audit log on SQLite and on PostgreSQL."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -383,3 +384,34 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         open_database(path)
     with pytest.raises(SettingsRefused):
         open_database("mysql://host/name")
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    made = open_database(path)
+    with made.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    made.dispose()
+    before = path.read_bytes()
+    with pytest.raises(StoreFailed, match=r"a\.sqlite is of a newer version: install that"):
+        open_database(path)
+    assert path.read_bytes() == before
+
+
+def test_a_server_that_is_not_there_or_says_nothing_is_told_as_that() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
+        with pytest.raises(StoreFailed, match="check that PostgreSQL runs, and lets Skyveil in"):
+            open_database(url)
+        silent.listen()
+        with pytest.raises(StoreFailed, match="check that PostgreSQL runs, and lets Skyveil in"):
+            open_database(url)
+
+
+def test_commands_and_the_server_write_to_one_log(engine: Engine, clock: Clock, accounts: Accounts) -> None:
+    logs = [AuditLog(engine, now=clock) for _ in range(4)]
+    with ThreadPoolExecutor(len(logs)) as pool:
+        list(pool.map(lambda turn: logs[turn % len(logs)].record("ada", "view.live", str(turn)), range(60)))
+    assert logs[0].broken_at() is None
+    assert {entry.object for entry in logs[0].entries()} == {str(turn) for turn in range(60)}

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, final
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
 from skyveil.public.archive.heads import AUDIT, AUDIT_OLDEST, Head, Heads
+from skyveil.public.store.database import alone
 from skyveil.public.store.tables import audit
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -34,7 +35,7 @@ class AuditEntry:
 
 @final
 class AuditLog:
-    """The log of a site. Any thread may call it; this process is the only one that writes."""
+    """The log of a site. Any thread may call it, and commands write beside the server."""
 
     def __init__(self, engine: Engine, heads: Heads | None = None, *, now: Callable[[], float] = time.time) -> None:
         """With `heads` the newest entry is signed from time to time, and missed when it is removed or changed."""
@@ -47,6 +48,7 @@ class AuditLog:
         """Append an entry; it is durable when this returns."""
         text = json.dumps(dict(details or {}), sort_keys=True, separators=(",", ":"))
         with self._lock, self._engine.begin() as connection:
+            alone(connection, audit)
             last = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
             number, before = (1, b"") if last is None else (last.id + 1, last.digest)
             fields = (number, self._now(), actor[:64], action[:64], object[:256], text)
@@ -162,6 +164,7 @@ class AuditLog:
         which entry is the oldest now.
         """
         with self._lock, self._engine.begin() as connection:
+            alone(connection, audit)
             fresh = connection.execute(select(func.min(audit.c.id)).where(audit.c.at_s >= older_than_s)).scalar()
             kept = fresh or connection.execute(select(func.max(audit.c.id))).scalar() or 0
             first = connection.execute(select(func.min(audit.c.id))).scalar()

@@ -5,9 +5,10 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from skyveil.core.errors import SettingsRefused, StoreFailed
@@ -20,28 +21,46 @@ _SQLITE: Final = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten: exact numbers are kept for 24 hours only
 )
+_POSTGRESQL: Final = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+"""Seconds and milliseconds after which a server that says nothing is taken for gone; the URL may say others."""
 _AT_ONCE: Final = ("PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA busy_timeout=5000")
 
 
 def open_database(where: Path | str) -> Engine:
     """Open a SQLite file, or a database by its URL, and bring its tables to the newest version.
 
-    Raises SettingsRefused for a URL of another kind, StoreFailed when it can not be opened or is damaged.
+    Raises SettingsRefused for a URL of another kind, StoreFailed when it can not be opened, is damaged or is of a newer
+    version.
     """
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _postgresql(where)
+    patience = (
+        {} if isinstance(where, Path) else {key: value for key, value in _POSTGRESQL.items() if key not in url.query}
+    )
     # What a statement was given is in no error, and so in no log: digests of sessions, names, numbers.
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=patience)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+    place = where.name if isinstance(where, Path) else url.host or url.drivername
     try:
         _migrate(engine)
+    except CommandError as error:
+        engine.dispose()
+        raise StoreFailed(
+            f"the database {place} is of a newer version: install that, or restore the backup made before the upgrade"
+        ) from error
     except SQLAlchemyError as error:
         engine.dispose()
-        place = where.name if isinstance(where, Path) else url.host or url.drivername
-        raise StoreFailed(
-            f"the database {place} can not be used: {type(error).__name__}; restore it from a backup"
-        ) from error
+        reached = isinstance(where, Path) or not isinstance(error, OperationalError)
+        do = "restore it from a backup" if reached else "check that PostgreSQL runs, and lets Skyveil in"
+        raise StoreFailed(f"the database {place} can not be used: {type(error).__name__}; {do}") from error
     return engine
+
+
+def alone(connection: Connection, table: Table) -> None:
+    """Let no other process write to a table before this transaction ends, which begins here."""
+    postgresql = connection.dialect.name == "postgresql"
+    lock = f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"
+    connection.execute(text(lock))
 
 
 def empty_log(engine: Engine) -> None:

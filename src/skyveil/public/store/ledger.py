@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, final
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, text
+from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from skyveil.core.ids import CameraId, PlaceId
 from skyveil.measure.measures import Measure
 from skyveil.public.aggregate import Number
 from skyveil.public.budget import DAY_S, EPSILON_PER_VISIT_DAY, Charge
+from skyveil.public.store.database import alone
 from skyveil.public.store.draw_mark import DrawMark
 from skyveil.public.store.numbers import NumberStore, is_cell
 from skyveil.public.store.tables import ledger, noise
@@ -76,7 +77,7 @@ class Ledger:
     def _kept(self, charge: Charge, draw: Callable[[], int]) -> tuple[int, int] | None:
         """The noise, stored, and which draw it was."""
         with self._engine.begin() as connection:
-            _alone(connection)
+            alone(connection, ledger)  # two must not both take the last of a budget
             newest = connection.execute(select(func.max(noise.c.serial))).scalar() or 0
             if newest < self._mark.serial:
                 # Kept: the first draw of the next day makes the database as new as the mark again.
@@ -143,12 +144,6 @@ class Ledger:
         with self._engine.connect() as connection:
             rows = connection.execute(wanted.order_by(ledger.c.place, ledger.c.measure, ledger.c.period_s)).all()
         return [_spent(row) for row in rows]
-
-
-def _alone(connection: Connection) -> None:
-    """Let no other process charge before this transaction ends: two must not both take the last of a budget."""
-    postgresql = connection.dialect.name == "postgresql"
-    connection.execute(text("LOCK TABLE ledger IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"))
 
 
 def _spent(row: Row[tuple[object, ...]]) -> Spent:
