@@ -48,7 +48,7 @@ class AuditLog:
         """Append an entry; it is durable when this returns."""
         text = json.dumps(dict(details or {}), sort_keys=True, separators=(",", ":"))
         with self._lock, self._engine.begin() as connection:
-            alone(connection, audit)
+            alone(connection, audit.name)
             last = connection.execute(select(audit.c.id, audit.c.digest).order_by(audit.c.id.desc()).limit(1)).first()
             number, before = (1, b"") if last is None else (last.id + 1, last.digest)
             fields = (number, self._now(), actor[:64], action[:64], object[:256], text)
@@ -164,7 +164,7 @@ class AuditLog:
         which entry is the oldest now.
         """
         with self._lock, self._engine.begin() as connection:
-            alone(connection, audit)
+            alone(connection, audit.name)
             fresh = connection.execute(select(func.min(audit.c.id)).where(audit.c.at_s >= older_than_s)).scalar()
             kept = fresh or connection.execute(select(func.max(audit.c.id))).scalar() or 0
             first = connection.execute(select(func.min(audit.c.id))).scalar()

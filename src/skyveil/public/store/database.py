@@ -6,7 +6,7 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -33,11 +33,8 @@ def open_database(where: Path | str) -> Engine:
     version.
     """
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _postgresql(where)
-    patience = (
-        {} if isinstance(where, Path) else {key: value for key, value in _POSTGRESQL.items() if key not in url.query}
-    )
     # What a statement was given is in no error, and so in no log: digests of sessions, names, numbers.
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=patience)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=_patience(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     place = where.name if isinstance(where, Path) else url.host or url.drivername
@@ -56,10 +53,10 @@ def open_database(where: Path | str) -> Engine:
     return engine
 
 
-def alone(connection: Connection, table: Table) -> None:
+def alone(connection: Connection, table: str) -> None:
     """Let no other process write to a table before this transaction ends, which begins here."""
     postgresql = connection.dialect.name == "postgresql"
-    lock = f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"
+    lock = f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE" if postgresql else "BEGIN IMMEDIATE"
     connection.execute(text(lock))
 
 
@@ -82,6 +79,12 @@ def _postgresql(text: str) -> URL:
     if url.get_backend_name() != "postgresql":
         raise SettingsRefused("the database is a URL like postgresql://user@host/name")
     return url.set(drivername="postgresql+psycopg")
+
+
+def _patience(url: URL) -> dict[str, int]:
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {name: most for name, most in _POSTGRESQL.items() if name not in url.query}
 
 
 def _prepare_sqlite(connection: "_Sqlite", _: ConnectionPoolEntry) -> None:

@@ -77,7 +77,7 @@ class Ledger:
     def _kept(self, charge: Charge, draw: Callable[[], int]) -> tuple[int, int] | None:
         """The noise, stored, and which draw it was."""
         with self._engine.begin() as connection:
-            alone(connection, ledger)  # two must not both take the last of a budget
+            alone(connection, ledger.name)  # two must not both take the last of a budget
             newest = connection.execute(select(func.max(noise.c.serial))).scalar() or 0
             if newest < self._mark.serial:
                 # Kept: the first draw of the next day makes the database as new as the mark again.
