@@ -6,9 +6,11 @@ from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraUnavailable
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl
+from skyveil.private.capture.live.connection import wait
 from skyveil.private.capture.live.given import Given
+from skyveil.private.capture.live.rtsp import Rtsp
 from skyveil.private.capture.live.source import open_live
-from tests.private.capture.live.talking import Talk, talking
+from tests.private.capture.live.talking import Talk, framed, talking
 
 
 def spec_of(talk: Talk) -> CameraSpec:
@@ -23,3 +25,17 @@ def test_udp_is_tried_where_tcp_is_refused_and_never_beside_an_encrypted_connect
             open_live(spec, Given(spec), talk.dial)
     asked = [one.headers["transport"] for one in talk.asked if one.method == "SETUP"]
     assert ["TCP" in one for one in asked] == [True, False][:ways]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 700, 1404])
+def test_packets_before_the_answer_are_kept_wherever_they_are_cut(cut: int) -> None:
+    packets = [bytes([number]) * 1400 for number in range(3)]
+    sent = framed(0, packets[0]) + framed(7, b"of another stream") + framed(0, packets[1])
+    replies = {"PLAY": lambda asked: [sent[:cut], sent[cut:] + asked.answer() + framed(0, packets[2])]}
+    with talking(replies) as talk:
+        rtsp = Rtsp(spec_of(talk), talk.dial, "tcp")
+        found = [*rtsp.packets()]
+        while len(found) < 3 and wait(rtsp.connections, 5):
+            found += rtsp.packets()
+        rtsp.close()
+    assert found == packets

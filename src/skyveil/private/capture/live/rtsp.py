@@ -24,6 +24,8 @@ _HEADER_LIMIT: Final = 65_536
 _BODY_LIMIT: Final = 1 << 20
 _BURST: Final = 1 << 20
 """Bytes taken from a socket at once, so that a fast sender can not keep us from looking at the clock."""
+_EARLY_LIMIT: Final = 4 << 20
+"""Bytes of packets that are kept until PLAY is answered; a key picture of 4K has 1 MB."""
 _DATAGRAM: Final = 65_536
 _DEFAULT_SESSION_S: Final = 60.0
 
@@ -53,6 +55,8 @@ class Rtsp:
         self._dial = dial
         self._url = spec.source.reveal()
         self._buffer = bytearray()
+        self._early = bytearray()
+        """Packets that came before the answer that was waited for."""
         self._number = 0
         self._login = Login(spec.username, spec.password)
         self._session = ""
@@ -127,6 +131,7 @@ class Rtsp:
         if channel is not None:
             self._channel = int(channel[1])
         self._asked("PLAY", base if base.startswith(("rtsp://", "rtsps://")) else self._url, "Range: npt=0.000-")
+        self._buffer[:0], self._early = self._early, bytearray()
         return found
 
     def _reported(self, data: bytes) -> None:
@@ -156,10 +161,10 @@ class Rtsp:
         self._send(method, url, *headers)
         until_s = time.monotonic() + ANSWER_S
         while True:
-            while self._buffer[:1] == b"$":
-                if self._interleaved() is None:
-                    break
-            answer = self._answer()
+            while (packet := self._packet()) is not None:
+                if len(self._early) + len(packet) <= _EARLY_LIMIT:  # what is left out counts as lost
+                    self._early += packet
+            answer = None if self._buffer[:1] == b"$" else self._answer()
             if answer is not None and answer.headers.get("cseq", "").strip() == str(self._number):
                 return answer
             if answer is None:
@@ -204,14 +209,17 @@ class Rtsp:
         while self._buffer and self._buffer[0] != 0x24:
             if self._answer() is None:
                 return None
-        if len(self._buffer) < 4:
+        packet = self._packet()
+        return None if packet is None else (packet[1], packet[4:])
+
+    def _packet(self) -> bytes | None:
+        """The packet that the buffer begins with, its four bytes of framing included, when all of it is there."""
+        size = 4 + int.from_bytes(self._buffer[2:4])
+        if self._buffer[:1] != b"$" or len(self._buffer) < max(4, size):
             return None
-        size = int.from_bytes(self._buffer[2:4])
-        if len(self._buffer) < 4 + size:
-            return None
-        channel, data = self._buffer[1], bytes(self._buffer[4 : 4 + size])
-        del self._buffer[: 4 + size]
-        return channel, data
+        packet = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return packet
 
     def _answer(self) -> Answer | None:
         """The next answer, when all of it is there."""
