@@ -43,6 +43,8 @@ class Talk:
     dial: Dial
     url: str
     asked: list[Asked] = field(default_factory=list)
+    alive: int = 0
+    """Signs of life that a test's replies took."""
 
     def methods(self) -> list[str]:
         return [one.method for one in self.asked]

@@ -1,16 +1,20 @@
 """What is said to cameras with habits of their own."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraUnavailable
 from skyveil.core.ids import camera_id
-from skyveil.core.secret import SafeUrl
+from skyveil.core.secret import SafeUrl, Secret
+from skyveil.private.capture.live import rtsp as rtsp_session
 from skyveil.private.capture.live.connection import wait
 from skyveil.private.capture.live.given import Given
 from skyveil.private.capture.live.rtsp import Rtsp
 from skyveil.private.capture.live.source import open_live
-from tests.private.capture.live.talking import Talk, framed, talking
+from tests.private.capture.live.talking import Asked, Talk, framed, nonce_of, talking
 
 
 def spec_of(talk: Talk) -> CameraSpec:
@@ -39,3 +43,60 @@ def test_packets_before_the_answer_are_kept_wherever_they_are_cut(cut: int) -> N
             found += rtsp.packets()
         rtsp.close()
     assert found == packets
+
+
+def alive(talk: Talk, signs: int) -> list[Asked]:
+    """What the camera is asked after PLAY, until so many signs of life were answered with 200."""
+    rtsp = Rtsp(replace(spec_of(talk), username="viewer", password=Secret("hunter2")), talk.dial, "tcp")
+    until_s = time.monotonic() + 10
+    while talk.alive < signs and time.monotonic() < until_s:
+        list(rtsp.packets())
+        wait(rtsp.connections, 0.02)
+    rtsp.close()
+    assert talk.alive >= signs
+    return talk.asked[3:]
+
+
+def test_a_login_that_expired_is_proven_anew_and_the_session_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp_session, "_LEAST_ALIVE_S", 0.0)
+
+    def proven(asked: Asked) -> list[bytes]:
+        if nonce_of(asked) == "fresh":
+            talk.alive += 1
+            return [asked.answer()]
+        return [asked.answer("401 Unauthorized", 'WWW-Authenticate: Digest realm="c", nonce="fresh", stale=true')]
+
+    with talking({"GET_PARAMETER": proven}) as talk:
+        assert nonce_of(alive(talk, 2)[0]) == ""
+
+
+@pytest.mark.parametrize(("challenge", "signs"), [('Digest realm="c", nonce="other"', 2), ("Negotiate", 1)])
+def test_a_sign_of_life_is_proven_once_and_refused_without_harm(
+    challenge: str, signs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtsp_session, "_LEAST_ALIVE_S", 3600.0)
+    refused = {"GET_PARAMETER": lambda asked: [asked.answer("401 Unauthorized", f"WWW-Authenticate: {challenge}")]}
+    with talking(refused) as talk:
+        rtsp = Rtsp(replace(spec_of(talk), username="viewer", password=Secret("hunter2")), talk.dial, "tcp")
+        monkeypatch.setattr(rtsp, "_alive_s", -3600.0)  # one is due
+        until_s = time.monotonic() + 10
+        while len(talk.asked) < 3 + signs and time.monotonic() < until_s:
+            list(rtsp.packets())
+            wait(rtsp.connections, 0.02)
+        while wait(rtsp.connections, 0.2):
+            list(rtsp.packets())
+        rtsp.close()
+    assert talk.methods().count("GET_PARAMETER") == signs
+
+
+@pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented"])
+def test_a_camera_that_refuses_a_sign_of_life_gets_another(status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp_session, "_LEAST_ALIVE_S", 0.0)
+
+    def known(asked: Asked) -> list[bytes]:
+        talk.alive += 1
+        return [asked.answer()]
+
+    with talking({"GET_PARAMETER": lambda asked: [asked.answer(status)], "OPTIONS": known}) as talk:
+        asked = [one.method for one in alive(talk, 3)]
+    assert asked.index("OPTIONS") >= 1 and "GET_PARAMETER" not in asked[asked.index("OPTIONS") :]

@@ -28,6 +28,8 @@ _EARLY_LIMIT: Final = 4 << 20
 """Bytes of packets that are kept until PLAY is answered; a key picture of 4K has 1 MB."""
 _DATAGRAM: Final = 65_536
 _DEFAULT_SESSION_S: Final = 60.0
+_LEAST_ALIVE_S: Final = 1.0
+"""Between two signs of life, however short the camera says that its sessions are."""
 
 
 @final
@@ -61,6 +63,9 @@ class Rtsp:
         self._login = Login(spec.username, spec.password)
         self._session = ""
         self._alive_every_s = _DEFAULT_SESSION_S / 2
+        self._alive_method = "GET_PARAMETER"
+        self._alive_number = 0
+        self._alive_proven = False
         self._udp: UdpPair | None = None
         self._channel = 0
         self.clock_offset_s: float | None = None
@@ -121,7 +126,7 @@ class Rtsp:
         session, _, parameters = made.headers.get("session", "").partition(";")
         self._session = session.strip()
         timeout = re.search(r"timeout=(\d{1,5})", parameters)
-        self._alive_every_s = max(1.0, (float(timeout[1]) if timeout else _DEFAULT_SESSION_S) / 2)
+        self._alive_every_s = max(_LEAST_ALIVE_S, (float(timeout[1]) if timeout else _DEFAULT_SESSION_S) / 2)
         if self._udp is not None:
             ports = re.search(r"server_port=(\d{1,5})(?:-(\d{1,5}))?", made.headers.get("transport", ""))
             if ports is None or not 1 <= int(ports[1]) <= 65535:
@@ -188,7 +193,26 @@ class Rtsp:
     def _keep_alive(self) -> None:
         if time.monotonic() - self._alive_s >= self._alive_every_s:
             self._alive_s = time.monotonic()
-            self._send("GET_PARAMETER", self._url)
+            self._alive_proven = False
+            self._say_alive()
+
+    def _say_alive(self) -> None:
+        self._send(self._alive_method, self._url)
+        self._alive_number = self._number
+
+    def _heard(self, answer: Answer) -> None:
+        """Look at what the camera says to the last sign of life: a refused one does not keep the session."""
+        if answer.headers.get("cseq", "").strip() != str(self._alive_number) or answer.status == 200:
+            return
+        if answer.status != 401:
+            if self._alive_method != "OPTIONS":
+                self._alive_method = "OPTIONS"  # every camera knows it (RFC 2326, 10.1)
+                self._say_alive()
+        elif self._login.known and not self._alive_proven:
+            self._alive_proven = True
+            with suppress(CameraUnavailable):  # nothing is asked that we know; pictures come all the same
+                self._login.accept(answer.challenges)
+                self._say_alive()
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -205,10 +229,12 @@ class Rtsp:
             self._buffer += data
 
     def _interleaved(self) -> tuple[int, bytes] | None:
-        """The next packet of the connection (RFC 2326, 10.12); answers between packets are read and left out."""
+        """The next packet of the connection (RFC 2326, 10.12); answers before it are read."""
         while self._buffer and self._buffer[0] != 0x24:
-            if self._answer() is None:
+            answer = self._answer()
+            if answer is None:
                 return None
+            self._heard(answer)
         packet = self._packet()
         return None if packet is None else (packet[1], packet[4:])
 
