@@ -17,7 +17,7 @@ ONE_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 """What the batch gives its workers: numpy must not start threads that would stay outside the wall."""
 
 BEHIND_THE_WALL = """
-import ctypes, errno, mmap, os, resource, signal, socket, sys, threading
+import ctypes, errno, fcntl, mmap, os, resource, signal, socket, struct, sys, threading
 from multiprocessing import shared_memory
 from pathlib import Path
 from skyveil.app import sandbox
@@ -41,9 +41,9 @@ def call(name, *arguments):
 """
 
 
-def behind_the_wall(body: str, folder: Path) -> list[str]:
-    """The lines printed by `body`, run in a process that entered the wall with `folder` readable."""
-    code = BEHIND_THE_WALL + textwrap.dedent(body)
+def behind_the_wall(body: str, folder: Path, *, before: str = "") -> list[str]:
+    """The lines printed by `body`, run in a process that entered the wall with `folder` readable, after `before`."""
+    code = before + BEHIND_THE_WALL + textwrap.dedent(body)
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)],
         capture_output=True,
@@ -102,12 +102,18 @@ ATTEMPTS = [
     ("exec", "os.execv('/bin/true', ['true'])"),
     ("subprocess", "__import__('subprocess').run(['/bin/true'])"),
     ("signal the parent", "os.kill(os.getppid(), 0)"),
+    ("let the kernel signal the parent", "fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid())"),
+    ("let it signal a thread", "fcntl.fcntl(0, 15, struct.pack('ii', 0, os.getppid()))"),
+    ("choose that signal", "fcntl.fcntl(0, 10, signal.SIGKILL)"),
+    ("let it signal the parent, of a terminal", "fcntl.ioctl(0, 0x8901, struct.pack('i', os.getppid()))"),
+    ("let it signal the parent, of a socket", "fcntl.ioctl(0, 0x8902, struct.pack('i', os.getppid()))"),
     ("trace", "call('ptrace', 16, os.getppid(), 0, 0)"),
     ("io_uring, which would pass the filter by", "call('syscall', 425, 8, 0)"),
     # Undoing it.
     ("raise the limit of files", "resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))"),
     ("raise the limit of core dumps", "resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))"),
     ("become dumpable again", "call('prctl', 4, 1, 0, 0, 0)"),
+    ("outlive the parent", "call('prctl', 1, 0, 0, 0, 0)"),
     ("read what was not named", "os.listdir('/root')"),
 ]
 
@@ -151,6 +157,15 @@ except OSError:
     assert "switched off" in done.stdout
     assert done.stdout.splitlines()[1] == "refused"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_on_older_kernels_nobody_is_ended_by_a_signal_of_the_kernel(tmp_path: Path) -> None:
+    """Before Landlock could hold signals (Linux 6.12) a descriptor's owner could be anybody, and its signal any."""
+    ways = [action for name, action in ATTEMPTS if "signal a thread" in name or "signal the parent, of" in name]
+    ways += ["fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid())", "fcntl.fcntl(0, 10, signal.SIGKILL)"]
+    body = "".join(f"refused(lambda: {action})\n" for action in ways)
+    lines = behind_the_wall(body, tmp_path, before="from skyveil.app import landlock\nlandlock._SCOPE_ABI = 99\n")
+    assert lines == ["refused EPERM"] * len(ways)
 
 
 def test_threads_and_reading_go_on_working(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 A list of what is refused, not of what is allowed: the libraries for decoding and inference may change what they need,
 what must never happen does not. Threads go on working. Each refusal is an ordinary errno, so a library that tries
 says so instead of dying. Covered beyond Landlock: sockets of every family, memory that can be handed on, file times,
-modes and extended attributes (a channel of a few bytes each), new processes, and looking into other processes.
+modes and extended attributes (a channel of a few bytes each), new processes, and looking into other processes or
+sending them signals, be it by the kernel's hand.
 """
 
 import ctypes
@@ -33,14 +34,23 @@ _X32_BIT: Final = 0x40000000
 
 _CLONE_THREAD: Final = 0x00010000
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
+# What lets the kernel send a signal of one's choice to another process, whenever something comes on a descriptor.
+_F_SETOWN: Final = 8
+_F_SETSIG: Final = 10
+_F_SETOWN_EX: Final = 15
+_FIOSETOWN: Final = 0x8901
+_SIOCSPGRP: Final = 0x8902
 
 # fmt: off
 _X86_64: Final[dict[str, int]] = {
-    "open": 2, "shmget": 29, "shmat": 30, "shmctl": 31, "socket": 41, "connect": 42, "accept": 43, "sendto": 44,
+    "open": 2, "ioctl": 16, "shmget": 29, "shmat": 30, "shmctl": 31, "socket": 41, "connect": 42, "accept": 43,
+    "sendto": 44,
     "recvfrom": 45, "sendmsg": 46, "recvmsg": 47, "bind": 49, "listen": 50, "socketpair": 53, "clone": 56, "fork": 57,
     "vfork": 58, "execve": 59, "kill": 62, "semget": 64, "semop": 65, "semctl": 66, "msgget": 68, "msgsnd": 69,
-    "msgrcv": 70, "msgctl": 71, "truncate": 76, "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85,
+    "msgrcv": 70, "msgctl": 71, "truncate": 76, "fcntl": 72, "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84,
+    "creat": 85,
     "link": 86, "unlink": 87, "symlink": 88, "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94,
     "ptrace": 101, "syslog": 103, "rt_sigqueueinfo": 129, "utime": 132, "mknod": 133, "pivot_root": 155, "prctl": 157,
     "setrlimit": 160, "chroot": 161, "acct": 163, "settimeofday": 164, "mount": 165, "umount2": 166, "swapon": 167,
@@ -57,7 +67,8 @@ _X86_64: Final[dict[str, int]] = {
 }
 _AARCH64: Final[dict[str, int]] = {
     "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
-    "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "umount2": 39,
+    "fcntl": 25, "ioctl": 29, "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37,
+    "renameat": 38, "umount2": 39,
     "mount": 40, "pivot_root": 41, "truncate": 45, "ftruncate": 46, "fallocate": 47, "chroot": 51, "fchmod": 52,
     "fchmodat": 53, "fchownat": 54, "fchown": 55, "openat": 56, "utimensat": 88, "acct": 89, "unshare": 97,
     "kexec_load": 104, "init_module": 105, "delete_module": 106, "syslog": 116, "ptrace": 117, "kill": 129,
@@ -80,7 +91,7 @@ _BOTH: Final[dict[str, int]] = {
 }
 # fmt: on
 _NOT_KNOWN: Final = ("clone3", "openat2")  # their arguments lie behind a pointer; libc falls back to the older call
-_CHECKED: Final = ("clone", "open", "openat", "tgkill", "prlimit64", "prctl", "seccomp")
+_CHECKED: Final = ("clone", "open", "openat", "tgkill", "prlimit64", "prctl", "fcntl", "ioctl", "seccomp")
 _ON_GIVEN_SOCKETS: Final = ("recvfrom", "recvmsg")
 """What a camera process needs on the sockets it is given; it can make, connect, bind or address none."""
 
@@ -152,13 +163,22 @@ def _check(name: str, pid: int) -> list[bytes]:
         "open": [second, _line(_ANY_BIT, _WRITING, no=1), refuse, allow],
         "openat": [third, _line(_ANY_BIT, _WRITING, no=1), refuse, allow],
         "tgkill": [first, _line(_EQUAL, pid, no=1), allow, refuse],
-        "prctl": [first, _line(_EQUAL, _PR_SET_DUMPABLE, no=1), refuse, allow],
+        "prctl": _none_of(first, _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE),
+        "fcntl": _none_of(second, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX),
+        "ioctl": _none_of(second, _FIOSETOWN, _SIOCSPGRP),
         "prlimit64": [third, _line(_EQUAL, 0, no=2), third_high, _line(_EQUAL, 0, yes=1), refuse, allow],
         "seccomp": [refuse],
         # An address would reach somebody else: only the peer that the parent chose.
         "sendto": [fifth, _line(_EQUAL, 0, no=2), fifth_high, _line(_EQUAL, 0, yes=1), refuse, allow],
     }
     return checks[name]
+
+
+def _none_of(load: bytes, *values: int) -> list[bytes]:
+    """Instructions that refuse a call whose argument is one of the values, and allow it else."""
+    left = len(values)
+    tests = [_line(_EQUAL, value, yes=left - at) for at, value in enumerate(values)]
+    return [load, *tests, _line(_RETURN, _ALLOW), _line(_RETURN, _ERRNO | errno.EPERM)]
 
 
 def _guarded(number: int, body: list[bytes]) -> list[bytes]:
