@@ -1,11 +1,14 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from skyveil.app.config import load
+from skyveil.app.owner import only_server
 from skyveil.app.recordings import archive_of
-from skyveil.app.server import database_of
+from skyveil.app.server import database_of, serve
 from skyveil.core.errors import SettingsRefused
 
 SOMEBODY = 12345
@@ -41,3 +44,36 @@ def test_root_works_on_its_own_files_and_others_on_all_they_may(
     monkeypatch.setattr("skyveil.app.owner.os.geteuid", lambda: SOMEBODY)
     database_of(load(path)).dispose()
     assert (theirs / "skyveil.sqlite").exists()
+
+
+def test_one_server_at_a_time_has_the_data_of_a_site(tmp_path: Path) -> None:
+    path = tmp_path / "skyveil.yaml"
+    path.write_text("version: 1\ncameras: []\n")
+    config = load(path)
+    with only_server(config), pytest.raises(SettingsRefused, match=r"another server runs on .*: stop it first"):
+        serve(path)
+    assert sorted(one.name for one in config.server.data.iterdir()) == ["server.lock"]
+    with only_server(config):
+        pass
+
+
+def test_a_server_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "skyveil.yaml"
+    path.write_text("version: 1\ncameras: []\n")
+    holding = """
+import os, sys
+from pathlib import Path
+from skyveil.app.config import load
+from skyveil.app.owner import only_server
+with only_server(load(Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", holding, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(SettingsRefused), only_server(load(path)):
+            pass
+        other.kill()
+    with only_server(load(path)):
+        pass

@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Final, final
 
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, load
-from skyveil.app.owner import refuse_for_root
+from skyveil.app.owner import only_server, refuse_for_root
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
 from skyveil.core.errors import SettingsRefused, SkyveilError
@@ -118,16 +118,16 @@ def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
     Raises SettingsRefused, ModelMissing or StoreFailed when it can not begin.
     """
     config = load(path)
-    engine = database_of(config)
-    try:
+    refuse_for_root(config)
+    with only_server(config), ExitStack() as stack:
+        engine = database_of(config)
+        stack.callback(engine.dispose)
         accounts = accounts_of(config, engine)
         if not is_loopback(config.server.bind) and not accounts.any():
             raise SettingsRefused(
                 f"the server would listen on {config.server.bind} without an account: run `skyveil user add` first"
             )
         asyncio.run(_serve(path, config, engine, accounts, command))
-    finally:
-        engine.dispose()
 
 
 async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts, command: Sequence[str]) -> None:
