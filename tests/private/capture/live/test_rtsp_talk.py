@@ -1,10 +1,15 @@
 """What is said to cameras with habits of their own."""
 
+import itertools
+import struct
 import time
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from examples.rtsp_server import load, rtp_payloads
 from skyveil.core.camera import CameraSpec
 from skyveil.core.health import CameraUnavailable
 from skyveil.core.ids import camera_id
@@ -15,6 +20,7 @@ from skyveil.private.capture.live.given import Given
 from skyveil.private.capture.live.rtsp import Rtsp
 from skyveil.private.capture.live.source import open_live
 from tests.private.capture.live.talking import Asked, Talk, framed, nonce_of, talking
+from tests.private.capture.live.test_rtsp_source import first, made
 
 
 def spec_of(talk: Talk) -> CameraSpec:
@@ -100,3 +106,20 @@ def test_a_camera_that_refuses_a_sign_of_life_gets_another(status: str, monkeypa
     with talking({"GET_PARAMETER": lambda asked: [asked.answer(status)], "OPTIONS": known}) as talk:
         asked = [one.method for one in alive(talk, 3)]
     assert asked.index("OPTIONS") >= 1 and "GET_PARAMETER" not in asked[asked.index("OPTIONS") :]
+
+
+def test_over_tcp_the_picture_behind_a_lost_packet_needs_no_other(tmp_path: Path) -> None:
+    clip = load(made(tmp_path / "camera.mp4", frames=6))
+    numbers = itertools.count(1)
+    packets = [
+        (index, struct.pack(">BBHII", 0x80, 96 | 0x80 * (unit is units[-1]), next(numbers), 4500 * index, 1) + payload)
+        for index, units in enumerate(clip.pictures)
+        for unit in units
+        for payload in rtp_payloads(unit, clip.codec)
+    ]
+    sent = b"".join(framed(0, packet) for index, packet in packets if index != 4)
+    with talking({"PLAY": lambda asked: [asked.answer() + sent]}) as talk:
+        spec = spec_of(talk)
+        with closing(open_live(spec, Given(spec), talk.dial)) as source:
+            found = first(source, 5)
+    assert [one.raw.damaged for one in found] == [False] * 4 + [True]

@@ -15,8 +15,10 @@ from skyveil.private.capture.live.sdp import LiveCodec
 PICTURE_LIMIT: Final = 16 << 20
 """Bytes of the largest coded picture; a forged stream does not take all memory."""
 _UNITS_LIMIT: Final = 4096
+LATE_S: Final = 0.1
+"""Longest wait for a packet that may be late (UDP), which is more than a network of cameras mixes up."""
 _REORDER: Final = 32
-"""Packets that wait for one that is late (UDP)."""
+"""Most packets that wait for one that is late."""
 _WRAP: Final = 1 << 16
 _START: Final = b"\0\0\0\1"
 
@@ -63,33 +65,51 @@ def parsed(data: bytes, payload_type: int) -> RtpPacket | None:
 class Ordered:
     """Puts packets into the order in which they were sent, and waits a little for those that are late."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wait_s: float) -> None:
+        """wait_s: how long a gap may become whole; 0 where nothing is mixed up on its way (TCP)."""
+        self._wait_s = wait_s
         self._next: int | None = None
-        self._early: dict[int, RtpPacket] = {}
+        self._early: dict[int, tuple[RtpPacket, float]] = {}
+        """Packets behind a gap by sequence, with when they came, in that order."""
 
-    def push(self, packet: RtpPacket) -> Iterator[tuple[RtpPacket, bool]]:
-        """The packets whose turn it is, each with whether some were lost before it."""
+    @property
+    def waiting(self) -> bool:
+        """Whether there are packets behind a gap: `overdue` gives them."""
+        return bool(self._early)
+
+    def push(self, packet: RtpPacket, now_s: float) -> Iterator[tuple[RtpPacket, bool]]:
+        """The packets whose turn it is, each with whether some were lost before it; now is monotonic."""
         if self._next is None:
             self._next = packet.sequence
         ahead = (packet.sequence - self._next) % _WRAP
         if ahead >= _WRAP // 2:
             if ahead < _WRAP - 1024:  # not late by a little: the camera began anew
-                self._next = packet.sequence
                 self._early.clear()
                 yield from self._ready(packet, lost=True)
             return
-        self._early[packet.sequence] = packet
+        self._early.setdefault(packet.sequence, (packet, now_s))
         if ahead == 0:
-            yield from self._ready(self._early.pop(packet.sequence), lost=False)
+            yield from self._ready(self._early.pop(packet.sequence)[0], lost=False)
         elif ahead >= _REORDER or len(self._early) >= _REORDER:
-            self._next = min(self._early, key=lambda one: (one - (self._next or 0)) % _WRAP)
-            yield from self._ready(self._early.pop(self._next), lost=True)
+            yield from self._ready(self._nearest(), lost=True)
+
+    def overdue(self, now_s: float) -> Iterator[tuple[RtpPacket, bool]]:
+        """The packets that waited long enough for those before them, which are lost now.
+
+        To be asked when all that came was pushed: what is late may have come while nobody read.
+        """
+        while self._early and now_s - next(iter(self._early.values()))[1] >= self._wait_s:
+            yield from self._ready(self._nearest(), lost=True)
+
+    def _nearest(self) -> RtpPacket:
+        """The packet right behind the gap, which waits no more."""
+        return self._early.pop(min(self._early, key=lambda one: (one - (self._next or 0)) % _WRAP))[0]
 
     def _ready(self, packet: RtpPacket, *, lost: bool) -> Iterator[tuple[RtpPacket, bool]]:
         yield packet, lost
         self._next = (packet.sequence + 1) % _WRAP
         while (following := self._early.pop(self._next, None)) is not None:
-            yield following, False
+            yield following[0], False
             self._next = (self._next + 1) % _WRAP
 
 

@@ -5,9 +5,9 @@ given; a queue would age.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Literal, final
 
 from skyveil.core.camera import CameraSpec
 from skyveil.core.errors import InputRefused
@@ -21,7 +21,7 @@ from skyveil.private.capture.live.given import SILENT_S, TICK_S, Arrived, Given,
 from skyveil.private.capture.live.hls import HlsFeed
 from skyveil.private.capture.live.http import Http
 from skyveil.private.capture.live.mjpeg import MjpegSource
-from skyveil.private.capture.live.rtp import Ordered, Pictures, parsed
+from skyveil.private.capture.live.rtp import LATE_S, Ordered, Pictures, RtpPacket, parsed
 from skyveil.private.capture.live.rtsp import Rtsp, TransportRefused
 from skyveil.private.capture.live.stream import BodyFeed, StreamSource
 from skyveil.private.capture.live.timeline import CLOCK_HZ
@@ -37,15 +37,17 @@ class RtspSource:
 
     def __init__(self, spec: CameraSpec, given: Given, dial: Dial) -> None:
         """Connect; TCP first where the transport is left to us. Raises CameraUnavailable."""
+        way: Literal["tcp", "udp"] = "udp" if spec.transport == "udp" else "tcp"
         try:
-            self._rtsp = Rtsp(spec, dial, "udp" if spec.transport == "udp" else "tcp")
+            self._rtsp = Rtsp(spec, dial, way)
         except TransportRefused:
             if spec.transport != "auto" or spec.source.scheme == "rtsps":
                 raise  # UDP is under no TLS
-            self._rtsp = Rtsp(spec, dial, "udp")
+            way = "udp"
+            self._rtsp = Rtsp(spec, dial, way)
         offer = self._rtsp.offer
         self._payload_type, self._clock_hz = offer.payload_type, offer.clock_hz
-        self._ordered = Ordered()
+        self._ordered = Ordered(wait_s=LATE_S if way == "udp" else 0.0)
         self._pictures = Pictures(offer.codec, offer.parameter_sets)
         self._decoder = LiveDecoder(offer.codec)
         self._given = given
@@ -53,7 +55,7 @@ class RtspSource:
         self._intact_s = self._packet_s = time.monotonic()
         self._keys = 0
         self._entrance = Entrance(given, self._clock_hz)
-        self._behind = False
+        self._behind = True  # what came with the answer to PLAY is in no socket to wait for
 
     def frames(self) -> Iterator[Arrived | None]:
         """Pictures as they arrive; None at least every `TICK_S` seconds."""
@@ -62,7 +64,7 @@ class RtspSource:
             if not there:
                 self._entrance.lag.waited()
                 there = wait(self._rtsp.connections, TICK_S)
-            fresh: list[Arrived | None] = [*self._decoded()] if there else []
+            fresh: list[Arrived | None] = [*self._decoded()] if there or self._ordered.waiting else []
             self._given.clock_offset_s = self.clock_offset_s
             # Before they are looked at, for however long that takes: what comes meanwhile is read afterwards.
             self._give_up_when_silent()
@@ -95,20 +97,28 @@ class RtspSource:
             if packet is None:
                 continue
             self._packet_s = time.monotonic()
-            for one, lost in self._ordered.push(packet):
-                for coded in self._pictures.push(one, lost=lost):
-                    self._keys += coded.key
-                    for picture in self._decoder.pictures(coded):
-                        intact = intact or not picture.damaged
-                        # Before the first key picture there is nothing to show.
-                        if self._keys:
-                            self._entrance.put(picture, self._packet_s)
+            intact |= self._put(self._ordered.push(packet, self._packet_s))
             if self._packet_s > until_s:
                 self._behind = True
                 break
+        else:
+            intact |= self._put(self._ordered.overdue(time.monotonic()))
         if intact:
             self._intact_s = time.monotonic()
         return [] if self._behind else self._entrance.taken()
+
+    def _put(self, packets: Iterable[tuple[RtpPacket, bool]]) -> bool:
+        """Let in what these packets hold; whether one of its pictures is intact."""
+        intact = False
+        for packet, lost in packets:
+            for coded in self._pictures.push(packet, lost=lost):
+                self._keys += coded.key
+                for picture in self._decoder.pictures(coded):
+                    intact = intact or not picture.damaged
+                    # Before the first key picture there is nothing to show.
+                    if self._keys:
+                        self._entrance.put(picture, self._packet_s)
+        return intact
 
     def _give_up_when_silent(self) -> None:
         now_s = time.monotonic()
