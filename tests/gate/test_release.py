@@ -196,19 +196,22 @@ def test_a_line_has_no_density_and_a_speed_without_a_count_is_not_told() -> None
     assert told(Staff(GROUNDS), place(HALL, {Measure.SPEED: 1.0})) == {}
 
 
-def minutes(values: Sequence[float], measure: Measure, name: PlaceId, *, start_s: int = T) -> list[Number]:
+def minutes(values: Sequence[float | None], measure: Measure, name: PlaceId, *, start_s: int = T) -> list[Number]:
     """What staff are told of minutes, one after another."""
     found = []
     for number, value in enumerate(values):
-        one = place(name, {measure: value}, start_s=start_s + 60 * number)
+        quantity = unknown(measure.unit) if value is None else measured(value, measure.unit)
+        one = place(name, {measure: quantity}, start_s=start_s + 60 * number)
         (aggregate,) = release(CameraMeasures(CAMERA, (one,)), Staff(GROUNDS), Purse())
         found.append(Number(CAMERA, name, measure, 60, start_s + 60 * number, aggregate.figures[measure]))
     return found
 
 
-def hour(values: Sequence[float], measure: Measure = IN) -> tuple[Told, float | None]:
+def hour(values: Sequence[float | None], measure: Measure = IN) -> tuple[Told, float | None]:
+    """What staff are told of an hour of which these minutes were measured, or were not."""
     name = GATE if measure is IN else HALL
-    whole = sum(values) if measure is IN else sum(values) / len(values)
+    known = [value for value in values if value is not None]
+    whole = sum(known) if measure is IN else sum(known) / len(known)
     return told(
         Staff(GROUNDS), place(name, {measure: whole}, period_s=3600), Purse(below=minutes(values, measure, name))
     )[measure]
@@ -221,6 +224,12 @@ def test_an_hour_is_told_unless_it_tells_a_hidden_minute() -> None:
     assert hour([7]) == (Told.ROUNDED, 5)
     assert hour([20, 3]) == (Told.WITHHELD, None)
     assert hour([4, 4]) == (Told.WITHHELD, None)
+
+
+def test_a_minute_that_nobody_measured_hides_no_other() -> None:
+    assert hour([4, 4, None]) == (Told.WITHHELD, None)
+    assert hour([None, 20, None, 3]) == (Told.WITHHELD, None)
+    assert hour([1, None] * 30) == (Told.ROUNDED, 30)
 
 
 def test_an_hour_s_mean_is_told_unless_it_tells_a_hidden_minute() -> None:

@@ -18,7 +18,7 @@ AREA_M2 = grounds({HALL: np.array([[0, 0], [10, 0], [10, 5], [0, 5]], np.float64
 T = 1_790_000_000 // 86400 * 86400
 SUM, MEAN = Measure.CROSSED_FORWARD, Measure.COUNT
 MINUTE, HOUR, DAY = 60, 3600, 86400
-F, W = Told.FEWER, Told.WITHHELD
+F, W, U = Told.FEWER, Told.WITHHELD, Told.UNKNOWN
 
 
 def below(measure: Measure, period_s: int, *told: Told | float, start_s: int = T) -> list[Number]:
@@ -38,6 +38,13 @@ def below(measure: Measure, period_s: int, *told: Told | float, start_s: int = T
 @pytest.mark.parametrize(
     ("measure", "period_s", "value", "parts", "expected"),
     [
+        # A minute or an hour that nobody measured adds nothing: 8 to 12 in all are 4 in each of the others.
+        (SUM, HOUR, 8, below(SUM, MINUTE, F, F, U), W),
+        (SUM, HOUR, 8, below(SUM, MINUTE, U, F, U, F), W),
+        (SUM, DAY, 8, [*below(SUM, HOUR, F, F, U), *below(SUM, MINUTE, U, U, start_s=T + 2 * HOUR)], W),
+        # Nor does it share in a mean: under 10 in all, of which 7.5 or more are in the other minute.
+        (MEAN, HOUR, 4.5, below(MEAN, MINUTE, 10, U, F), W),
+        (SUM, HOUR, 8, below(SUM, MINUTE, U, U), 10),
         # 28 to 32 in all, of which 28 to 32 are in the other minute: 0 to 4 are left, as was known.
         (SUM, HOUR, 30, below(SUM, MINUTE, 30, F), 30),
         # 8 to 12 in all. Two minutes have 8 at most, so that the third may have none; and two may have none each.

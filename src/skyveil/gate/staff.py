@@ -100,18 +100,19 @@ def _tells(measure: Measure, figure: Figure, below: Sequence[Number], period_s: 
 
 def _known_parts(measure: Measure, below: Sequence[Number], period_s: float) -> tuple[Known, ...]:
     """What is known of the longest periods below, each with its own parts; periods nobody measured are none."""
-    shorter = [one for one in below if one.period_s < period_s and one.measure is measure]
+    known = [one for one in below if one.measure is measure and one.figure.told is not Told.UNKNOWN]
+    shorter = [one for one in known if one.period_s < period_s]
     if not shorter:
         return ()
     longest_s = max(one.period_s for one in shorter)
     tops = [one for one in shorter if one.period_s == longest_s]
     spans = {one.start_s for one in tops}
     loose = [one for one in shorter if one.start_s // longest_s * longest_s not in spans]
-    known = []
+    found = []
     for top in tops:
         parts = _known_parts(measure, [one for one in shorter if top.start_s <= one.start_s < top.end_s], longest_s)
-        known.append(_known(measure, top.figure, max(1, _minutes(parts)), parts))
-    return (*known, *_known_parts(measure, loose, longest_s))
+        found.append(_known(measure, top.figure, max(1, _minutes(parts)), parts))
+    return (*found, *_known_parts(measure, loose, longest_s))
 
 
 def _minutes(parts: Sequence[Known]) -> int:
