@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyveil.gate.differencing import ANYTHING, Known, _secrets, narrows
+from skyveil.gate.differencing import ANYTHING, Known, _secrets, narrows, reach
 
 HIDDEN = Known(0, 4, secret=True)
 
@@ -45,6 +45,25 @@ def test_hidden_sums_are_secrets_too() -> None:
     hour = Known(0, 4, secret=True, parts=(HIDDEN, HIDDEN))
     assert narrows(Known(23, 27, parts=(shown(20), hour)))
     assert not narrows(Known(18, 30, parts=(shown(20), hour, ANYTHING)))
+
+
+def test_what_floating_point_loses_is_no_narrowing() -> None:
+    parts = (Known(10.1, 15.1), Known(0, 5, secret=True))
+    assert not narrows(Known(0, 15.1 - 1e-12, parts=parts))
+    assert narrows(Known(0, 15.1 - 1e-6, parts=parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((), (0, math.inf)),
+        ((HIDDEN, shown(20)), (18, 26)),
+        ((HIDDEN, ANYTHING), (0, math.inf)),
+        ((Known(2, 30, parts=(HIDDEN, shown(20))),), (18, 26)),
+    ],
+)
+def test_parts_reach_from_their_least_to_their_most(parts: tuple[Known, ...], expected: tuple[float, float]) -> None:
+    assert reach(parts) == expected
 
 
 def test_what_is_known_can_not_be_changed_afterwards() -> None:

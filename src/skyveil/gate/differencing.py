@@ -28,10 +28,25 @@ ANYTHING = Known(0.0, math.inf)
 """A number of which nothing is told."""
 
 
+_EXACT_TO = 1e-9
+"""Weights of means are as exact as floating point."""
+
+
 def narrows(whole: Known) -> bool:
     """Whether knowing `whole` tells more about a secret below it than its parts tell by themselves."""
     before = replace(whole, low=ANYTHING.low, high=ANYTHING.high)
-    return any(now != then for now, then in zip(_secrets(whole), _secrets(before), strict=True))
+    ranges = zip(_secrets(whole), _secrets(before), strict=True)
+    return any(
+        not math.isclose(now, then, abs_tol=_EXACT_TO)
+        for one, other in ranges
+        for now, then in zip(one, other, strict=True)
+    )
+
+
+def reach(parts: tuple[Known, ...]) -> tuple[float, float]:
+    """The least and the most that parts can add up to; anything where there are none."""
+    whole = _up(replace(ANYTHING, parts=parts))
+    return whole.low, whole.high
 
 
 def _secrets(whole: Known) -> list[tuple[float, float]]:
