@@ -11,7 +11,7 @@ import pytest
 
 from examples.rtsp_server import load, rtp_payloads
 from skyveil.core.camera import CameraSpec
-from skyveil.core.health import CameraUnavailable
+from skyveil.core.health import CameraUnavailable, Cause
 from skyveil.core.ids import camera_id
 from skyveil.core.secret import SafeUrl, Secret
 from skyveil.private.capture.live import rtsp as rtsp_session
@@ -123,3 +123,11 @@ def test_over_tcp_the_picture_behind_a_lost_packet_needs_no_other(tmp_path: Path
         with closing(open_live(spec, Given(spec), talk.dial)) as source:
             found = first(source, 5)
     assert [one.raw.damaged for one in found] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "1048577", "-1", "\u0661", ""])
+def test_a_length_that_is_none_is_refused(length: str) -> None:
+    with talking({"DESCRIBE": lambda asked: [asked.answer("200 OK", f"Content-Length: {length}")]}) as talk:
+        with pytest.raises(CameraUnavailable) as refused:
+            Rtsp(spec_of(talk), talk.dial, "tcp")
+    assert refused.value.cause is Cause.GARBAGE

@@ -260,7 +260,7 @@ class Rtsp:
         pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         headers = dict(pairs)
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length) > _BODY_LIMIT:
+        if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > _BODY_LIMIT:
             raise CameraUnavailable(Cause.GARBAGE)
         if len(self._buffer) < end + 4 + int(length):
             return None
