@@ -127,7 +127,7 @@ def test_over_tcp_the_picture_behind_a_lost_packet_needs_no_other(tmp_path: Path
 
 @pytest.mark.parametrize("length", ["9" * 5000, "1048577", "-1", "\u0661", ""])
 def test_a_length_that_is_none_is_refused(length: str) -> None:
-    with talking({"DESCRIBE": lambda asked: [asked.answer("200 OK", f"Content-Length: {length}")]}) as talk:
-        with pytest.raises(CameraUnavailable) as refused:
-            Rtsp(spec_of(talk), talk.dial, "tcp")
+    described = {"DESCRIBE": lambda asked: [asked.answer("200 OK", f"Content-Length: {length}")]}
+    with talking(described) as talk, pytest.raises(CameraUnavailable) as refused:
+        Rtsp(spec_of(talk), talk.dial, "tcp")
     assert refused.value.cause is Cause.GARBAGE
