@@ -19,7 +19,7 @@ from skyveil.private.capture.live.connection import wait
 from skyveil.private.capture.live.given import Given
 from skyveil.private.capture.live.rtsp import Rtsp
 from skyveil.private.capture.live.source import open_live
-from tests.private.capture.live.talking import Asked, Talk, framed, nonce_of, talking
+from tests.private.capture.live.talking import SDP, Asked, Talk, framed, nonce_of, talking
 from tests.private.capture.live.test_rtsp_source import first, made
 
 
@@ -131,3 +131,27 @@ def test_a_length_that_is_none_is_refused(length: str) -> None:
     with talking(described) as talk, pytest.raises(CameraUnavailable) as refused:
         Rtsp(spec_of(talk), talk.dial, "tcp")
     assert refused.value.cause is Cause.GARBAGE
+
+
+@pytest.mark.parametrize(
+    ("told", "base"),
+    [
+        ("Content-Base: {origin}/live/", "{origin}/live/"),
+        ("Content-Base: /live/", "{origin}/live/"),
+        ("Content-Base: live/", "{origin}/a/live/"),
+        ("Content-Location: live", "{origin}/a/live"),
+        # Another host's address is said over the camera's own connection.
+        ("Content-Base: rtsp://192.0.2.9/live", "rtsp://192.0.2.9/live"),
+        ("Date: today", "{origin}/a/1?b=/c"),
+    ],
+)
+def test_streams_lie_below_what_the_camera_tells(told: str, base: str) -> None:
+    def described(asked: Asked) -> list[bytes]:
+        return [asked.answer("200 OK", told.format(origin=talk.url[:-2]), body=SDP)]
+
+    with talking({"DESCRIBE": described}) as talk:
+        spec = CameraSpec(camera_id("hall"), SafeUrl(f"{talk.url[:-2]}/a/1?b=/c"))
+        Rtsp(spec, talk.dial, "tcp").close()
+    base = base.format(origin=talk.url[:-2])
+    asked = {one.method: one.url for one in talk.asked}
+    assert (asked["SETUP"], asked["PLAY"]) == (f"{base.rstrip('/')}/track1", base)

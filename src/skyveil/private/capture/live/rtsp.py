@@ -116,7 +116,8 @@ class Rtsp:
     def _begin(self, transport: Literal["tcp", "udp"]) -> Offer:
         described = self._asked("DESCRIBE", self._url, "Accept: application/sdp")
         found = offer(described.body)
-        base = described.headers.get("content-base") or described.headers.get("content-location") or self._url
+        told = described.headers.get("content-base") or described.headers.get("content-location") or self._url
+        base = _based(told, self._url)
         if transport == "tcp":
             way = "RTP/AVP/TCP;unicast;interleaved=0-1"
         else:
@@ -135,7 +136,7 @@ class Rtsp:
         channel = re.search(r"interleaved=(\d{1,3})", made.headers.get("transport", ""))
         if channel is not None:
             self._channel = int(channel[1])
-        self._asked("PLAY", base if base.startswith(("rtsp://", "rtsps://")) else self._url, "Range: npt=0.000-")
+        self._asked("PLAY", base, "Range: npt=0.000-")
         self._buffer[:0], self._early = self._early, bytearray()
         return found
 
@@ -273,6 +274,14 @@ class Rtsp:
     def _asked_by_camera(self) -> bool:
         """Whether a request of the camera stands there (some send OPTIONS or ANNOUNCE); it is read and not answered."""
         return re.match(rb"[A-Z_]{1,20}( |$)", bytes(self._buffer[:32])) is not None
+
+
+def _based(told: str, asked: str) -> str:
+    """The address that a camera tells as the base of others; it may be relative to what was asked (RFC 7826, 18.17)."""
+    whole = re.match(r"(rtsps?://[^/?]*)([^?]*/)?", asked)
+    if re.match(r"rtsps?://", told) or whole is None:
+        return told
+    return whole[1] + (told if told.startswith("/") else (whole[2] or "/") + told)
 
 
 def _resolved(base: str, control: str) -> str:
