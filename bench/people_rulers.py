@@ -27,7 +27,7 @@ from skyveil.measure.rulers import camera_of_boxes
 from skyveil.private.capture.source import open_media
 from skyveil.private.detect.finder import Finder
 from skyveil.private.observe.ruler_people import RulerPeople
-from skyveil.private.pace import pace_for
+from skyveil.private.pace import USUAL_FPS, pace_for
 
 EVERY_S, DRAWS = 2.0, 6
 AREA_PX = points_of([[200, 260], [560, 260], [560, 480], [200, 480]])
@@ -41,7 +41,7 @@ def people(video: Path) -> RulerPeople:
     finder.prepare(frozenset({Kind.PERSON}))
     with closing(open_media(video, SourceId("file"))) as source:
         width, height = source.info.stream.width, source.info.stream.height
-        pace = pace_for("balanced", width=width, height=height, fps=None, max_look_age_s=1.0)
+        pace = pace_for("balanced", width=width, height=height, fps=USUAL_FPS, max_look_age_s=1.0)
         found, due_s = RulerPeople(size_wh=(width, height)), 0.0
         for raw in source.frames():
             if raw.time.seconds < due_s:

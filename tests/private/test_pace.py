@@ -1,5 +1,7 @@
 """The pace: a plan for every video that keeps its promises about age and memory, whatever its numbers."""
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -7,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyveil.core.settings import Mode
-from skyveil.private.pace import Pace, as_it_comes, live_pace, pace_for
+from skyveil.private.pace import Coming, Pace, as_it_comes, live_pace, pace_for
 from tests.private.made import steady
 
 HD = (1920, 1080)
 
 
-def pace(mode: Mode = "balanced", size: tuple[int, int] = HD, fps: float | None = 25.0, age_s: float = 1.0) -> Pace:
+def pace(mode: Mode = "balanced", size: tuple[int, int] = HD, fps: float = 25.0, age_s: float = 1.0) -> Pace:
     return pace_for(mode, width=size[0], height=size[1], fps=fps, max_look_age_s=age_s)
 
 
@@ -21,10 +23,10 @@ def pace(mode: Mode = "balanced", size: tuple[int, int] = HD, fps: float | None 
 @given(
     st.sampled_from(["balanced", "strict"]),
     st.tuples(st.integers(1, 8192), st.integers(1, 8192)),
-    st.one_of(st.none(), st.floats(0.01, 1000)),
+    st.floats(0.01, 1000),
     st.floats(0.04, 10),
 )
-def test_every_plan_can_be_followed(mode: Mode, size: tuple[int, int], fps: float | None, age_s: float) -> None:
+def test_every_plan_can_be_followed(mode: Mode, size: tuple[int, int], fps: float, age_s: float) -> None:
     plan = pace(mode, size, fps, age_s)
     assert 1 <= plan.look_every_busy <= plan.look_every
     assert plan.hindsight >= 0
@@ -58,10 +60,6 @@ def test_a_faster_video_is_looked_at_as_often_in_time_and_believed_for_as_long(f
         frames, usual_frames = getattr(faster.holding, counted), getattr(usual.holding, counted)
         assert frames / fps == pytest.approx(usual_frames / 25, abs=0.5 / fps + 1e-9)
     assert faster.look_every / fps == pytest.approx(usual.look_every / 25, abs=0.5 / fps + 1e-9)
-
-
-def test_a_rate_that_is_not_told_is_taken_as_usual() -> None:
-    assert pace(fps=None) == pace(fps=25.0)
 
 
 @steady
@@ -113,3 +111,39 @@ def test_places_around_a_body_are_covered_unless_its_head_alone_is_and_looks_are
 
 def test_a_file_covers_the_places_around_a_body_as_those_around_a_face() -> None:
     assert pace().holding.around_body == pace().holding.around == 1
+
+
+# How pictures are found to come.
+
+
+def rates(told_fps: float | None, steps_s: Iterable[float]) -> list[float]:
+    """The rate after each picture; each comes so many seconds after the one before."""
+    coming, found = Coming(told_fps), []
+    for seconds in itertools.accumulate(steps_s):
+        before = coming.fps
+        assert coming.picture(seconds) is (coming.fps != before)
+        found.append(coming.fps)
+    return found
+
+
+@pytest.mark.parametrize("told_fps", [None, 1.0, 25.0, 60.0, 1000.0])
+@pytest.mark.parametrize("fps", [5.0, 25.0, 60.0, 240.0])
+def test_the_rate_is_that_at_which_pictures_come_whatever_was_told(told_fps: float | None, fps: float) -> None:
+    found = rates(told_fps, [1 / fps] * 60)
+    assert found[0] == (told_fps if told_fps and told_fps < 1000 else 25.0)
+    assert all(rate == pytest.approx(fps) for rate in found[8:])
+
+
+@steady
+@given(st.sampled_from([5.0, 24.0, 25.0, 29.97, 60.0]), st.lists(st.floats(0.9, 1.1), min_size=9, max_size=80))
+def test_a_sound_rate_is_kept_to_the_digit_though_pictures_come_by_fits(fps: float, fits: list[float]) -> None:
+    assert set(rates(fps, [fit / fps for fit in fits])) == {fps}
+
+
+def test_a_pause_is_no_slower_rate_and_a_rate_that_stays_slower_is() -> None:
+    assert set(rates(60.0, [1 / 60] * 40 + [2.0] + [1 / 60] * 60)) == {60.0}
+    assert rates(60.0, [1 / 60] * 40 + [1 / 10] * 80)[-1] == pytest.approx(10)
+
+
+def test_pictures_of_one_moment_say_no_rate() -> None:
+    assert set(rates(None, [0.0] * 40)) == {25.0}

@@ -71,7 +71,7 @@ class _Chain:
         )
         self.door = Door(make_fill(settings.fill), self.encoder, tally, settings)
         self.view = ViewWatch(spec, shape)
-        self._finder, self._hindsight, self._fps = finder, spec.hindsight, spec.max_fps
+        self._finder, self._hindsight = finder, spec.hindsight
         self._masks = settings.masks
         self._spec = spec
         self._heads, self._rulers = tally.heads, tally.rulers
@@ -88,7 +88,7 @@ class _Chain:
             replace(self.door.settings, masks=self._masks),
             width=self.shape.width,
             height=self.shape.height,
-            fps=self._fps,
+            fps=None,
             hindsight=self._hindsight,
             observer=self.observing,
             # Who crosses a line is found 8 times a second or more, or crossings are lost.

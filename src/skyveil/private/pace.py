@@ -10,7 +10,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Final, final
 
-from skyveil.core.settings import Mode
+from skyveil.core.kinds import Kind
+from skyveil.core.settings import Mode, RedactSettings
 from skyveil.private.track.tracks import Holding
 
 USUAL_FPS: Final = 25.0
@@ -24,7 +25,12 @@ _GAP_LOOKS: Final = 3
 """So many looks may miss a track before it ends, however few pictures a second there are."""
 _BELIEVED_LOOKS: Final = 2
 """Over so many looks a find is believed, however far apart they are."""
+_MOST_TOLD_FPS: Final = 240.0
+"""Recorders write files that say 1000 pictures a second: more than this says nothing until it is seen."""
+_FIRST_FRAMES: Final = 8
 _RATE_FRAMES: Final = 25
+_OTHER: Final = 1.15
+"""A rate that differs by less is the same: pictures of a file come by fits, and no number here is that exact."""
 _APART_LOOKS: Final = 3
 _CLOSE_S: Final = 0.45
 """Where looks at a live camera lie no further apart, the zone of a head is wide enough for its way between them: with
@@ -78,23 +84,34 @@ def live_pace(pace: Pace, *, hindsight: int, bodies: bool, most: int | None = No
 
 @final
 class Coming:
-    """How a live camera's pictures are found to come: it says no rate, or one that it does not keep.
+    """How pictures are found to come: what a file or a camera says of it may be anything.
 
-    fps: pictures a second, over the last 25; 25 until then.
+    fps: pictures a second as they were told to come (25 when nothing sound was), until they are found to come
+    otherwise: over the first 8, then over 25 at a time, the faster of the last two, since a pause is no slower rate.
     """
 
-    def __init__(self) -> None:
-        self.fps = USUAL_FPS
-        self._times_s: deque[float] = deque(maxlen=_RATE_FRAMES + 1)
+    def __init__(self, told_fps: float | None) -> None:
+        self.fps = told_fps if told_fps and told_fps <= _MOST_TOLD_FPS else USUAL_FPS
+        self._began_s: float | None = None
+        self._count, self._wanted = 0, _FIRST_FRAMES
+        self._found: deque[float] = deque(maxlen=2)
         self._looks: deque[int] = deque(maxlen=_APART_LOOKS + 1)
 
-    def picture(self, seconds: float) -> None:
-        """A picture of that media time has come."""
-        self._times_s.append(seconds)
-        if len(self._times_s) > _RATE_FRAMES:
-            lasted_s = seconds - self._times_s[0]
-            self._times_s.clear()
-            self.fps = _RATE_FRAMES / lasted_s if lasted_s > 0 else self.fps
+    def picture(self, seconds: float) -> bool:
+        """A picture of that media time has come; whether `fps` is another now."""
+        if self._began_s is None:
+            self._began_s = seconds
+            return False
+        self._count += 1
+        if self._count < self._wanted or seconds <= self._began_s:
+            return False
+        self._found.append(self._count / (seconds - self._began_s))
+        self._began_s, self._count, self._wanted = seconds, 0, _RATE_FRAMES
+        before, fps = self.fps, max(self._found)
+        if 1 / _OTHER <= fps / before <= _OTHER:
+            return False
+        self.fps = fps
+        return True
 
     def look(self, index: int) -> None:
         """The picture of that index is looked at."""
@@ -110,8 +127,9 @@ def as_it_comes(pace: Pace, fps: float, apart: int) -> Pace:
     """The plan of a live camera whose pictures are found to come so many a second, with looks so many pictures apart.
 
     A track that nobody finds again ends after as many seconds as at 25 a second, but not before it was missed at three
-    looks, and is believed for two: a machine that is too slow looks at every twentieth picture. The other numbers stay:
-    with fewer frames before and after a find, or around each face, more that move leaked (docs/design/live.md).
+    looks, and is believed for two: a machine that is too slow looks at every twentieth picture. Below 25 a second the
+    other numbers stay: with fewer frames before and after a find, or around each face, more that move leaked
+    (docs/design/live.md).
     """
     usual, apart = pace.holding, max(apart, pace.look_every)
     gap = max(min(usual.gap, round(usual.gap * fps / USUAL_FPS)), _GAP_LOOKS * apart)
@@ -120,14 +138,13 @@ def as_it_comes(pace: Pace, fps: float, apart: int) -> Pace:
     return replace(pace, holding=replace(usual, gap=gap, before=before, around_body=around_body))
 
 
-def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look_age_s: float) -> Pace:
+def pace_for(mode: Mode, *, width: int, height: int, fps: float, max_look_age_s: float) -> Pace:
     """The plan for a video of this size and rate. Frame counts grow with rates above 25 fps; looks never lie further
     apart than `max_look_age_s`, whatever the rate."""
-    rate = fps or USUAL_FPS
-    faster = max(1.0, rate / USUAL_FPS)
+    faster = max(1.0, fps / USUAL_FPS)
     strict = mode == "strict"
     room = max(1, _RING_BYTES // (width * height * 3 // 2))
-    most = max(1, min(int(rate * max_look_age_s), room // 2))
+    most = max(1, min(int(fps * max_look_age_s), room // 2))
     look_every = min(most, round((3 if strict else 8) * faster))
     busy = min(look_every, round((2 if strict else 3) * faster))
     person = (640 if strict else 416) * min(max(1.0, sqrt(width * height / _USUAL_PX)), _MOST_PERSON_PX / 640)
@@ -151,3 +168,47 @@ def pace_for(mode: Mode, *, width: int, height: int, fps: float | None, max_look
             stride=0.1 / faster,
         ),
     )
+
+
+@final
+class Pacing:
+    """The pace of one source, kept to how its frames are found to come."""
+
+    def __init__(
+        self,
+        settings: RedactSettings,
+        *,
+        width: int,
+        height: int,
+        told_fps: float | None,
+        hindsight: int | None,
+        look_every: int | None,
+    ) -> None:
+        """hindsight, look_every: as of `VideoWatch`."""
+        self._settings = settings
+        self._width, self._height = width, height
+        self._hindsight, self._look_every = hindsight, look_every
+        self._coming = Coming(told_fps)
+        self._plan = self.pace = self._planned()
+
+    def picture(self, seconds: float) -> Pace:
+        """The pace, once a frame of that media time has come."""
+        if self._coming.picture(seconds):
+            self._plan = self.pace = self._planned()
+        return self.pace
+
+    def look(self, index: int) -> Pace:
+        """The pace, once it is known that the frame of that index is looked at."""
+        self._coming.look(index)
+        if self._plan.live:
+            self.pace = as_it_comes(self._plan, self._coming.fps, self._coming.apart)
+        return self.pace
+
+    def _planned(self) -> Pace:
+        settings, fps = self._settings, self._coming.fps
+        age_s = settings.max_look_age_s
+        pace = pace_for(settings.mode, width=self._width, height=self._height, fps=fps, max_look_age_s=age_s)
+        if self._hindsight is None:
+            return pace
+        bodies = Kind.PERSON in settings.targets or settings.mount != "standard"
+        return live_pace(pace, hindsight=self._hindsight, bodies=bodies, most=self._look_every)

@@ -27,7 +27,7 @@ from skyveil.private.evidence import Look, evidence
 from skyveil.private.frame import RawFrame
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
-from skyveil.private.pace import USUAL_FPS, Coming, Pace, as_it_comes, live_pace, pace_for
+from skyveil.private.pace import USUAL_FPS, Pacing
 from skyveil.private.regions import Regions, rounded, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.hints import Hints, hints_of
@@ -94,19 +94,17 @@ class VideoWatch:
     ) -> None:
         """`hindsight` makes it the watch of a live camera, whose frames wait for so many others and no more.
 
+        fps: what the source says of itself, until it is seen how its frames come.
         look_every: looks of a live camera are so many frames apart at most, where an observer needs them closer.
         """
         self._observer = observer
         self._finder = finder
         self._settings = settings
         self._width, self._height = width, height
-        pace = pace_for(settings.mode, width=width, height=height, fps=fps, max_look_age_s=settings.max_look_age_s)
-        bodies = Kind.PERSON in settings.targets or settings.mount != "standard"
-        if hindsight is not None:
-            pace = live_pace(pace, hindsight=hindsight, bodies=bodies, most=look_every)
-        self._plan: Pace = pace
-        self._pace = self._plan
-        self._coming = Coming()
+        self._pacing = Pacing(
+            settings, width=width, height=height, told_fps=fps, hindsight=hindsight, look_every=look_every
+        )
+        self._pace = self._pacing.pace
         self._first_s: float | None = None
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
@@ -133,7 +131,7 @@ class VideoWatch:
         room: given for a camera that the machine is too slow for: all up to a look leave at once, unless hindsight asks
         for looks behind it as well, and no more than so many of them, evenly spaced; the others never do.
         """
-        self._coming.picture(raw.time.seconds)
+        self._pace = self._pacing.picture(raw.time.seconds)
         self._first_s = raw.time.seconds if self._first_s is None else self._first_s
         sight = self._motion.sight(raw)
         waiting = _Waiting(raw, sight, self._motion.squares(sight))
@@ -206,10 +204,9 @@ class VideoWatch:
         raw, small = waiting.raw, waiting.small
         if raw.damaged:
             return
-        self._coming.look(raw.id.index)
-        if self._pace.live:
-            self._pace = as_it_comes(self._plan, self._coming.fps, self._coming.apart)
-            self._tracks.believe(self._pace.holding)
+        self._pace = self._pacing.look(raw.id.index)
+        self._tracks.believe(self._pace.holding)
+        self._passing.believe(self._pace.holding)
         self._follow(waiting.sight)
         self._glimpse(small)
         targets = self._settings.targets
