@@ -1,6 +1,7 @@
 """Attention: what changed and nothing explains is looked at, flicker is not, and nothing that lasts is forgotten."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ class Looking:
 
     def __call__(self, luma: Luma, *, explained: list[Box] | None = None, seconds: float = 0.0) -> list[Area]:
         small = self._motion.small(frame_of(luma))
-        return self.attention.areas(small, explained=boxes(explained), seconds=seconds)
+        return self.attention.areas(small, explained=boxes(explained), seconds=seconds, next_s=0.0)
 
 
 def boxes(some: list[Box] | None) -> BoxesXyxy:
@@ -187,17 +188,27 @@ def test_what_moves_at_the_edge_is_looked_at_up_to_the_edge() -> None:
     motion = MotionTest(width=width, height=height)
     attention = Attention(motion, width=width, height=height)
     small = np.full((height // motion.step_px, width // motion.step_px), 100, np.uint8)
-    attention.areas(small, explained=no_boxes(), seconds=0.0)
+    attention.areas(small, explained=no_boxes(), next_s=0.0, seconds=0.0)
     moved = small.copy()
     moved[-2:, -2:] = 200
-    (area,) = attention.areas(moved, explained=no_boxes(), seconds=0.0)
+    (area,) = attention.areas(moved, explained=no_boxes(), next_s=0.0, seconds=0.0)
     assert area[2:] == (width, height)
 
 
-def test_everything_is_looked_at_again_at_the_greatest_age_where_no_other_network_does() -> None:
+@pytest.mark.parametrize(
+    ("next_s", "looked"),
+    [
+        (0.0, [True, False, True, False, True, False, True]),
+        (0.4, [True, True, True, True, True, True, True]),  # the next look would be too late
+        (0.25, [True, False, True, False, True, False, True]),
+    ],
+)
+def test_everything_is_looked_at_again_before_it_is_too_old_where_no_other_network_does(
+    next_s: float, looked: list[bool]
+) -> None:
     motion = MotionTest(width=WIDTH, height=HEIGHT)
     attention = Attention(motion, width=WIDTH, height=HEIGHT, every_s=0.7)
     small = motion.small(frame_of(plain()))
-    everything = [(0, 0, WIDTH, HEIGHT)]
-    looked = [attention.areas(small, explained=boxes(None), seconds=seconds) for seconds in (0.0, 0.4, 0.8, 1.2, 1.6)]
-    assert looked == [everything, [], everything, [], everything]
+    for turn, everything in enumerate(looked):
+        areas = attention.areas(small, explained=no_boxes(), seconds=0.4 * turn, next_s=next_s)
+        assert areas == ([EVERYTHING] if everything else [])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyveil.core.settings import Mode
-from skyveil.private.pace import Coming, Pace, as_it_comes, live_pace, pace_for
+from skyveil.core.settings import Mode, RedactSettings
+from skyveil.private.pace import Coming, Pace, Pacing, as_it_comes, live_pace, pace_for
 from tests.private.made import steady
 
 HD = (1920, 1080)
@@ -143,6 +143,14 @@ def test_a_sound_rate_is_kept_to_the_digit_though_pictures_come_by_fits(fps: flo
 def test_a_pause_is_no_slower_rate_and_a_rate_that_stays_slower_is() -> None:
     assert set(rates(60.0, [1 / 60] * 40 + [2.0] + [1 / 60] * 60)) == {60.0}
     assert rates(60.0, [1 / 60] * 40 + [1 / 10] * 80)[-1] == pytest.approx(10)
+
+
+def test_the_way_to_the_next_look_is_as_far_as_looks_lately_were() -> None:
+    pacing = Pacing(RedactSettings(), width=640, height=360, told_fps=None, hindsight=2, look_every=None)
+    assert pacing.next_s == pytest.approx(3 / 25)
+    for index in range(0, 24, 3):  # five pictures a second, which is not seen yet after three
+        pacing.look(index, index / 5)
+    assert pacing.next_s == pytest.approx(0.6)
 
 
 def test_pictures_of_one_moment_say_no_rate() -> None:

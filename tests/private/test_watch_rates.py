@@ -1,12 +1,14 @@
 """The watch believes the times of frames: what files and cameras say of their rate may be anything."""
 
+from itertools import pairwise
+
 import pytest
 
 from skyveil.core.kinds import Kind
 from skyveil.core.settings import RedactSettings
 from skyveil.private.regions import Regions
 from skyveil.private.watch import VideoWatch
-from tests.private.made import HEIGHT, WIDTH, Box, ScriptedFinder, covered, scene
+from tests.private.made import HEIGHT, WIDTH, Box, ScriptedFinder, covered, nobody, scene
 
 HEADS = RedactSettings(frozenset({Kind.HEAD}))
 
@@ -56,3 +58,16 @@ def test_a_head_that_a_live_camera_loses_for_half_a_second_stays_covered_at_any_
     frames = scene(5 * fps, lambda _: [body], ms=at_rate(fps, 5 * fps))
     left = [one for raw in frames for one in watch.see(raw)] + list(watch.end())
     assert all(covered((114, 60, 126, 80), regions.boxes) for _, regions in left)
+
+
+@pytest.mark.parametrize("told_fps", [None, 60.0])
+@pytest.mark.parametrize("fps", [25, 10, 5, 4, 2])
+def test_plates_are_looked_for_everywhere_in_time_at_any_rate(fps: int, told_fps: float | None) -> None:
+    finder = ScriptedFinder()
+    plates = RedactSettings(frozenset({Kind.PLATE, Kind.HEAD}))
+    watch = VideoWatch(finder, plates, width=WIDTH, height=HEIGHT, fps=told_fps, hindsight=2)
+    for raw in scene(20 * fps, nobody, ms=at_rate(fps, 20 * fps)):
+        list(watch.see(raw))
+    everywhere = [i / fps for i, areas in finder.plates_asked.items() if (0, 0, WIDTH, HEIGHT) in areas]
+    assert everywhere[0] == 0
+    assert max(after - before for before, after in pairwise([*everywhere, 20.0])) <= plates.max_look_age_s + 1e-9

@@ -40,7 +40,7 @@ class Attention:
 
     What a body explains keeps waiting: a body that is lost may still stand there.
 
-    every_s: seconds of media time after which everything is looked at again though nothing moved; None where another
+    every_s: seconds of media time within which everything is looked at again though nothing moved; None where another
     network looks at everything anyway.
     """
 
@@ -60,12 +60,14 @@ class Attention:
         """Forget the reference: the next look is at everything."""
         self._reference = None
 
-    def areas(self, small: Small, *, explained: BoxesXyxy, seconds: float) -> list[Area]:
+    def areas(self, small: Small, *, explained: BoxesXyxy, seconds: float, next_s: float) -> list[Area]:
         """The parts to look at now, with even corners: together they hold all change that nothing explains.
 
         explained: boxes in which change is known to be a body whose head is covered. seconds: media time of the frame.
+        next_s: seconds until the next look, which must not be too late for everything.
         """
-        if self._reference is None or (self._every_s is not None and seconds - self._everything_s >= self._every_s):
+        unseen_s = seconds + next_s - self._everything_s
+        if self._reference is None or (self._every_s is not None and unseen_s >= self._every_s):
             self._reference = small.copy()
             self._everything_s = self._last_s = seconds
             self._follows = small.astype(np.float32)

@@ -32,6 +32,8 @@ _RATE_FRAMES: Final = 25
 _OTHER: Final = 1.15
 """A rate that differs by less is the same: pictures of a file come by fits, and no number here is that exact."""
 _APART_LOOKS: Final = 3
+DUE: Final = 0.9
+"""Share of the greatest age of looks at which the next one is due: frames come when they come."""
 _CLOSE_S: Final = 0.45
 """Where looks at a live camera lie no further apart, the zone of a head is wide enough for its way between them: with
 looks at every third frame of a plaza at 7 a second as many heads leaked, and a fifth less was covered; with looks at
@@ -95,7 +97,7 @@ class Coming:
         self._began_s: float | None = None
         self._count, self._wanted = 0, _FIRST_FRAMES
         self._found: deque[float] = deque(maxlen=2)
-        self._looks: deque[int] = deque(maxlen=_APART_LOOKS + 1)
+        self._looks: deque[tuple[int, float]] = deque(maxlen=_APART_LOOKS + 1)
 
     def picture(self, seconds: float) -> bool:
         """A picture of that media time has come; whether `fps` is another now."""
@@ -113,14 +115,19 @@ class Coming:
         self.fps = fps
         return True
 
-    def look(self, index: int) -> None:
-        """The picture of that index is looked at."""
-        self._looks.append(index)
+    def look(self, index: int, seconds: float) -> None:
+        """The picture of that index and media time is looked at."""
+        self._looks.append((index, seconds))
 
     @property
     def apart(self) -> int:
         """The widest of the last three ways from look to look, in pictures; 0 before there are two looks."""
-        return max((after - before for before, after in pairwise(self._looks)), default=0)
+        return max((after - before for (before, _), (after, _) in pairwise(self._looks)), default=0)
+
+    @property
+    def apart_s(self) -> float:
+        """The widest of the last three ways from look to look, in seconds of media time."""
+        return max((after - before for (_, before), (_, after) in pairwise(self._looks)), default=0.0)
 
 
 def as_it_comes(pace: Pace, fps: float, apart: int) -> Pace:
@@ -197,12 +204,17 @@ class Pacing:
             self._plan = self.pace = self._planned()
         return self.pace
 
-    def look(self, index: int) -> Pace:
-        """The pace, once it is known that the frame of that index is looked at."""
-        self._coming.look(index)
+    def look(self, index: int, seconds: float) -> Pace:
+        """The pace, once it is known that the frame of that index and media time is looked at."""
+        self._coming.look(index, seconds)
         if self._plan.live:
             self.pace = as_it_comes(self._plan, self._coming.fps, self._coming.apart)
         return self.pace
+
+    @property
+    def next_s(self) -> float:
+        """Seconds from a look to the next one: as far apart as they may be, or lately were."""
+        return max(self.pace.look_every / self._coming.fps, self._coming.apart_s)
 
     def _planned(self) -> Pace:
         settings, fps = self._settings, self._coming.fps

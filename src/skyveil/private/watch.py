@@ -27,7 +27,7 @@ from skyveil.private.evidence import Look, evidence
 from skyveil.private.frame import RawFrame
 from skyveil.private.motion import MotionTest, Small
 from skyveil.private.observe.observes import Observes
-from skyveil.private.pace import USUAL_FPS, Pacing
+from skyveil.private.pace import DUE, Pacing
 from skyveil.private.regions import Regions, rounded, whole_frame
 from skyveil.private.track.flow import Sight
 from skyveil.private.track.hints import Hints, hints_of
@@ -108,7 +108,7 @@ class VideoWatch:
         self._first_s: float | None = None
         self._motion = MotionTest(width=width, height=height)
         # Where no person network looks at everything every few frames, the slow networks do at the greatest age.
-        again_s = 0.9 * settings.max_look_age_s - self._pace.look_every / (fps or USUAL_FPS)
+        again_s = DUE * settings.max_look_age_s
         alone = not settings.targets & {Kind.HEAD, Kind.PERSON}
         self._attention = Attention(self._motion, width=width, height=height, every_s=again_s if alone else None)
         self._plate_attention = Attention(self._motion, width=width, height=height, every_s=again_s)
@@ -194,7 +194,7 @@ class VideoWatch:
             return True
         last = self._looks[-1]
         waited_s = raw.time.seconds - last.seconds
-        return raw.id.index - last.index >= self._every or waited_s >= 0.9 * self._settings.max_look_age_s
+        return raw.id.index - last.index >= self._every or waited_s >= DUE * self._settings.max_look_age_s
 
     @property
     def _every(self) -> int:
@@ -204,7 +204,7 @@ class VideoWatch:
         raw, small = waiting.raw, waiting.small
         if raw.damaged:
             return
-        self._pace = self._pacing.look(raw.id.index)
+        self._pace = self._pacing.look(raw.id.index, raw.time.seconds)
         self._tracks.believe(self._pace.holding)
         self._passing.believe(self._pace.holding)
         self._follow(waiting.sight)
@@ -283,7 +283,7 @@ class VideoWatch:
         bodies = far_bodies(sure, self._height)
         known = self._tracks.known(Kind.PERSON, least=_EXPLAINS, frame=raw.id.index)
         explained = np.concatenate([bodies, far_bodies(known, self._height)])
-        areas = self._attention.areas(small, explained=explained, seconds=raw.time.seconds)
+        areas = self._attention.areas(small, explained=explained, seconds=raw.time.seconds, next_s=self._pacing.next_s)
         self._busy = areas == [self._everything]
         pyramid = self._pyramid()
         # While everything moves, thousands of answers are hints, and comparing them took ten times the looks' time.
@@ -317,7 +317,9 @@ class VideoWatch:
         return seen
 
     def _plates(self, raw: RawFrame, small: Small) -> Detections:
-        areas = self._plate_attention.areas(small, explained=no_boxes(), seconds=raw.time.seconds)
+        areas = self._plate_attention.areas(
+            small, explained=no_boxes(), seconds=raw.time.seconds, next_s=self._pacing.next_s
+        )
         found = self._plates_in(raw, areas)
         self._hold(Kind.PLATE, raw, areas)
         return found
