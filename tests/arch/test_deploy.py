@@ -36,6 +36,12 @@ def test_the_unit_leaves_little_open(unit: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_service_sees_for_how_long_processes_of_cameras_were_kept_waiting() -> None:
+    """They are not dumpable: with hidepid the server, which has no capabilities, finds nothing of them in /proc."""
+    text = (ROOT / "deploy/skyveil.service").read_text(encoding="utf-8")
+    assert re.findall(r"^(?:ProtectProc|ProcSubset)=(.*)$", text, re.MULTILINE) == ["default"]
+
+
 def instructions() -> list[tuple[str, str]]:
     text = (ROOT / "deploy/Containerfile").read_text(encoding="utf-8")
     joined = re.sub(r"\\\n", " ", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
