@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,6 +19,7 @@ from examples.rtsp_server import Camera, RtspServer, load, serving
 from skyveil.app.camera import begun
 from skyveil.app.camera_line import crowd_json, masks_json, spec_json
 from skyveil.app.control import Control
+from skyveil.app.dial import Dialer, DialFailed
 from skyveil.app.supervisor import Supervisor, _Camera
 from skyveil.app.task import Begin, Json
 from skyveil.core.camera import CameraSpec, CrowdSpec, KnownView, LineSpec, ZoneSpec
@@ -151,6 +153,51 @@ def test_a_reload_replaces_a_camera_whose_thread_is_gone(monkeypatch: pytest.Mon
         seen.wait_for_state(one, CameraState.STARTING)
     finally:
         supervisor.close()
+
+
+ASKS_AND_TAKES_NOTHING = """
+import sys
+sys.path[:0] = {path}
+from skyveil.public.wire import WireWriter
+from skyveil.public.wire.cameras import Dial
+wire = WireWriter(sys.stdout.buffer)
+for number in range(200):
+    wire.send(Dial(number, "tcp"))
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_asks_for_connections_and_takes_none_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, over = [], threading.Event()
+
+    def tcp(dialer: Dialer) -> NoReturn:
+        asked.append(dialer)
+        over.wait(PATIENCE_S)
+        raise DialFailed("refused")
+
+    monkeypatch.setattr(Dialer, "tcp", tcp)
+    seen, one = Seen(), camera_id("one")
+    command = [sys.executable, "-P", "-c", ASKS_AND_TAKES_NOTHING.format(path=sys.path)]
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=command)
+    try:
+        supervisor.apply({one: NOWHERE})
+        seen.wait_for(lambda: supervisor.health()[one].restarts > 0)
+        connections = len(asked)
+        assert 0 < connections <= 4 * (supervisor.health()[one].restarts + 1)
+    finally:
+        over.set()
+        supervisor.close()
+
+
+def test_a_process_that_reads_nothing_can_be_killed(clip_path: Path) -> None:
+    seen, one = Seen(), camera_id("one")
+    with serving({"/1": Camera(load(clip_path))}) as server, supervising(seen) as supervisor:
+        supervisor.apply({one: spec(server)})
+        seen.wait_for_packets(one, 1)
+        camera = supervisor._cameras[one]
+        with camera._sending:  # as while an order waits to be read
+            camera._kill(Cause.PROCESS_SILENT)
+            seen.wait_for(lambda: supervisor.health()[one].restarts > 0)
 
 
 def test_a_camera_is_shown_and_stopped(clip_path: Path) -> None:

@@ -48,6 +48,8 @@ RESTART_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 BUDGET: Final = 10
 BUDGET_SPAN_S: Final = 600.0
 _FAILED_RETRY_S: Final = 120.0
+_DIALS: Final = 4
+"""Connections that a process may ask for before those it asked for are made: it waits for one, unless it gave it up."""
 _CHECK_S: Final = 0.2
 
 
@@ -59,6 +61,9 @@ class _Camera:
         self.spec = spec
         self._owner = owner
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        """Held while a process takes its time to read; `_lock` is not, so that it can be killed meanwhile."""
+        self._dials = threading.BoundedSemaphore(_DIALS)
         self._stopping = threading.Event()
         self._process: Running | None = None
         self._restarts = 0
@@ -197,7 +202,7 @@ class _Camera:
     def _started(self) -> Running:
         process = started(self._owner.command, now_s=time.monotonic())
         with self._lock:
-            self._process = process
+            self._process, self._dials = process, threading.BoundedSemaphore(_DIALS)
         return process
 
     def _take(self, message: Message) -> None:
@@ -206,8 +211,10 @@ class _Camera:
                 self._last_pulse = message
                 self._pulse(message)
             case Dial():
+                if not self._dials.acquire(blocking=False):
+                    raise WorkerFailed("its process asks for connections and takes none")
                 # In a thread of its own: a slow name server must not keep us from hearing the process.
-                threading.Thread(target=self._dial, args=(message,), name=f"dial-{self.spec.id}", daemon=True).start()
+                threading.Thread(target=self._dial, args=(message, self._dials), daemon=True).start()
             case DialPorts():
                 self._bind(message)
             case Failed():
@@ -256,17 +263,19 @@ class _Camera:
                 log.warning("camera %s: %s", self.spec.id, said)
             self.trouble = said
 
-    def _dial(self, wish: Dial) -> None:
+    def _dial(self, wish: Dial, dials: threading.BoundedSemaphore) -> None:
+        answer: dict[str, Json] = {"dialled": wish.number}
         try:
             if wish.transport == "tcp":
-                given: tuple[socket.socket, ...] = (self._dialer.tcp(),)
-                self._hand_over(wish.number, given)
-                given[0].close()
+                with self._dialer.tcp() as given:
+                    self._order(answer | {"sockets": 1}, (given,))
             else:
                 # Our ends stay open until the camera's ports are known.
-                self._hand_over(wish.number, self._dialer.udp(wish.number))
+                self._order(answer | {"sockets": 2}, self._dialer.udp(wish.number))
         except DialFailed as error:
-            self._order({"dialled": wish.number, "error": error.trouble})
+            self._order(answer | {"error": error.trouble})
+        finally:
+            dials.release()
 
     def _bind(self, ports: DialPorts) -> None:
         try:
@@ -275,17 +284,14 @@ class _Camera:
         except DialFailed as error:
             self._order({"dialled": ports.number, "error": error.trouble})
 
-    def _hand_over(self, number: int, sockets: Sequence[socket.socket]) -> None:
-        line = json.dumps({"dialled": number, "sockets": len(sockets)}).encode() + b"\n"
-        with self._lock, suppress(OSError):
-            if self._process is not None:
-                socket.send_fds(self._process.channel, [line], [one.fileno() for one in sockets])
-
-    def _order(self, order: dict[str, Json]) -> None:
-        """Send an order; a process that is gone needs none."""
-        with self._lock, suppress(OSError):
-            if self._process is not None:
-                self._process.channel.sendall(json.dumps(order).encode() + b"\n")
+    def _order(self, order: dict[str, Json], sockets: Sequence[socket.socket] = ()) -> None:
+        """Send an order, and sockets with it; a process that is gone needs none."""
+        line, process = json.dumps(order).encode() + b"\n", self._process
+        with self._sending, suppress(OSError):
+            if process is not None and sockets:
+                socket.send_fds(process.channel, [line], [one.fileno() for one in sockets])
+            elif process is not None:
+                process.channel.sendall(line)
 
     def _kill(self, cause: Cause) -> None:
         with self._lock:
