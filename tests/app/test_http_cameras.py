@@ -56,6 +56,14 @@ def test_motion_jpeg_a_playlist_and_a_file_are_shown_behind_the_wall_under_tls(c
         assert seen.states[name][-1] == (CameraState.STOPPED, Cause.OK)
 
 
+def test_rtsp_by_udp_is_shown_behind_the_wall(clip: Path) -> None:
+    seen = Seen()
+    with serving({"/1": Camera(load(clip))}) as server, supervising(seen) as supervisor:
+        by_udp = replace(spec("udp", f"rtsp://127.0.0.1:{server.port}/1"), transport="udp")
+        supervisor.apply({by_udp.id: by_udp})
+        seen.wait_for_packets(by_udp.id, 10)
+
+
 def test_rtsp_under_tls_is_shown_and_refused_with_an_expired_certificate(clip: Path, tmp_path: Path) -> None:
     seen, authority = Seen(), Authority(tmp_path)
     good, expired = {"/1": Camera(load(clip))}, {"/1": Camera(load(clip))}

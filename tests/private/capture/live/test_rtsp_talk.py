@@ -1,9 +1,10 @@
 """What is said to cameras with habits of their own."""
 
 import itertools
+import socket
 import struct
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from skyveil.core.secret import SafeUrl, Secret
 from skyveil.private.capture.live import rtsp as rtsp_session
 from skyveil.private.capture.live.connection import wait
 from skyveil.private.capture.live.given import Given
+from skyveil.private.capture.live.rtcp import sender_time_s
+from skyveil.private.capture.live.rtp import parsed
 from skyveil.private.capture.live.rtsp import Rtsp
 from skyveil.private.capture.live.source import open_live
 from tests.private.capture.live.talking import SDP, Asked, Talk, framed, nonce_of, talking
@@ -155,3 +158,18 @@ def test_streams_lie_below_what_the_camera_tells(told: str, base: str) -> None:
     base = base.format(origin=talk.url[:-2])
     asked = {one.method: one.url for one in talk.asked}
     assert (asked["SETUP"], asked["PLAY"]) == (f"{base.rstrip('/')}/track1", base)
+
+
+def test_by_udp_an_empty_packet_goes_first_so_that_firewalls_let_the_answer_in() -> None:
+    with ExitStack() as stack:
+        ends = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
+        for end in ends:
+            end.bind(("127.0.0.1", 0))
+            end.settimeout(10)
+        ports = "-".join(str(end.getsockname()[1]) for end in ends)
+        setup = {"SETUP": lambda asked: [asked.answer("200 OK", f"Transport: RTP/AVP;unicast;server_port={ports}")]}
+        talk = stack.enter_context(talking(setup))
+        Rtsp(replace(spec_of(talk), transport="udp"), talk.dial, "udp").close()
+        sent = [end.recv(100) for end in ends]
+    packet = parsed(sent[0], 0)
+    assert packet is not None and packet.payload == b"" and sender_time_s(sent[1]) is None

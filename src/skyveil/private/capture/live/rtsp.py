@@ -27,6 +27,10 @@ _BURST: Final = 1 << 20
 _EARLY_LIMIT: Final = 4 << 20
 """Bytes of packets that are kept until PLAY is answered; a key picture of 4K has 1 MB."""
 _DATAGRAM: Final = 65_536
+_EMPTY_RTP: Final = b"\x80" + bytes(11)
+_EMPTY_RTCP: Final = b"\x80\xc9\0\1" + bytes(4)
+"""A packet without content and a report of nothing (RFC 3550, 5.1 and 6.4.2), sent before the camera sends: firewalls
+let in by UDP what answers something."""
 _DEFAULT_SESSION_S: Final = 60.0
 _LEAST_ALIVE_S: Final = 1.0
 """Between two signs of life, however short the camera says that its sessions are."""
@@ -133,6 +137,9 @@ class Rtsp:
             if ports is None or not 1 <= int(ports[1]) <= 65535:
                 raise CameraUnavailable(Cause.GARBAGE)
             self._udp.bind(int(ports[1]), min(65535, int(ports[2] or int(ports[1]) + 1)))
+            with suppress(CameraUnavailable):
+                self._udp.rtp.send(_EMPTY_RTP)
+                self._udp.rtcp.send(_EMPTY_RTCP)
         channel = re.search(r"interleaved=(\d{1,3})", made.headers.get("transport", ""))
         if channel is not None:
             self._channel = int(channel[1])
