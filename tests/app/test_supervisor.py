@@ -195,9 +195,36 @@ def test_a_process_that_reads_nothing_can_be_killed(clip_path: Path) -> None:
         supervisor.apply({one: spec(server)})
         seen.wait_for_packets(one, 1)
         camera = supervisor._cameras[one]
-        with camera._sending:  # as while an order waits to be read
-            camera._kill(Cause.PROCESS_SILENT)
-            seen.wait_for(lambda: supervisor.health()[one].restarts > 0)
+        process = camera._process
+        assert process is not None
+        with process._sending:  # as while an order waits to be read
+            camera._kill(process, Cause.PROCESS_SILENT)
+            assert process.popen.wait(PATIENCE_S) == -signal.SIGKILL
+        seen.wait_for(lambda: supervisor.health()[one].restarts > 0)
+
+
+READS_NOTHING = """
+import sys
+sys.path[:0] = {path}
+from skyveil.public.wire import WireWriter
+from skyveil.public.wire.cameras import DialPorts
+wire = WireWriter(sys.stdout.buffer)
+while True:
+    wire.send(DialPorts(1, 5, 6))
+"""
+
+
+def test_a_process_that_reads_no_orders_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The masks and the end that it is told would be lost, and whoever tells them would wait for it each time."""
+    monkeypatch.setattr("skyveil.app.running._ORDER_S", 0.1)
+    seen, one = Seen(), camera_id("one")
+    command = [sys.executable, "-P", "-c", READS_NOTHING.format(path=sys.path)]
+    supervisor = Supervisor({}, on_message=seen.message, on_health=seen.health, command=command)
+    try:
+        supervisor.apply({one: NOWHERE})
+        seen.wait_for(lambda: (CameraState.STARTING, Cause.PROCESS_SILENT) in seen.states.get(one, []))
+    finally:
+        supervisor.close()
 
 
 def test_a_camera_is_shown_and_stopped(clip_path: Path) -> None:

@@ -21,6 +21,8 @@ _NOTED_S: Final = 1.0
 _A_PROCESSOR: Final = 2
 """So many start at a time for each processor. With one, the last of twelve cameras on two processors too slow for them
 was live after 88 s: those that run leave little to those that start. All at once they took 22 s."""
+_ORDER_S: Final = 2.0
+"""So long an order may wait to be read; before it waits at all, some hundred unread ones fill the socket."""
 _TURN_S: Final = 0.2
 """How often who waits for their turn to start looks whether they are still wanted."""
 
@@ -28,7 +30,10 @@ _TURN_S: Final = 0.2
 @final
 @dataclass(slots=True)
 class Running:
-    """A process that runs. The thread that reads it writes `heard_s`; the watchdog asks `silent_s`."""
+    """A process that runs. The thread that reads it writes `heard_s`, and closes it; the watchdog asks `silent_s`.
+
+    Any thread may send orders.
+    """
 
     popen: "subprocess.Popen[bytes]"
     channel: socket.socket
@@ -38,6 +43,7 @@ class Running:
     """When it was last heard (monotonic); None before its first pulse, which comes once its networks are loaded."""
     _noted: tuple[float, float] | None = field(default=None, init=False)
     """At which silence (its beginning) how long it had waited for processors before."""
+    _sending: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def silent_s(self, now_s: float) -> float:
         """Seconds since it was heard, less those that it waited for a processor; a stopped process waits for none."""
@@ -51,12 +57,21 @@ class Running:
             self._noted = (heard_s, waited_s)
         return now_s - heard_s - (waited_s - self._noted[1])
 
+    def order(self, line: bytes, sockets: Sequence[socket.socket] = ()) -> None:
+        """Send a line, and sockets with it. Raises TimeoutError when it is not read in time: half of it may be sent."""
+        with self._sending:
+            if sockets:
+                socket.send_fds(self.channel, [line], [one.fileno() for one in sockets])
+            else:
+                self.channel.sendall(line)
+
     def close(self) -> None:
         """End it at once and let go of its pipes."""
         self.popen.kill()
         self.popen.wait()
         self.stdout.close()
-        self.channel.close()
+        with self._sending:  # whoever still sends to it fails at once, and then not with another's descriptor
+            self.channel.close()
 
 
 def started(command: Sequence[str], *, now_s: float) -> Running:
@@ -74,7 +89,7 @@ def started(command: Sequence[str], *, now_s: float) -> Running:
             start_new_session=True,
         )
     assert popen.stdout is not None  # noqa: S101 (a pipe was asked for)
-    ours.settimeout(2.0)
+    ours.settimeout(_ORDER_S)
     return Running(popen, ours, popen.stdout, now_s)
 
 

@@ -61,8 +61,6 @@ class _Camera:
         self.spec = spec
         self._owner = owner
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
-        """Held while a process takes its time to read; `_lock` is not, so that it can be killed meanwhile."""
         self._dials = threading.BoundedSemaphore(_DIALS)
         self._stopping = threading.Event()
         self._process: Running | None = None
@@ -109,7 +107,7 @@ class _Camera:
         """Wait until process and thread are gone; after `until_s` (monotonic) the process is killed."""
         self._thread.join(max(0.0, until_s - time.monotonic()))
         if self._thread.is_alive():
-            self._kill(Cause.PROCESS_SILENT)
+            self._kill(self._process, Cause.PROCESS_SILENT)
             self._thread.join(5)
 
     def is_over(self) -> bool:
@@ -124,7 +122,7 @@ class _Camera:
         starting = process.heard_s is None or self.health.state is CameraState.STARTING
         silent_s = process.silent_s(now_s)
         if silent_s > (STARTING_S if starting else SILENT_S):
-            self._kill(Cause.PROCESS_SILENT)
+            self._kill(process, Cause.PROCESS_SILENT)
         elif self.health.state in (CameraState.LIVE, CameraState.COVERED):
             if silent_s > STALE_S:
                 self._tell(CameraState.STALE, Cause.PROCESS_SILENT)
@@ -285,21 +283,23 @@ class _Camera:
             self._order({"dialled": ports.number, "error": error.trouble})
 
     def _order(self, order: dict[str, Json], sockets: Sequence[socket.socket] = ()) -> None:
-        """Send an order, and sockets with it; a process that is gone needs none."""
-        line, process = json.dumps(order).encode() + b"\n", self._process
-        with self._sending, suppress(OSError):
-            if process is not None and sockets:
-                socket.send_fds(process.channel, [line], [one.fileno() for one in sockets])
-            elif process is not None:
-                process.channel.sendall(line)
+        """Send an order, and sockets with it; a process that is gone needs none, one that does not read is ended."""
+        process = self._process
+        if process is not None:
+            try:
+                process.order(json.dumps(order).encode() + b"\n", sockets)
+            except TimeoutError:
+                self._kill(process, Cause.PROCESS_SILENT)
+            except OSError:
+                pass
 
-    def _kill(self, cause: Cause) -> None:
+    def _kill(self, process: Running | None, cause: Cause) -> None:
         with self._lock:
-            if self._process is not None:
+            if process is not None and process is self._process:
                 self._killed_as = cause
                 # A stopped process hears nothing but this.
                 with suppress(ProcessLookupError):
-                    os.kill(self._process.popen.pid, signal.SIGKILL)
+                    os.kill(process.popen.pid, signal.SIGKILL)
 
 
 @final
