@@ -5,6 +5,7 @@ every other.
 """
 
 import socket
+import threading
 from contextlib import suppress
 from typing import Final, Literal, TypeAlias, final
 
@@ -28,10 +29,11 @@ class DialFailed(Exception):
 
 @final
 class Dialer:
-    """Connects to one host and port, and nothing else. One thread at a time."""
+    """Connects to one host and port, and nothing else. Any thread may call it."""
 
     def __init__(self, source: SafeUrl) -> None:
         self._host, self._port = source.host, source.port
+        self._lock = threading.Lock()
         self._waiting: dict[int, tuple[socket.socket, socket.socket]] = {}
 
     def tcp(self) -> socket.socket:
@@ -48,7 +50,11 @@ class Dialer:
             raise DialFailed("unreachable") from error
 
     def udp(self, number: int) -> tuple[socket.socket, socket.socket]:
-        """Two sockets of neighbouring ports, the first even (RFC 3550, 11); they reach the camera after `bind`."""
+        """Two sockets of neighbouring ports, the first even (RFC 3550, 11); they reach the camera after `bind`.
+
+        Whoever gets them closes them. They are descriptors of their own: what is asked for next closes ours, and their
+        numbers, while they wait to be sent, must not become those of other files.
+        """
         family = self._address(self._port)[0]
         for _ in range(_PORT_ATTEMPTS):
             first = socket.socket(family, socket.SOCK_DGRAM)
@@ -59,16 +65,17 @@ class Dialer:
                 if port % 2 == 0:
                     second.bind(("", port + 1))
                     first.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-                    self.forget()
-                    self._waiting[number] = (first, second)
-                    return first, second
+                    given = first.dup(), second.dup()
+                    self._keep({number: (first, second)})
+                    return given
             first.close()
             second.close()
         raise DialFailed("unreachable")
 
     def bind(self, number: int, rtp_port: int, rtcp_port: int) -> None:
         """Tie the two sockets to ports of the camera: from now on they hear and reach nobody else."""
-        pair = self._waiting.pop(number, None)
+        with self._lock:
+            pair = self._waiting.pop(number, None)
         if pair is None:
             raise DialFailed("unreachable")
         for one, port in zip(pair, (rtp_port, rtcp_port), strict=True):
@@ -80,10 +87,15 @@ class Dialer:
 
     def forget(self) -> None:
         """Close our ends of sockets that were never bound."""
-        for pair in self._waiting.values():
+        self._keep({})
+
+    def _keep(self, waiting: dict[int, tuple[socket.socket, socket.socket]]) -> None:
+        """Let these wait for the camera's ports, and close those that waited before."""
+        with self._lock:
+            before, self._waiting = self._waiting, waiting
+        for pair in before.values():
             for one in pair:
                 one.close()
-        self._waiting.clear()
 
     def _address(self, port: int) -> tuple[socket.AddressFamily, "tuple[str, int] | tuple[str, int, int, int]"]:
         try:

@@ -2,8 +2,7 @@
 
 Each camera has a thread that reads its pipe; one more thread watches the wall-clock of all. What a process sends goes
 to `on_message` on that camera's thread. A process that says nothing for 5 s is killed, one that ended is started again:
-at once the first time, then with growing waits, and after many times in ten minutes once in a while only. Two start
-at a time for each processor; the others wait for their turn.
+at once, then with growing waits, after many times in ten minutes now and then. Two start at a time for each processor.
 """
 
 import io
@@ -268,8 +267,9 @@ class _Camera:
                 with self._dialer.tcp() as given:
                     self._order(answer | {"sockets": 1}, (given,))
             else:
-                # Our ends stay open until the camera's ports are known.
-                self._order(answer | {"sockets": 2}, self._dialer.udp(wish.number))
+                first, second = self._dialer.udp(wish.number)
+                with first, second:
+                    self._order(answer | {"sockets": 2}, (first, second))
         except DialFailed as error:
             self._order(answer | {"error": error.trouble})
         finally:

@@ -13,9 +13,8 @@ class Udp:
         first, second = dialer.udp(number)
         self._dialer, self._number = dialer, number
         self.ports = (int(first.getsockname()[1]), int(second.getsockname()[1]))
-        # As over the control socket: the same sockets under descriptors of their own.
-        self.rtp: Connection = SocketConnection(first.dup())
-        self.rtcp: Connection = SocketConnection(second.dup())
+        self.rtp: Connection = SocketConnection(first)
+        self.rtcp: Connection = SocketConnection(second)
 
     def bind(self, rtp_port: int, rtcp_port: int) -> None:
         self._dialer.bind(self._number, rtp_port, rtcp_port)
