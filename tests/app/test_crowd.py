@@ -40,7 +40,7 @@ from skyveil.public.budget import NoBudget
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import open_database
 from skyveil.public.store.numbers import NumberStore, Retention
-from skyveil.public.web.site import NamedMask
+from skyveil.public.web.site import NamedMask, version_of
 from tests.measure.cameras import SIZE_WH, Hung
 
 NETWORK = DensityUse("crowd", 0.2)
@@ -309,8 +309,11 @@ def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monk
     monkeypatch.setattr(site, "_supervisor", applied)
     (tmp_path / "hall.json").write_text("{}")
     corner = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
-    site.set_masks(camera_id("hall"), (NamedMask("door", corner),))
+    site.set_masks(camera_id("hall"), (NamedMask("door", corner),), version=version_of(()))
     assert [one[camera_id("hall")].settings.masks for one in applied.specs] == [(Mask(corner),)] * 2
+    with pytest.raises(SettingsRefused, match="load the page again"):
+        site.set_masks(camera_id("hall"), (), version=version_of(()))
+    assert site.masks(camera_id("hall")) == (NamedMask("door", corner),)
     engine.dispose()
 
 

@@ -48,7 +48,7 @@ from skyveil.public.store import AuditLog
 from skyveil.public.store.views import ViewStore
 from skyveil.public.types import RedactedPacket
 from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
-from skyveil.public.web.site import CameraView, NamedMask, SiteView
+from skyveil.public.web.site import CameraView, NamedMask, SiteView, version_of
 from skyveil.public.wire import Message
 from skyveil.public.wire.cameras import Epoch, ViewSeen
 
@@ -182,13 +182,13 @@ class LiveSite:
 
     def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
         """The masks of a camera."""
-        return tuple(
-            NamedMask(mask.name, mask.points) for one in self.config.cameras if one.id == camera for mask in one.masks
-        )
+        return _masks(self.config, camera)
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
+    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
         """Write other masks to the configuration and cover them at once, whatever else is wrong with it."""
         with self._lock:
+            if version_of(_masks(load(self._path), camera)) != version:
+                raise SettingsRefused("the masks were changed by somebody else meanwhile: load the page again")
             set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
             self._cover({camera: tuple(Mask(mask.points) for mask in masks)})
             self._apply(load(self._path))
@@ -364,6 +364,10 @@ class LiveSite:
 
 def _together(before: tuple[Mask, ...], now: tuple[Mask, ...]) -> tuple[Mask, ...]:
     return (*before, *(mask for mask in now if mask not in before))
+
+
+def _masks(config: Config, camera: CameraId) -> tuple[NamedMask, ...]:
+    return tuple(NamedMask(mask.name, mask.points) for one in config.cameras if one.id == camera for mask in one.masks)
 
 
 def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:

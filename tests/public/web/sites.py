@@ -24,7 +24,16 @@ from skyveil.public.hour_map import HourMap, Layout
 from skyveil.public.store.alarm_log import LoggedEvent
 from skyveil.public.store.ledger import Spent
 from skyveil.public.web.drawn import CalibrationView, Drawing, DrawnPlace, Fitted, Judged, RulersView
-from skyveil.public.web.site import CameraView, GapView, HoldView, NamedMask, PlaceView, SegmentView, SiteView
+from skyveil.public.web.site import (
+    CameraView,
+    GapView,
+    HoldView,
+    NamedMask,
+    PlaceView,
+    SegmentView,
+    SiteView,
+    version_of,
+)
 from tests.public.store.made import COUNT, EXACT, numbers, place
 
 GOOD = "plenty of goats"
@@ -63,7 +72,8 @@ class StillSite:
     def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
         return self.set.get(camera, ())
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
+    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
+        assert version == version_of(self.masks(camera))
         self.set[camera] = masks
 
     def drawing(self, camera: CameraId) -> Drawing:

@@ -43,6 +43,7 @@ from skyveil.public.web import (
 )
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
+from skyveil.public.web.site import version_of
 from skyveil.public.web.state import FORM, Console
 from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
@@ -103,7 +104,8 @@ def of_the_door(request: pytest.FixtureRequest, refusing: Running) -> TestClient
     return refusing.client(Role(request.param).value)
 
 
-MASKS = {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]]}]}
+NO_MASKS = version_of(())
+MASKS = {"version": NO_MASKS, "masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]]}]}
 SPAN = {"from_s": 1.0, "to_s": 2.0, "reason": "accident"}
 ZONE = {"id": "hall", "name": "Hall", "line": False, "points": [[0, 0], [1, 0], [1, 1]]}
 HUNG = {"size": [1920, 1080], "camera": {"height": 4.2, "tilt": 30, "view": 70}}
@@ -473,12 +475,13 @@ def test_a_body_that_is_too_long_is_refused(running: Running) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"masks": [{"name": "w", "points": [[0, 0], [1, 0]]}]},
-        {"masks": [{"name": "w", "points": [[0, 0], [2, 0], [1, 1]]}]},
-        {"masks": [{"name": "", "points": [[0, 0], [1, 0], [1, 1]]}]},
-        {"masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]], "more": 1}]},
-        {"masks": [{"name": "w", "points": [[0, 0]] * 100}]},
-        {"masks": 7},
+        {"version": NO_MASKS, "masks": [{"name": "w", "points": [[0, 0], [1, 0]]}]},
+        {"version": NO_MASKS, "masks": [{"name": "w", "points": [[0, 0], [2, 0], [1, 1]]}]},
+        {"version": NO_MASKS, "masks": [{"name": "", "points": [[0, 0], [1, 0], [1, 1]]}]},
+        {"version": NO_MASKS, "masks": [{"name": "w", "points": [[0, 0], [1, 0], [1, 1]], "more": 1}]},
+        {"version": NO_MASKS, "masks": [{"name": "w", "points": [[0, 0]] * 100}]},
+        {"version": NO_MASKS, "masks": 7},
+        {"masks": []},
         [],
     ],
 )
@@ -489,11 +492,22 @@ def test_masks_that_are_none_are_refused(running: Running, body: object) -> None
 
 def test_masks_are_set_and_audited(running: Running) -> None:
     client = running.client("privacy-officer")
-    assert client.put("/api/v1/cameras/door/masks", json=MASKS).status_code == 204
-    assert client.get("/api/v1/cameras/door/masks").json() == {
-        "masks": [{"name": "w", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]
-    }
-    assert running.console.audit.entries()[0].action == "masks.change"
+    written = client.put("/api/v1/cameras/door/masks", json=MASKS).json()
+    assert written == client.get("/api/v1/cameras/door/masks").json()
+    assert written["masks"] == [{"name": "w", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]
+    entry = running.console.audit.entries()[0]
+    assert (entry.action, entry.details) == ("masks.change", {"masks": 1, "added": "w"})
+    assert client.put("/api/v1/cameras/door/masks", json={**written, "masks": []}).status_code == 200
+    assert running.console.audit.entries()[0].details == {"masks": 0, "removed": "w"}
+
+
+def test_masks_from_a_page_that_was_loaded_before_another_change_are_refused(running: Running) -> None:
+    client = running.client("privacy-officer")
+    client.put("/api/v1/cameras/door/masks", json=MASKS)
+    refused = client.put("/api/v1/cameras/door/masks", json={"version": NO_MASKS, "masks": []})
+    assert refused.status_code == 409 and "load the page again" in refused.json()["detail"]
+    assert len(running.site.masks(camera_id("door"))) == 1
+    assert len(running.console.audit.entries(action="masks.change")) == 1
 
 
 DRAWING = "/api/v1/cameras/door/drawing"

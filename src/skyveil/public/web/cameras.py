@@ -3,6 +3,7 @@
 import asyncio
 import io
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
@@ -20,7 +21,7 @@ from skyveil.core.ids import CameraId
 from skyveil.public.live.hub import Viewer
 from skyveil.public.store.audit import Plain
 from skyveil.public.store.roles import Permission
-from skyveil.public.web.site import NamedMask
+from skyveil.public.web.site import NamedMask, version_of
 from skyveil.public.web.state import (
     STRICT,
     Access,
@@ -37,6 +38,8 @@ from skyveil.public.web.state import (
 router: Final = APIRouter(prefix="/api/v1", tags=["cameras"])
 CanView = Annotated[Access, Depends(camera(Permission.VIEW))]
 _MOST_MASKS: Final = 64
+_TOLD: Final = 500
+"""Most letters of names in one entry of the audit log."""
 _REFUSED: Final = 4403
 """WebSocket close code for who may not look, in the range that applications may use (RFC 6455, 7.4.2)."""
 
@@ -98,9 +101,10 @@ class MaskBody:
 @final
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """The masks of a camera."""
+    """The masks of a camera. version: as they were read; masks that changed meanwhile are not replaced."""
 
     __pydantic_config__: ClassVar = STRICT
+    version: Annotated[str, Field(max_length=64)]
     masks: Annotated[list[MaskBody], Field(max_length=_MOST_MASKS)]
 
 
@@ -154,21 +158,39 @@ def one_camera(access: CanView, console: ConsoleDep) -> CameraFull:
 @router.get("/cameras/{camera}/masks")
 def read_masks(access: Annotated[Access, Depends(camera(Permission.READ_MASKS))], console: ConsoleDep) -> Masks:
     """The static masks of a camera."""
-    masks = console.site.masks(access.id)
-    return Masks(masks=[MaskBody(name=mask.name, points=list(mask.points)) for mask in masks])
+    return _masks(console.site.masks(access.id))
 
 
-@router.put("/cameras/{camera}/masks", status_code=status.HTTP_204_NO_CONTENT)
+@router.put("/cameras/{camera}/masks")
 def write_masks(
     body: Masks, access: Annotated[Access, Depends(camera(Permission.WRITE_MASKS))], console: ConsoleDep
-) -> None:
+) -> Masks:
     """Replace the static masks; they cover from the next frame on."""
+    before = console.site.masks(access.id)
+    if version_of(before) != body.version:
+        detail = "the masks were changed by somebody else meanwhile: load the page again"
+        raise HTTPException(status.HTTP_409_CONFLICT, detail)
     masks = tuple(NamedMask(mask.name, tuple(mask.points)) for mask in body.masks)
-    console.audit.record(access.principal.name, "masks.change", access.id, {"masks": len(masks)})
+    console.audit.record(access.principal.name, "masks.change", access.id, _changes(before, masks))
     try:
-        console.site.set_masks(access.id, masks)
+        console.site.set_masks(access.id, masks, version=body.version)
     except SettingsRefused as error:
         raise HTTPException(status.HTTP_409_CONFLICT, str(error)) from error
+    return _masks(console.site.masks(access.id))
+
+
+def _masks(masks: Sequence[NamedMask]) -> Masks:
+    return Masks(version_of(masks), [MaskBody(mask.name, list(mask.points)) for mask in masks])
+
+
+def _changes(before: Sequence[NamedMask], after: Sequence[NamedMask]) -> dict[str, Plain]:
+    """What an entry of the audit log says. A mask that was moved is one removed and one added."""
+    found: dict[str, Plain] = {"masks": len(after)}
+    for word, these, those in (("added", after, before), ("removed", before, after)):
+        names = [mask.name for mask in these if mask not in those]
+        if names:
+            found[word] = ", ".join(names)[:_TOLD]
+    return found
 
 
 @router.get(

@@ -3,6 +3,8 @@
 `Site` is a Protocol because the public side knows neither configuration nor supervisor.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,12 @@ class NamedMask:
     points: tuple[tuple[float, float], ...]
 
 
+def version_of(masks: Sequence[NamedMask]) -> str:
+    """Short words for the masks of a camera: others have others."""
+    text = json.dumps([(mask.name, mask.points) for mask in masks])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class SiteView:
@@ -85,8 +93,11 @@ class Site(Protocol):
         """The masks of a camera."""
         ...
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...]) -> None:
-        """Write other masks to the configuration and cover them at once; raises SettingsRefused."""
+    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
+        """Write other masks to the configuration and cover them at once.
+
+        Raises SettingsRefused, and changes nothing, when `version` is not that of the masks there any more.
+        """
         ...
 
     def drawing(self, camera: CameraId) -> Drawing:

@@ -1,12 +1,14 @@
 // One camera: its picture, what is known of it, and the editor for its masks. Masks are drawn on redacted pictures.
 import { byId, causeWord, context, dateTime, duration, every, make, notify, showState, slateText, t } from "./page.js";
-import { attempt, get, send } from "./api.js";
+import { ApiError, attempt, get, send } from "./api.js";
 import { Shapes, cornerInputs, layOver } from "./shapes.js";
 import { LivePlayer } from "./player.js";
 
 const id = context.camera.id;
 const video = byId("video");
 
+const masksPath = `cameras/${encodeURIComponent(id)}/masks`;
+let version = "";
 let saved = [];
 let masks = [];
 
@@ -73,6 +75,13 @@ function list() {
   showTools();
 }
 
+function take(told) {
+  version = told.version;
+  saved = told.masks;
+  masks = structuredClone(saved);
+  choose(null);
+}
+
 function choose(index, part = null) {
   shapes.choose(index, part);
   list();
@@ -95,16 +104,16 @@ byId("mask-undo").addEventListener("click", () => {
   choose(null);
 });
 byId("mask-save").addEventListener("click", () => attempt(async () => {
-  await send("PUT", `cameras/${encodeURIComponent(id)}/masks`, { masks });
-  saved = structuredClone(masks);
-  choose(null);
+  try {
+    take(await send("PUT", masksPath, { version, masks }));
+  } catch (error) {
+    // What was drawn stays in the picture, to be looked at.
+    if (error.status === 409 && (await get(masksPath)).version !== version) throw new ApiError(409, t("mask.stale"));
+    throw error;
+  }
 }, t("mask.saved")));
 
-await attempt(async () => {
-  saved = (await get(`cameras/${encodeURIComponent(id)}/masks`)).masks;
-  masks = structuredClone(saved);
-  choose(null);
-});
+await attempt(async () => take(await get(masksPath)));
 layOver(byId("stage"), video, [byId("masks")], (width, height) => shapes.resize(width, height));
 new LivePlayer(video, id, showHealth).start();
 every(5, () => attempt(showFacts));
