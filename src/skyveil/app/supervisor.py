@@ -48,7 +48,8 @@ BUDGET: Final = 10
 BUDGET_SPAN_S: Final = 600.0
 _FAILED_RETRY_S: Final = 120.0
 _DIALS: Final = 4
-"""Connections that a process may ask for before those it asked for are made: it waits for one, unless it gave it up."""
+"""Connections to one camera that are made at a time. Its process waits for one, but gives it up after 8 s: with three
+name servers that do not answer and two domains to search, the address was looked for for 56 s."""
 _CHECK_S: Final = 0.2
 
 
@@ -60,7 +61,7 @@ class _Camera:
         self.spec = spec
         self._owner = owner
         self._lock = threading.Lock()
-        self._dials = threading.BoundedSemaphore(_DIALS)
+        self._dials = threading.Semaphore(_DIALS)
         self._stopping = threading.Event()
         self._process: Running | None = None
         self._restarts = 0
@@ -167,7 +168,9 @@ class _Camera:
                 return
             if self.health.cause is Cause.WAITING:  # its turn has come; why one was started again stays told
                 self._tell(CameraState.STARTING, Cause.CONNECTING)
-            process = self._started()
+            process = started(self._owner.command, now_s=time.monotonic())
+            with self._lock:
+                self._process = process
             try:
                 self._read(process, turn)
             finally:
@@ -196,22 +199,17 @@ class _Camera:
     def _waits(self) -> None:
         self._tell(CameraState.STARTING, Cause.WAITING)
 
-    def _started(self) -> Running:
-        process = started(self._owner.command, now_s=time.monotonic())
-        with self._lock:
-            self._process, self._dials = process, threading.BoundedSemaphore(_DIALS)
-        return process
-
     def _take(self, message: Message) -> None:
         match message:
             case Pulse():
                 self._last_pulse = message
                 self._pulse(message)
             case Dial():
-                if not self._dials.acquire(blocking=False):
-                    raise WorkerFailed("its process asks for connections and takes none")
-                # In a thread of its own: a slow name server must not keep us from hearing the process.
-                threading.Thread(target=self._dial, args=(message, self._dials), daemon=True).start()
+                if self._dials.acquire(blocking=False):
+                    # In a thread of its own: a slow name server must not keep us from hearing the process.
+                    threading.Thread(target=self._dial, args=(message,), daemon=True).start()
+                else:
+                    self._order({"dialled": message.number, "error": "timeout"})
             case DialPorts():
                 self._bind(message)
             case Failed():
@@ -260,7 +258,7 @@ class _Camera:
                 log.warning("camera %s: %s", self.spec.id, said)
             self.trouble = said
 
-    def _dial(self, wish: Dial, dials: threading.BoundedSemaphore) -> None:
+    def _dial(self, wish: Dial) -> None:
         answer: dict[str, Json] = {"dialled": wish.number}
         try:
             if wish.transport == "tcp":
@@ -273,7 +271,7 @@ class _Camera:
         except DialFailed as error:
             self._order(answer | {"error": error.trouble})
         finally:
-            dials.release()
+            self._dials.release()
 
     def _bind(self, ports: DialPorts) -> None:
         try:
