@@ -1,3 +1,4 @@
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 
 from skyveil.app.camera_line import spec_from, spec_json
 from skyveil.app.config import Secrets, load, set_masks, specs, told
+from skyveil.app.config.edit import set_keys
 from skyveil.app.config.models import (
     C2pa,
     Camera,
@@ -343,6 +345,35 @@ def test_masks_are_changed_and_every_other_byte_stays(tmp_path: Path, camera: st
     assert load(path).cameras == config.cameras
     set_masks(path, camera, [])
     assert not next(one for one in load(path).cameras if one.id == camera).masks
+
+
+@pytest.mark.parametrize("end", ["    calibration:\n", "    calibration: # later\n", "    calibration:"])
+def test_a_key_without_a_value_is_given_one(tmp_path: Path, end: str) -> None:
+    path = written(
+        tmp_path, f"version: 1\ncameras:\n  - id: a\n    name: A\n    purpose: x\n    source: rtsp://h/1\n{end}"
+    )
+    set_keys(path, "a", {"calibration": "a.json"})
+    assert load(path).cameras[0].calibration == tmp_path / "a.json"
+
+
+def test_ends_of_lines_and_a_link_and_other_files_stay_as_they_are(tmp_path: Path) -> None:
+    real = written(tmp_path, GOOD)
+    real.write_bytes(GOOD.replace("\n", "\r\n").encode())
+    link = tmp_path / "linked.yaml"
+    link.symlink_to(real.name)
+    before, known = real.read_bytes().count(b"\r\n"), sorted(tmp_path.iterdir())
+    set_masks(link, "door", [Mask("m", ((0, 0), (1, 0), (1, 1)))])
+    assert link.is_symlink() and any(one.masks for one in load(real).cameras)
+    assert real.read_bytes().count(b"\r\n") == real.read_bytes().count(b"\n") >= before - 10
+    assert sorted(tmp_path.iterdir()) == known
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_changed_by_root_keeps_owner_and_group(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    os.chown(path, 65534, 65533)
+    set_masks(path, "door", [])
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
 
 
 def test_masks_of_an_unknown_camera_change_nothing(tmp_path: Path) -> None:

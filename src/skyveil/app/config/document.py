@@ -66,7 +66,7 @@ def read(path: Path) -> Document:
     try:
         if path.stat().st_size > SIZE_LIMIT:
             raise SettingsRefused(f"{path.name} is larger than {SIZE_LIMIT >> 20} MB: it is no configuration")
-        return Document(path, path.read_text(encoding="utf-8"))
+        return Document(path, path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise SettingsRefused(f"{path}: the configuration can not be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -1,8 +1,10 @@
 """Changes of `skyveil.yaml` by the console and commands: values are replaced, every other byte stays. App."""
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -52,6 +54,13 @@ def change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> Config:
 
     Raises SettingsRefused when the file is or would be wrong; it is then as it was.
     """
+    real = path.resolve()  # a symbolic link stays one, and what the file names lies beside the link
+    with _alone(real):
+        _change(real, cameras)
+        return load(path)
+
+
+def _change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> None:
     document = read(path)
     known = _cameras(document)
     splices = [
@@ -60,17 +69,32 @@ def change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> Config:
     new = [{"id": name, **values} for name, values in cameras.items() if name not in known]
     if new:
         splices.append(_added(document, new))
-    text = document.text
+    text, line_end = document.text, "\r\n" if "\r\n" in document.text else "\n"
     for splice in sorted(splices, reverse=True):
-        text = text[: splice.start] + splice.text + text[splice.end :]
-    return _written(path, document, text)
+        text = text[: splice.start] + splice.text.replace("\n", line_end) + text[splice.end :]
+    _written(path, document, text)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Have the folder of a file alone among console and commands, which all change files through here."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise SettingsRefused(f"{path}: the configuration can not be read: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _set(node: yaml.MappingNode, key: str, value: Plain) -> _Splice:
     """What gives a key of a camera another value."""
     old = next((value_node for key_node, value_node in node.value if key_node.value == key), None)
     if old is not None:
-        return _Splice(old.start_mark.index, _end(old), _flow(value))
+        space = " " if old.start_mark.index == _end(old) else ""  # an empty value begins right behind its colon
+        return _Splice(old.start_mark.index, _end(old), space + _flow(value))
     first = node.value[0][0].start_mark
     indent = ", " if node.flow_style else "\n" + " " * first.column
     return _Splice(first.index, first.index, f"{key}: {_flow(value)}{indent}")
@@ -86,6 +110,7 @@ def _added(document: Document, cameras: Sequence[dict[str, Plain]]) -> _Splice:
             return _Splice(end, end, "".join(f", {line}" for line in lines))
         end = document.text.find("\n", _end(node.value[-1]))
         end = len(document.text) if end < 0 else end
+        end -= document.text[:end].endswith("\r")
         return _Splice(end, end, "".join(f"\n{' ' * node.start_mark.column}- {line}" for line in lines))
     block = "".join(f"\n  - {line}" for line in lines)
     if node is not None:
@@ -99,24 +124,26 @@ def _flow(value: Plain) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _written(path: Path, document: Document, text: str) -> Config:
+def _written(path: Path, document: Document, text: str) -> None:
     """Put a text in the file's place when it is a good configuration, and nobody wrote it meanwhile."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        changed = load(part)
-        part.chmod(path.stat().st_mode & 0o777 or _MODE)
-        if path.read_text(encoding="utf-8") != document.text:
+        load(part)
+        old = path.stat()
+        if os.geteuid() == 0:
+            os.chown(part, old.st_uid, old.st_gid)
+        part.chmod(old.st_mode & 0o777 or _MODE)
+        if read(path).text != document.text:
             raise SettingsRefused(f"{path.name} was changed by somebody else in this moment: try again")
         part.replace(path)
     except OSError as error:
         raise SettingsRefused(f"{path.name} can not be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-    return changed
 
 
 def _section(document: Document) -> yaml.Node | None:
