@@ -347,6 +347,11 @@ def test_masks_are_changed_and_every_other_byte_stays(tmp_path: Path, camera: st
     assert not next(one for one in load(path).cameras if one.id == camera).masks
 
 
+def test_the_certificates_for_a_camera_lie_beside_the_file(tmp_path: Path) -> None:
+    camera = "{id: a, name: A, purpose: x, source: 'rtsps://h/1', ca_file: ca.pem}"
+    assert load(written(tmp_path, f"version: 1\ncameras: [{camera}]\n")).cameras[0].ca_file == tmp_path / "ca.pem"
+
+
 @pytest.mark.parametrize("end", ["    calibration:\n", "    calibration: # later\n", "    calibration:"])
 def test_a_key_without_a_value_is_given_one(tmp_path: Path, end: str) -> None:
     path = written(

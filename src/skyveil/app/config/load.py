@@ -217,7 +217,9 @@ def _placed(config: Config, folder: Path) -> Config:
         dataclasses.replace(one, plan=None if one.plan is None else folder / one.plan) for one in config.sites
     )
     cameras = tuple(
-        one if one.calibration is None else dataclasses.replace(one, calibration=folder / one.calibration)
+        dataclasses.replace(
+            one, calibration=one.calibration and folder / one.calibration, ca_file=one.ca_file and folder / one.ca_file
+        )
         for one in config.cameras
     )
     mqtt, push = config.outputs.mqtt, config.outputs.push
