@@ -154,10 +154,11 @@ def test_a_wholly_hidden_frame_is_a_cover_too() -> None:
 
 
 def test_what_is_shown_is_the_mean_of_the_span_before_the_last_rounded() -> None:
-    for value, expected in ((107, 100), (108, 101)):
+    for value, expected in ((115, 100), (116, 101)):
         fill = Background()
-        see(fill, flat("yuv420p", 100), SPAN - 16)
-        see(fill, flat("yuv420p", value), 16)  # two lessons of 32: 14/32 or 16/32 of a level more
+        see(fill, flat("yuv420p", 70), SPAN)
+        see(fill, flat("yuv420p", 100), SPAN - 8)
+        see(fill, flat("yuv420p", value), 8)  # one lesson of 32: 15/32 or 16/32 of a level more
         see(fill, flat("yuv420p", 250), SPAN)
         assert shown(fill) == [expected] * 16
         see(fill, flat("yuv420p", 30), 3 * SPAN)

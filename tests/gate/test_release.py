@@ -159,6 +159,7 @@ QUEUE = Measure.QUEUE_LENGTH
         ({COUNT: unknown(COUNT.unit), QUEUE: 6}, (Told.WITHHELD, None)),
         ({QUEUE: 6}, (Told.WITHHELD, None)),
         ({COUNT: 23, QUEUE: unknown(QUEUE.unit)}, (Told.UNKNOWN, None)),
+        ({COUNT: 4, QUEUE: unknown(QUEUE.unit)}, (Told.UNKNOWN, None)),
     ],
 )
 def test_a_queue_is_told_where_the_count_is(

@@ -40,6 +40,12 @@ def below(measure: Measure, period_s: int, *told: Told | float, start_s: int = T
     ]
 
 
+WITHHELD_AS_LOW = [*below(SUM, MINUTE, 30, 30, 30, 30, F), *below(SUM, HOUR, W)]
+WITHHELD_AS_HIGH = [*below(SUM, MINUTE, F, F, F, F), *below(SUM, HOUR, W)]
+WITHHELD_AT_AN_END = [*below(SUM, MINUTE, 30, 30, 30, 30, 30, F), *below(SUM, HOUR, W)]
+WITHHELD_MEAN = [*below(MEAN, MINUTE, 10, 10, 10, F, F), *below(MEAN, HOUR, W)]
+
+
 @pytest.mark.parametrize(
     ("measure", "period_s", "value", "parts", "expected"),
     [
@@ -97,6 +103,41 @@ def below(measure: Measure, period_s: int, *told: Told | float, start_s: int = T
         (MEAN, DAY, 5, [*below(MEAN, MINUTE, F, 5), *below(MEAN, HOUR, W)], W),
         # 5 to 7 in all and 4 at most in each: 1 at least.
         (SUM, DAY, 5, [*below(SUM, MINUTE, F, F), *below(SUM, HOUR, W)], W),
+        # 52.5 to 87.5 in seven minutes: only 10 can be told of their mean, and it is.
+        (MEAN, HOUR, 9, below(MEAN, MINUTE, 20, 20, 20, F, F, F, F), 10),
+        # The hour was 112 to 117, for from 120 on it would have been told: 160 to 169 in both.
+        # 160 would leave 2 at most.
+        (SUM, DAY, 168, [*WITHHELD_AS_LOW, *below(SUM, HOUR, 50, start_s=T + HOUR)], 170),
+        (SUM, DAY, 173, [*WITHHELD_AS_LOW, *below(SUM, HOUR, 50, start_s=T + HOUR)], W),
+        # The hour was 8 to 16, for up to 7 it would have been told: 56 to 68 in both.
+        (SUM, DAY, 60, [*WITHHELD_AS_HIGH, *below(SUM, HOUR, 50, start_s=T + HOUR)], 60),
+        (SUM, DAY, 50, [*WITHHELD_AS_HIGH, *below(SUM, HOUR, 50, start_s=T + HOUR)], W),
+        # Nothing would have been told of 56 to 68, so it may be any of them: with 92 to 108, 148 to 176 in all.
+        # 175 would leave 1 at least, and 170 is next to it.
+        (
+            SUM,
+            DAY,
+            172,
+            [
+                *below(SUM, MINUTE, 30, 30, F),
+                *below(SUM, HOUR, W),
+                *below(SUM, HOUR, 25, 25, 25, 25, start_s=T + HOUR),
+            ],
+            W,
+        ),
+        # The hour was 138 to 147 or 158 to 164, which is no interval, so nothing is told of the day.
+        (SUM, DAY, 190, [*WITHHELD_AT_AN_END, *below(SUM, HOUR, 50, start_s=T + HOUR)], W),
+        # Everything would have been told, so it was withheld for another reason: 0 to 12, and 48 to 64 in both.
+        (
+            SUM,
+            DAY,
+            55,
+            [*below(SUM, MINUTE, F, F, F), *below(SUM, HOUR, W), *below(SUM, HOUR, 50, start_s=T + HOUR)],
+            55,
+        ),
+        # A mean of 4.5 to 7.5, for from 7.5 on it would have been told; with 12.5 to 17.5, under 12.5.
+        (MEAN, DAY, 12.4, [*WITHHELD_MEAN, *below(MEAN, HOUR, 15, start_s=T + HOUR)], 10),
+        (MEAN, DAY, 12.6, [*WITHHELD_MEAN, *below(MEAN, HOUR, 15, start_s=T + HOUR)], W),
         # Hours that were told and a minute of another that was not: 92 to 112 in all. 90 would leave 0, and 95 is next.
         (SUM, DAY, 100, [*below(SUM, HOUR, 25, 25, 25, 25), *below(SUM, MINUTE, F, start_s=T + 4 * HOUR)], 100),
         (SUM, DAY, 97, [*below(SUM, HOUR, 25, 25, 25, 25), *below(SUM, MINUTE, F, start_s=T + 4 * HOUR)], W),
@@ -139,6 +180,8 @@ few_or_many = st.one_of(st.integers(0, 4), st.integers(0, 4), st.integers(5, 30)
 @given(st.lists(st.lists(few_or_many, min_size=1, max_size=4), min_size=1, max_size=2))
 @example([[4, 4]])  # withheld, and who is denied the hour must not know that nobody came in neither minute
 @example([[4, 4, 2, 26], [11, 1, 14, 1]])  # an hour that is withheld is not just anything
+@example([[6, 4, 4, 3], [25, 3, 3, 2, 3]])  # nor is it what would have been told of it
+@example([[32, 32, 32, 32, 32, 4], [4]])
 @example([[28, 20, 3, 1], [1]])
 @example([[0, 9], [12, 2, 0, 4]])
 def test_nothing_that_staff_are_told_or_denied_narrows_a_hidden_number(hours: list[list[int]]) -> None:

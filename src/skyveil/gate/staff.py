@@ -104,8 +104,9 @@ def _stepped(quantity: Quantity, persons: Figure, step: float) -> Figure:
 
 _LARGE: Final = 1e9
 """More persons than any number tells of."""
+_NO_INTERVAL: Final = Known(_LARGE, 0.0)
 _SLACK: Final = 1e-9
-"""Sums of means are as exact as floating point."""
+"""Sums of means are as exact as floating point, and end before the next figure begins."""
 
 
 def _steps(measure: Measure, parts: tuple[Known, ...], weight: float = 1.0) -> tuple[range, range]:
@@ -116,14 +117,15 @@ def _steps(measure: Measure, parts: tuple[Known, ...], weight: float = 1.0) -> t
     are depends on what was told of the parts alone.
     """
     low, high = (min(bound, _LARGE) / weight for bound in reach(parts))
-    slack = 0.0 if measure in SUMS else _SLACK
-    possible = range(_step(low + slack), _step(high - slack) + 1)
+    possible = range(_step(low + _SLACK), _step(high - _SLACK) + 1)
 
     def tells(step: int) -> bool:
         return narrows(replace(_range(measure, step, weight), parts=parts))
 
-    first = next((step for step in possible if not tells(step)), possible.stop)
-    last = next((step for step in reversed(possible) if not tells(step)), possible.start)
+    first = next((step for step in possible if not tells(step)), None)
+    if first is None:
+        return possible, range(0)
+    last = next(step for step in reversed(possible) if not tells(step))
     return possible, range(
         first if first == possible.start else first + 1, last + 1 if last + 1 == possible.stop else last
     )
@@ -157,14 +159,17 @@ def _known(measure: Measure, numbers: Sequence[Number], period_s: int, weight: f
 def _denied(measure: Measure, parts: tuple[Known, ...], weight: float) -> Known:
     """What a reader knows of a number that was withheld: it is under, or over, those that would be told.
 
-    Where it may be either, one is taken: what narrows nothing there narrows nothing in both.
+    Where it may be either it is no interval, and nothing that it is part of is told.
     """
     possible, told = _steps(measure, parts, weight)
-    if told and told.start > possible.start:
+    under, over = told.start > possible.start, told.stop < possible.stop
+    if not told or not (under or over):
+        return ANYTHING
+    if under and over:
+        return _NO_INTERVAL
+    if under:
         return replace(ANYTHING, high=_range(measure, told.start - 1, weight).high)
-    if told and told.stop < possible.stop:
-        return replace(ANYTHING, low=_range(measure, told.stop, weight).low)
-    return ANYTHING
+    return replace(ANYTHING, low=_range(measure, told.stop, weight).low)
 
 
 def _range(measure: Measure, step: int, weight: float) -> Known:
