@@ -19,7 +19,7 @@ from skyveil.private.regions import Regions
 
 SOURCE = SourceId("camera")
 TIME_BASE = Fraction(1, 90_000)
-PLANAR = ("yuv420p", "yuvj420p", "yuv420p10le")
+PLANAR = ("yuv420p", "yuv420p10le")
 FORMATS = (*PLANAR, "rgb24")
 FULL_RANGE = 2
 

@@ -9,7 +9,18 @@ from skyveil.gate.fill import Background, Fill, Mosaic, Solid, make_fill
 from skyveil.gate.redact import redact
 from skyveil.private._pixels import plane_array
 from skyveil.private.regions import whole_frame
-from tests.gate.pictures import FORMATS, LeaveBlack, looked_at, name, noise, planes_of, polygon, raw_frame, regions_of
+from tests.gate.pictures import (
+    FORMATS,
+    FULL_RANGE,
+    LeaveBlack,
+    looked_at,
+    name,
+    noise,
+    planes_of,
+    polygon,
+    raw_frame,
+    regions_of,
+)
 
 Box = tuple[int, int, int, int]
 ALL: Box = (0, 0, 33, 32)
@@ -18,8 +29,11 @@ SPAN = 256
 INDIGO = 76
 
 
-def flat(pixel_format: str, value: int, width: int = 32, height: int = 32) -> av.VideoFrame:
+def flat(
+    pixel_format: str, value: int, width: int = 32, height: int = 32, *, full_range: bool = False
+) -> av.VideoFrame:
     picture = av.VideoFrame(width, height, pixel_format)
+    picture.color_range = FULL_RANGE if full_range else picture.color_range
     for plane in planes_of(picture):
         plane[:] = value
     return picture
@@ -176,7 +190,7 @@ def test_a_span_of_the_lightest_samples_does_not_run_over() -> None:
     [
         (flat("yuv420p", 90, 30, 32), 76),  # another width
         (flat("yuv420p10le", 90), 304),  # another depth
-        (flat("yuvj420p", 90), 70),  # another range, in the same shape
+        (flat("yuv420p", 90, full_range=True), 70),  # another range, in the same shape
     ],
 )
 def test_a_picture_of_another_shape_or_range_starts_the_background_anew(picture: av.VideoFrame, indigo: int) -> None:

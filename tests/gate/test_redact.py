@@ -33,8 +33,8 @@ from tests.gate.pictures import (
     regions_of,
 )
 
-LIMITED_BLACK = {"yuv420p": (16, 128, 128), "yuvj420p": (0, 128, 128), "yuv420p10le": (64, 512, 512), "rgb24": (0,)}
-FULL_BLACK = {"yuv420p": (0, 128, 128), "yuvj420p": (0, 128, 128), "yuv420p10le": (0, 512, 512), "rgb24": (0,)}
+LIMITED_BLACK = {"yuv420p": (16, 128, 128), "yuv420p10le": (64, 512, 512), "rgb24": (0,)}
+FULL_BLACK = {"yuv420p": (0, 128, 128), "yuv420p10le": (0, 512, 512), "rgb24": (0,)}
 
 
 def redacted(picture: av.VideoFrame, regions: Regions, fill: Fill | None = None) -> RedactedFrame:

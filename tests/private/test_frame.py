@@ -18,8 +18,9 @@ def test_its_repr_says_name_and_size_and_shows_no_pixels() -> None:
 
 
 def test_a_pixel_format_that_the_gate_can_not_paint_is_refused() -> None:
-    with pytest.raises(BoundaryViolated, match="pixel format yuv444p is not one of"):
-        raw_frame(av.VideoFrame(16, 16, "yuv444p"))
+    for other in ("yuv444p", "yuvj420p"):
+        with pytest.raises(BoundaryViolated, match=f"pixel format {other} is not one of"):
+            raw_frame(av.VideoFrame(16, 16, other))
 
 
 def test_it_can_not_be_subclassed() -> None:

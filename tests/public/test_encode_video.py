@@ -84,29 +84,24 @@ def test_a_key_frame_comes_at_least_every_ten_seconds_of_media_time(codec: Codec
     assert all(later - sooner <= EncodeSettings().key_every_s * 1000 for sooner, later in pairwise(keys))
 
 
-@pytest.mark.parametrize(("codec", "bits"), [("h264", 8), ("h265", 10), ("av1", 10)])
-def test_ten_bits_stay_where_the_codec_has_them(codec: Codec, bits: int) -> None:
+@pytest.mark.parametrize("codec", ["h265", "av1"])
+def test_ten_bits_stay_ten_bits(codec: Codec) -> None:
     header, packets = encoded(
         (0, 40, 80), info(bit_depth=10), EncodeSettings(codec=codec, preset="veryfast"), "yuv420p10le"
     )
-    assert header.stream.bit_depth == bits
+    assert header.stream.bit_depth == 10
     assert len(packets) == 3
 
 
-def test_ten_bits_in_h264_keep_their_brightness() -> None:
-    made = av.VideoFrame(96, 64, "yuv420p10le")
-    for number, value in enumerate((800, 512, 512)):
-        plane_array(made, number)[:] = value
-    frame = through_the_gate(made, 0, MediaTime(0, MS))
-    encoder = VideoEncoder(EncodeSettings(crf=10), info(bit_depth=10))
-    header, packets = encoder.header, encoder.encode(frame) + encoder.end()
-    shown = _decoded("h264", header.extradata, packets[0].data)
-    assert abs(int(plane_array(shown, 0)[60, 90]) - 200) <= 1
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "rgb24"])
+def test_a_picture_of_another_format_than_the_stream_s_is_refused(pixel_format: str) -> None:
+    frame = through_the_gate(picture(0, 96, 64, pixel_format), 0, MediaTime(0, MS))
+    with pytest.raises(BoundaryViolated, match=f"frame 0 is not of this stream: {pixel_format}, not yuv420p"):
+        VideoEncoder(EncodeSettings(), info()).encode(frame)
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p"])
-def test_full_range_samples_pass_unsqueezed(pixel_format: str) -> None:
-    made = av.VideoFrame(96, 64, pixel_format)
+def test_full_range_samples_pass_unsqueezed() -> None:
+    made = av.VideoFrame(96, 64, "yuv420p")
     made.color_range = 2
     for number, value in enumerate((250, 128, 128)):
         plane_array(made, number)[:] = value

@@ -74,5 +74,4 @@ def _black(picture: av.VideoFrame) -> tuple[int, ...]:
     if picture.format.name == "rgb24":
         return (0,)
     scale = 1 << (picture.format.components[0].bits - 8)
-    full = picture.format.name == "yuvj420p" or int(picture.color_range) == _FULL_RANGE
-    return (0 if full else 16 * scale, 128 * scale, 128 * scale)
+    return (0 if int(picture.color_range) == _FULL_RANGE else 16 * scale, 128 * scale, 128 * scale)

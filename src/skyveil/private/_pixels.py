@@ -77,8 +77,7 @@ def picture_format(raw: RawFrame) -> str:
 
 def is_full_range(raw: RawFrame) -> bool:
     """Whether luma reaches from 0 to 255 and not from 16 to 235, for those who look."""
-    picture = _picture_of(raw)
-    return picture.format.name == "yuvj420p" or int(picture.color_range) == _FULL_RANGE
+    return int(_picture_of(raw).color_range) == _FULL_RANGE
 
 
 def _picture_of(raw: RawFrame) -> av.VideoFrame:

@@ -8,7 +8,7 @@ from skyveil.core.errors import BoundaryViolated
 from skyveil.core.ids import FrameId
 from skyveil.core.time import MediaTime
 
-FORMATS = ("yuv420p", "yuvj420p", "yuv420p10le", "rgb24")
+FORMATS = ("yuv420p", "yuv420p10le", "rgb24")
 """Pixel formats that the gate paints: the decoder converts everything else to one of them."""
 
 

@@ -22,7 +22,7 @@ LIMITED, FULL = 1, 2
 """AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG."""
 BT601 = 5
 """AVCOL_SPC_BT470BG."""
-KINDS = [("yuv420p", LIMITED), ("yuv420p", FULL), ("yuvj420p", FULL), ("yuv420p10le", LIMITED), ("yuv420p10le", FULL)]
+KINDS = [("yuv420p", LIMITED), ("yuv420p", FULL), ("yuv420p10le", LIMITED), ("yuv420p10le", FULL)]
 
 
 def raw_of(picture: av.VideoFrame) -> RawFrame:

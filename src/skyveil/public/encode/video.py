@@ -8,7 +8,6 @@ import dataclasses
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Final, final
 
@@ -51,14 +50,11 @@ class VideoEncoder:
 
     def __init__(self, settings: EncodeSettings, info: StreamInfo) -> None:
         """Open the encoder; SettingsRefused when it does not take the size or settings."""
-        self._bit_depth = 8 if settings.codec == "h264" else info.bit_depth
-        self._context = _opened(settings, info, self._bit_depth)
+        self._context = _opened(settings, info)
         self._pixel_format = self._context.pix_fmt
         self._codec = settings.codec
         self._clock = _Clock(info.time_base, _nominal_rate(info), key_every_s=settings.key_every_s)
-        self.header = StreamHeader(
-            settings.codec, replace(info, bit_depth=self._bit_depth), self._context.extradata or b""
-        )
+        self.header = StreamHeader(settings.codec, info, self._context.extradata or b"")
 
     def encode(self, frame: RedactedFrame) -> list[RedactedPacket]:
         """The packets that are ready after this frame, in decoding order; often none or one.
@@ -80,7 +76,7 @@ class VideoEncoder:
         return packets
 
     def _plain(self, frame: RedactedFrame) -> av.VideoFrame:
-        """The picture in the encoder's pixel format, checked to be one of this stream.
+        """The picture, checked to be one of this stream.
 
         Its side data is not asked for: PyAV then ties frame and container together, and a picture stays in memory until
         the collector comes by (seen: 800 MB at 1080p). The gate makes frames without any, and tests say so.
@@ -91,11 +87,11 @@ class VideoEncoder:
             header.stream.height,
         ) or frame.time.time_base != header.stream.time_base:
             raise BoundaryViolated(f"frame {frame.id.index} is not of this stream: {frame.width}x{frame.height}")
-        if picture.format.name == self._pixel_format:
-            return picture
-        if picture.format.name == "yuvj420p":
-            return _relabelled(picture)
-        return picture.reformat(format=self._pixel_format)
+        if picture.format.name != self._pixel_format:
+            raise BoundaryViolated(
+                f"frame {frame.id.index} is not of this stream: {picture.format.name}, not {self._pixel_format}"
+            )
+        return picture
 
     def _packets(self, picture: av.VideoFrame | None) -> list[RedactedPacket]:
         return [self._packet(packet) for packet in self._context.encode(picture)]
@@ -161,12 +157,12 @@ def _nominal_rate(info: StreamInfo) -> Fraction:
     return min(max(rate, _RATES[0]), _RATES[1]).limit_denominator(1001)
 
 
-def _opened(settings: EncodeSettings, info: StreamInfo, bit_depth: int) -> VideoCodecContext:
+def _opened(settings: EncodeSettings, info: StreamInfo) -> VideoCodecContext:
     context = av.CodecContext.create(ENCODERS[settings.codec], "w")
     if not isinstance(context, VideoCodecContext):
         raise SettingsRefused(f"this PyAV has no video encoder {ENCODERS[settings.codec]}")
     context.width, context.height = info.width, info.height
-    context.pix_fmt = "yuv420p10le" if bit_depth == 10 else "yuv420p"
+    context.pix_fmt = "yuv420p10le" if info.bit_depth == 10 else "yuv420p"
     context.time_base, context.framerate = info.time_base, _nominal_rate(info)
     context.sample_aspect_ratio = info.sample_aspect
     context.color_range = _RANGE_FULL if info.full_range else _RANGE_LIMITED
@@ -221,22 +217,3 @@ def _av1(settings: EncodeSettings) -> dict[str, str]:
 
 
 _OPTIONS: Final[dict[Codec, Callable[[EncodeSettings], dict[str, str]]]] = {"h264": _h264, "h265": _h265, "av1": _av1}
-
-
-def _relabelled(picture: av.VideoFrame) -> av.VideoFrame:
-    """The same samples as yuv420p: yuvj420p differs in the name only, and FFmpeg would squeeze the range."""
-    fresh = av.VideoFrame(picture.width, picture.height, "yuv420p")
-    for source, target in zip(picture.planes, fresh.planes, strict=True):
-        if source.line_size == target.line_size:
-            target.update(bytes(source))
-            continue
-        rows = memoryview(source)
-        wide = bytearray(target.buffer_size)
-        for row in range(source.height):
-            start = row * target.line_size
-            wide[start : start + source.width] = rows[row * source.line_size :][: source.width]
-        target.update(bytes(wide))
-    fresh.color_range = _RANGE_FULL
-    fresh.color_primaries, fresh.color_trc = picture.color_primaries, picture.color_trc
-    fresh.colorspace = picture.colorspace
-    return fresh
