@@ -157,6 +157,25 @@ def test_every_page_is_reached_from_the_index() -> None:
     assert [name_of(page) for page in PAGES if page not in reached and page.parent not in (ROOT, decisions)] == []
 
 
+NAMED_PAGE: Final = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w")
+CODE: Final = frozenset({".py", ".html", ".j2", ".service", ""})
+
+
+def test_every_page_that_code_names_is_there() -> None:
+    files = [
+        file for name in ("src", "tests", "bench", "examples", "deploy", ".ci") for file in (ROOT / name).rglob("*")
+    ]
+    code = [file for file in (*files, ROOT / "Makefile") if file.is_file() and file.suffix in CODE]
+    named = {
+        (name_of(file), page)
+        for file in code
+        if not MADE_BY_RUNS & set(file.parts)
+        for page in NAMED_PAGE.findall(file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert sorted((file, page) for file, page in named if not (ROOT / page).exists()) == []
+
+
 # --- what must be said, and what must not --------------------------------------------------------------------------
 
 

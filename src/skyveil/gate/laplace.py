@@ -1,7 +1,7 @@
 """Integer noise, drawn exactly. Gate: whoever can guess a draw can take it off a published number.
 
 Only whole numbers are used: noise from floating point gives away the number it hides (Mironov 2012). See
-docs/adr/0012-noise-and-ledger.md for why this stands in the gate.
+docs/adr/0014-noise-and-ledger.md for why this stands in the gate.
 """
 
 import secrets
