@@ -43,6 +43,7 @@ def below(measure: Measure, period_s: int, *told: Told | float, start_s: int = T
 WITHHELD_AS_LOW = [*below(SUM, MINUTE, 30, 30, 30, 30, F), *below(SUM, HOUR, W)]
 WITHHELD_AS_HIGH = [*below(SUM, MINUTE, F, F, F, F), *below(SUM, HOUR, W)]
 WITHHELD_AT_AN_END = [*below(SUM, MINUTE, 30, 30, 30, 30, 30, F), *below(SUM, HOUR, W)]
+WITHHELD_WHATEVER = [*below(SUM, MINUTE, 30, 30, F), *below(SUM, HOUR, W)]
 WITHHELD_MEAN = [*below(MEAN, MINUTE, 10, 10, 10, F, F), *below(MEAN, HOUR, W)]
 
 
@@ -114,17 +115,8 @@ WITHHELD_MEAN = [*below(MEAN, MINUTE, 10, 10, 10, F, F), *below(MEAN, HOUR, W)]
         (SUM, DAY, 50, [*WITHHELD_AS_HIGH, *below(SUM, HOUR, 50, start_s=T + HOUR)], W),
         # Nothing would have been told of 56 to 68, so it may be any of them: with 92 to 108, 148 to 176 in all.
         # 175 would leave 1 at least, and 170 is next to it.
-        (
-            SUM,
-            DAY,
-            172,
-            [
-                *below(SUM, MINUTE, 30, 30, F),
-                *below(SUM, HOUR, W),
-                *below(SUM, HOUR, 25, 25, 25, 25, start_s=T + HOUR),
-            ],
-            W,
-        ),
+        (SUM, DAY, 165, [*WITHHELD_WHATEVER, *below(SUM, HOUR, 25, 25, 25, 25, start_s=T + HOUR)], 165),
+        (SUM, DAY, 172, [*WITHHELD_WHATEVER, *below(SUM, HOUR, 25, 25, 25, 25, start_s=T + HOUR)], W),
         # The hour was 138 to 147 or 158 to 164, which is no interval, so nothing is told of the day.
         (SUM, DAY, 190, [*WITHHELD_AT_AN_END, *below(SUM, HOUR, 50, start_s=T + HOUR)], W),
         # Everything would have been told, so it was withheld for another reason: 0 to 12, and 48 to 64 in both.
