@@ -23,7 +23,7 @@ from skyveil.app.camera_line import crowd_from, masks_from, rulers_from, spec_fr
 from skyveil.app.control import Control, Order, SocketConnection, SocketPair, secured
 from skyveil.app.load import Load
 from skyveil.app.task import Begin
-from skyveil.app.worker import own_stdout, quiet_logging
+from skyveil.app.worker import own_stdout, quiet_logging, stranger
 from skyveil.core.camera import CameraSpec, KnownView
 from skyveil.core.errors import SkyveilError, WorkerFailed
 from skyveil.core.health import CameraState, CameraUnavailable, Cause
@@ -290,7 +290,10 @@ def _tls_context(spec: CameraSpec) -> ssl.SSLContext | None:
     """How to check the camera's certificate; made before the wall, which lets no certificate be read."""
     if spec.source.scheme not in ("rtsps", "https"):
         return None
-    context = ssl.create_default_context(cafile=None if spec.ca_file is None else str(spec.ca_file))
+    try:
+        context = ssl.create_default_context(cafile=spec.ca_file)
+    except OSError as error:
+        raise WorkerFailed(f"its `ca_file` can not be used: {error.strerror}") from error
     if not spec.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -348,8 +351,8 @@ def main(making: "LiveFactory | None" = None) -> int:
         if process is None:
             return 1
         process.run()
-    except SkyveilError as error:
-        wire.send(Failed.of(error))
+    except (SkyveilError, OSError) as error:
+        wire.send(Failed.of(error if isinstance(error, SkyveilError) else stranger(error)))
         return 1
     return 0
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
-from skyveil.app.config import Config, Secrets, load, sent_on, specs, told
+from skyveil.app.config import Config, Secrets, load, refuse_unusable, sent_on, specs, told
 from skyveil.app.config.load import records
 from skyveil.app.config.measured import network_of
 from skyveil.app.config.models import Retention
@@ -51,6 +51,7 @@ def diagnose(path: Path) -> list[Diagnosis]:
         specs(config, secrets)
         told(config, secrets)
         sent_on(config, secrets)
+        refuse_unusable(config)
         found.append(Diagnosis("ok", f"{path.name} can be read; cameras: {len(config.cameras)}"))
     except SkyveilError as error:
         found += [Diagnosis("error", line, "correct it in the configuration") for line in str(error).splitlines()]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
-from skyveil.app.config import Config, Secrets, load
+from skyveil.app.config import Config, Secrets, load, refuse_unusable_server
 from skyveil.app.owner import only_server, refuse_for_root
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
@@ -119,6 +119,7 @@ def serve(path: Path, *, command: Sequence[str] = COMMAND) -> None:
     """
     config = load(path)
     refuse_for_root(config)
+    refuse_unusable_server(config.server)
     with only_server(config), ExitStack() as stack:
         engine = database_of(config)
         stack.callback(engine.dispose)

@@ -82,10 +82,10 @@ def _one(serve: Serve, line: bytes, wire: WireWriter) -> None:
     except SkyveilError as error:
         wire.send(Failed.of(error))
     except Exception as error:
-        wire.send(Failed.of(_stranger(error)))
+        wire.send(Failed.of(stranger(error)))
 
 
-def _stranger(error: Exception) -> SkyveilError:
+def stranger(error: Exception) -> SkyveilError:
     """An error that nobody meant to raise: its type and place, and nothing that it says."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

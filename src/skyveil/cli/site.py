@@ -47,7 +47,7 @@ def check(
 
     Exit 1 when there is one.
     """
-    from skyveil.app.config import Secrets, load, schema, sent_on, specs, told
+    from skyveil.app.config import Secrets, load, refuse_unusable, schema, sent_on, specs, told
 
     if as_schema:
         sys.stdout.write(schema())
@@ -59,6 +59,7 @@ def check(
         found = specs(loaded, secrets)
         told(loaded, secrets)
         sent_on(loaded, secrets)
+        refuse_unusable(loaded)
     except SettingsRefused as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -203,6 +204,11 @@ def one_line() -> Iterator[None]:
     """End with the message and exit code 2 for a wrong argument or setting, 1 for the rest."""
     try:
         yield
+    except BrokenPipeError:  # who read what we print has gone
+        raise
+    except OSError as error:
+        typer.echo(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}", err=True)
+        raise typer.Exit(1) from error
     except SkyveilError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2 if isinstance(error, SettingsRefused) else 1) from error
