@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 
 from skyveil import __version__
 from skyveil.app.config import Config, Secrets, Told, load, reloaded, sent_on, set_masks, specs, told
-from skyveil.app.config.load import records, settings_of
+from skyveil.app.config.load import settings_of
 from skyveil.app.config.measured import with_places
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
+from skyveil.app.config.restart import in_force
 from skyveil.app.crowd import LiveCrowd
 from skyveil.app.networks import needed, newly_needed
 from skyveil.app.places import drawing_of, drawn, judged, named
@@ -25,6 +26,7 @@ from skyveil.app.recalibrate import calibrated, calibration_view, fitted, fitted
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
 from skyveil.app.ruler_fits import RulerFits
+from skyveil.app.shown import cameras_in, settings_in
 from skyveil.app.supervisor import COMMAND, Supervisor
 from skyveil.app.telling import Telling
 from skyveil.app.views import Views
@@ -91,6 +93,8 @@ class LiveSite:
         self._rulers = RulerFits(self._order_rulers)
         self._refused: list[str] = []
         """Calibrations that the last reload did not take over."""
+        self._waiting: list[str] = []
+        """Keys of the file that are used when the server starts again."""
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -168,9 +172,7 @@ class LiveSite:
 
     def cameras(self) -> list[CameraView]:
         """Every camera of the configuration."""
-        config = self.config
-        sites, groups = {one.id: one.name for one in config.sites}, {one.id: one.name for one in config.groups}
-        return [_view(config, camera, sites, groups) for camera in config.cameras]
+        return cameras_in(self.config)
 
     def sites(self) -> list[SiteView]:
         """Every site of the configuration."""
@@ -292,19 +294,8 @@ class LiveSite:
             return self._apply(config, before=before)
 
     def settings(self) -> dict[str, str | int | float | None]:
-        """What the server is set to."""
-        server = self.config.server
-        return {
-            "config": str(self._path),
-            "bind": server.bind,
-            "port": server.port,
-            "tls": "yes" if server.tls else "no",
-            "data": str(server.data),
-            "database": "PostgreSQL" if server.database else "SQLite",
-            "timezone": server.timezone,
-            "session_hours": server.session_hours,
-            "cameras": len(self.config.cameras),
-        }
+        """What the server is set to, as it runs."""
+        return settings_in(self.config, self._path)
 
     def problems(self) -> list[str]:
         """What is wrong now."""
@@ -312,6 +303,7 @@ class LiveSite:
         told = self.telling.problems() + self.restreaming.problems()
         found += [] if self._supervisor is None else self._supervisor.problems()
         found += [f"{one}; what it measured before goes on" for one in self._refused]
+        found += [_waits(self._waiting)] if self._waiting else []
         return found + self.recordings.problems() + told + self.crowd.problems()
 
     def losses(self) -> Mapping[str, int]:
@@ -324,7 +316,8 @@ class LiveSite:
         wanted, refused = reloaded(config, secrets, self._specs)
         to_tell, to_send = told(config, secrets), sent_on(config, secrets)
         models = newly_needed(wanted, self._specs)
-        config = with_places(config, self.config, refused)
+        # After `sent_on`: streams that are to be encrypted from now on are not sent in the clear until a restart.
+        config, self._waiting = in_force(with_places(config, self.config, refused), self.config.server)
         old = self._specs if before is None else before
         self._refused = list(refused.values())
         told_reasons(self._audit, self._sent_on, to_send)
@@ -349,6 +342,9 @@ class LiveSite:
         for problem in self._refused:
             log.error("refused, what it measured goes on: %s", problem)
             said.append(f"refused {problem}")
+        if self._waiting:
+            log.warning(_waits(self._waiting))
+            said.append(_waits(self._waiting))
         return "; ".join(said) or "nothing"
 
     def _tell(self) -> None:
@@ -366,32 +362,12 @@ def _together(before: tuple[Mask, ...], now: tuple[Mask, ...]) -> tuple[Mask, ..
     return (*before, *(mask for mask in now if mask not in before))
 
 
+def _waits(keys: Sequence[str]) -> str:
+    return f"needs a restart: {', '.join(keys)}"
+
+
 def _masks(config: Config, camera: CameraId) -> tuple[NamedMask, ...]:
     return tuple(NamedMask(mask.name, mask.points) for one in config.cameras if one.id == camera for mask in one.masks)
-
-
-def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:
-    settings = settings_of(config, camera)
-    retention = camera.retention or config.defaults.retention
-    hindsight = camera.hindsight if camera.hindsight is not None else config.defaults.hindsight
-    return CameraView(
-        id=camera_id(camera.id),
-        name=camera.name,
-        place=camera.place,
-        purpose=camera.purpose,
-        targets=tuple(kind.name.lower() for kind in sorted(settings.targets)),
-        mode=settings.mode,
-        mount=settings.mount,
-        hindsight=2 if hindsight is None else hindsight,
-        enabled=camera.enabled,
-        record=records(config, camera),
-        retention_hours=72.0 if retention is None else retention.hours,
-        site=camera.site or "",
-        site_name=sites.get(camera.site or "", ""),
-        group=camera.group or "",
-        group_name=groups.get(camera.group or "", ""),
-        position=camera.position,
-    )
 
 
 def log_refused(error: SkyveilError) -> None:
