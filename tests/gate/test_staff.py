@@ -72,6 +72,7 @@ WITHHELD_MEAN = [*below(MEAN, MINUTE, 10, 10, 10, F, F), *below(MEAN, HOUR, W)]
         (SUM, HOUR, 7, below(SUM, MINUTE, F, F, F, F), 5),
         # 8 to 12 in all, of which 5 to 7 are in the other minute: 1 at least.
         (SUM, HOUR, 8, below(SUM, MINUTE, F, 5), W),
+        (SUM, HOUR, 4, below(SUM, MINUTE, F, 5), W),
         # Nothing is hidden; but what these minutes can not add up to is of others, and not told.
         (SUM, HOUR, 7, below(SUM, MINUTE, 5), 5),
         (SUM, HOUR, 8, below(SUM, MINUTE, 5), W),
