@@ -10,6 +10,9 @@ from skyveil.core.errors import SettingsRefused
 
 SIZE_LIMIT: Final = 8 << 20
 _DEPTH_LIMIT: Final = 32
+_VALUES: Final = frozenset({"null", "bool", "int", "float", "str"})
+_KINDS: Final = _VALUES | {"timestamp", "merge", "value"}
+"""What YAML takes a scalar for by its look: dates, `<<` and `=` are text here."""
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 
@@ -54,11 +57,16 @@ class Document:
             return table
         if isinstance(node, yaml.SequenceNode):
             return [self._read(one, (*where, index), depth + 1) for index, one in enumerate(node.value)]
+        kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
+        if kind not in _KINDS:
+            self.problems.append((node.start_mark.line + 1, f"the tag `{kind}` is not read: leave it out"))
+        if kind not in _VALUES or ":" in node.value:  # YAML 1.1 reads 22:00 as a number of base 60
+            return str(node.value)
         try:
             value: Plain = yaml.SafeLoader("").construct_object(node)
-        except ValueError:  # such as the 45th of a month, or a number of thousands of digits
+        except (ValueError, KeyError):  # such as a number of thousands of digits, or `!!bool` before what is none
             return str(node.value)
-        return value if isinstance(value, bool | int | float | str) or value is None else str(node.value)
+        return value
 
 
 def read(path: Path) -> Document:
