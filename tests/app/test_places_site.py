@@ -253,6 +253,16 @@ def test_a_camera_is_calibrated_in_four_ways_and_measured_with_the_last_from_the
         shown = "() => document.querySelectorAll('#shapes .grid').length > 10"
         height = "() => [...document.querySelectorAll('#facts dd')].map(d => d.textContent).find(t => / m$/.test(t))"
         assert page.locator("#version").inner_text() == "Not calibrated"
+        # A picture that is held stands still while newer ones come, and goes on with them.
+        page.check("#hold")
+        at_s = page.evaluate("() => document.getElementById('video').currentTime")
+        ahead = (
+            "s => { const all = document.getElementById('video').buffered; return all.end(all.length - 1) > s + 1.5; }"
+        )
+        page.wait_for_function(ahead, arg=at_s)
+        assert page.evaluate("() => document.getElementById('video').currentTime") == pytest.approx(at_s, abs=0.05)
+        page.uncheck("#hold")
+        page.wait_for_function("s => document.getElementById('video').currentTime > s + 1", arg=at_s)
         # The camera's height and tilt; a tilt that is none is refused in words, and a right one shows grid and figures.
         page.check("input[value=camera]")
         view = 2 * math.degrees(math.atan(SIZE_WH[0] / 2 / HUNG.focal_px))

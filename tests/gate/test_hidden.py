@@ -211,3 +211,8 @@ def test_undecided_neighbours_of_a_row_become_one_box() -> None:
     looked.why[1, 3] = 0
     hidden = hide(regions_of(looked), looked, BlockGrid(64, 32, side_px=2), max_look_age_s=1.0)
     assert hidden.full.tolist() == [[8, 0, 24, 8], [24, 8, 32, 16]]
+
+
+def test_boxes_that_touch_the_picture_from_outside_are_no_boxes_in_it() -> None:
+    outside = np.array([[-20, 0, 0, 10], [0, -9, 10, 0], [40, 0, 50, 10], [0, 30, 10, 40]], np.int64)
+    assert GRID.touched(outside).shape == (0, 4)

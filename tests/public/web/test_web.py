@@ -451,7 +451,8 @@ def test_no_answer_is_kept_by_caches_but_files_of_the_console_and_open_data(runn
     named = "cameras/door", "cameras/door/masks", "cameras/door/recordings", "cameras/stairs", "me", "health", "audit"
     for path in ("/", "/login", "/nothing", "/crowd", *(f"/api/v1/{name}" for name in named)):
         assert "no-store" in client.get(path).headers.get_list("cache-control")[0].split(", "), path
-    assert "cache-control" not in client.get("/static/skyveil.css").headers
+    script = client.get("/static/wall.js")
+    assert script.headers.get_list("cache-control") == ["no-cache"] and script.headers["etag"]
     running.crowd.public = True
     assert client.get("/open/v1").headers.get_list("cache-control") == ["public, max-age=60"]
 

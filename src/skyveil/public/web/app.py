@@ -47,6 +47,8 @@ _HEADERS: Final = (
 )
 _PRIVATE: Final = (b"cache-control", b"private, no-store")
 """For every answer that says nothing of caches: what one person may see is kept nowhere for the next."""
+_ASKED_AGAIN: Final = (b"cache-control", b"no-cache")
+"""Of our own scripts and styles: browsers went on with the old ones for days after an upgrade."""
 
 
 @final
@@ -185,8 +187,8 @@ class _Guard:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", [])
                 told = list(headers) if isinstance(headers, list) else []
-                if not (own or any(name.lower() == b"cache-control" for name, _ in told)):
-                    told.append(_PRIVATE)
+                if not any(name.lower() == b"cache-control" for name, _ in told):
+                    told.append(_ASKED_AGAIN if own else _PRIVATE)
                 message["headers"] = [*told, *self._headers]
             await send(message)
 

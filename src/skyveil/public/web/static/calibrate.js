@@ -334,7 +334,7 @@ byId("clear").addEventListener("click", () => {
   restart();
 });
 byId("ways").addEventListener("change", restart);
-byId("hold").addEventListener("change", (event) => (event.target.checked ? video.pause() : video.play()));
+byId("hold").addEventListener("change", (event) => player.hold(event.target.checked));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || shapes.drawing === null) return;
   if (way() === "people" && given.people.parts.at(-1)?.points.length < 2) given.people.parts.pop();
@@ -354,9 +354,10 @@ if (rulers.state !== "none") {
 restart();
 every(2, () => (way() === "rulers" ? attempt(askRulers) : null));
 video.addEventListener("loadedmetadata", changed);
-new LivePlayer(video, context.camera.id, (health) => {
+const player = new LivePlayer(video, context.camera.id, (health) => {
   const now = health ?? { state: "stale", cause: "server-lost", since_s: Date.now() / 1000 };
   showState(byId("state"), now);
   byId("slate").hidden = now.state === "live" || now.state === "covered";
   byId("slate").firstChild.textContent = slateText(now);
-}).start();
+});
+player.start();

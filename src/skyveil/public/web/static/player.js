@@ -19,6 +19,7 @@ export class LivePlayer {
     this.onstate = onstate;
     this.failures = 0;
     this.running = false;
+    this.held = false; // whether the picture is to stand still, for somebody who draws on it
     this.lags = [];
     this.target = LEAST_LAG_S;
     this.step = LEAST_LAG_S; // seconds from one picture to the next
@@ -31,6 +32,13 @@ export class LivePlayer {
     if (this.running) return;
     this.running = true;
     this.connect();
+  }
+
+  /** Let the picture stand still, or go on with the newest one. */
+  hold(held) {
+    this.held = held;
+    if (held) this.video.pause();
+    else this.keepUp();
   }
 
   stop() {
@@ -105,7 +113,7 @@ export class LivePlayer {
       this.buffer.addEventListener("updateend", () => this.feed());
       this.feed();
     }, { once: true });
-    this.video.play().catch(() => {}); // muted video may start by itself; a browser that forbids it shows its own button
+    if (!this.held) this.video.play().catch(() => {}); // muted video may start by itself; a browser that forbids it shows its own button
   }
 
   got(data) {
@@ -153,6 +161,7 @@ export class LivePlayer {
   /** Stay close to now: a little faster when behind, a little slower when hardly anything is left, a jump when far behind,
       before what is there, or at a hole. */
   keepUp() {
+    if (this.held) return;
     const { video } = this;
     const ranges = video.buffered;
     if (!ranges.length) return;

@@ -66,7 +66,7 @@ function layOut() {
     if (!tiles.has(camera.id)) tiles.set(camera.id, new Tile(camera));
     const tile = tiles.get(camera.id);
     if (wall.children[index] !== tile.element) wall.insertBefore(tile.element, wall.children[index] ?? null);
-    tile.player.start();
+    if (!chosen || chosen === tile) tile.player.start(); // those behind an enlarged one rest
   });
   wall.style.setProperty("--columns", String(Math.ceil(Math.sqrt(size))));
   byId("pages").hidden = pages < 2;
