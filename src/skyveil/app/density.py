@@ -110,7 +110,7 @@ class HeadMaps:
 
     def _run(self, path: Path) -> None:
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)  # of this thread
         try:
             network = self._opens(self._given.network, path)
         except (ModelMissing, ModelCorrupt) as error:

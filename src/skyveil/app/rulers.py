@@ -136,7 +136,7 @@ class Rulers:
     def _fit(self, turn: int, boxes: Boxes, size_wh: tuple[int, int], asked: AskedRulers) -> None:
         """On a thread of low priority: 2 s of CPU, in which pictures go on."""
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)  # of this thread
         from skyveil.measure.rulers import camera_of_boxes
 
         try:
