@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import re
+import secrets
 import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tests.public.restream.test_restream import FPS, Running, clip
 
 __all__ = ["clip"]
 DOOR = camera_id("door")
+SKY = ("sky", "plenty of goats")
 DIGEST = 'Digest realm="media", nonce="n0"'
 BASIC = "Basic " + base64.b64encode(b"sky:plenty of goats").decode()
 Made = tuple[StreamHeader, list[RedactedPacket]]
@@ -30,10 +33,12 @@ Made = tuple[StreamHeader, list[RedactedPacket]]
 class Publishing:
     """A push that is fed for as long as the block lasts."""
 
-    def __init__(self, made: Made, target: Target, *, every_s: float = 1 / FPS) -> None:
+    def __init__(
+        self, made: Made, target: Target, *, every_s: float = 1 / FPS, retry_s: tuple[float, ...] = (0.05,)
+    ) -> None:
         self.source = Running(made)
         self.every_s = every_s
-        self.push = Push(target, DOOR, retry_s=(0.05,))
+        self.push = Push(target, DOOR, retry_s=retry_s)
         self.push.begin(self.source.header)
 
     async def __aenter__(self) -> Push:
@@ -81,8 +86,11 @@ def test_ffmpeg_that_listens_is_given_the_stream(clip: Made) -> None:
 class Asking:
     """A server that asks for a login, and takes what comes."""
 
-    def __init__(self, *, refuses: str = "", hangs: bool = False, login: str = DIGEST) -> None:
+    def __init__(
+        self, *, refuses: str = "", hangs: bool = False, login: str = DIGEST, user: tuple[str, str] = SKY
+    ) -> None:
         self.refuses = refuses
+        self.user = user
         self.login = login
         self.hangs = hangs
         self.logins: set[str] = set()
@@ -102,7 +110,7 @@ class Asking:
                 number = re.findall(r"CSeq: (\d+)", head)[0]
                 login = re.findall(r"Authorization: (.*)\r\n", head)
                 self.logins |= set(login)
-                proof = digest("sky", "plenty of goats", realm="media", nonce="n0", method=method, uri=url)
+                proof = digest(*self.user, realm="media", nonce="n0", method=method, uri=url)
                 good = f'response="{proof}"' in head if self.login == DIGEST else login == [BASIC]
                 status, more = "200 OK", ""
                 if not good:
@@ -171,6 +179,69 @@ def test_a_server_that_takes_nothing_is_left_with_a_problem_and_tried_again(clip
                 asking.hangs = False
                 await until(lambda: push.problem() == "" and len(asking.media) >= 100)
 
+    asyncio.run(run())
+
+
+def test_a_name_and_password_in_any_script_log_in(clip: Made) -> None:
+    """As UTF-8, which servers take them for (RFC 7616, 4); they ended every attempt."""
+
+    async def run() -> None:
+        user, password = "Jürgen 監視", "viele Zäune"
+        asking = Asking(user=(user, password))
+        async with listening(asking.serve) as port:
+            target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), user, Secret(password))
+            async with Publishing(clip, target) as push:
+                await until(lambda: len(asking.media) >= 100)
+                assert push.problem() == "" and any(f'username="{user}"' in login for login in asking.logins)
+
+    asyncio.run(run())
+
+
+def test_a_server_that_took_the_stream_is_tried_again_at_once_when_it_breaks(clip: Made) -> None:
+    """However often that was; after a few breaks each next one waited 30 s."""
+
+    async def run() -> None:
+        asking = Asking()
+        async with listening(asking.serve) as port:
+            target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret("plenty of goats"))
+            async with Publishing(clip, target, retry_s=(0.01, 0.01, 600.0)):
+                for _ in range(4):
+                    await until(lambda: len(asking.media) >= 100)
+                    asking.media, kept = b"", asking.kept
+                    assert kept is not None
+                    await _reset(kept)
+
+    asyncio.run(run())
+
+
+async def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as one that breaks, and not as a server that says goodbye."""
+    taken = writer.get_extra_info("socket")
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def test_a_picture_that_is_left_out_is_not_made(clip: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes before the first key frame has no packets, so the first packet that is sent is the first at all."""
+    monkeypatch.setattr(secrets, "randbits", lambda _: 0)
+    source = Running(clip)
+
+    async def run() -> None:
+        asking = Asking()
+        async with listening(asking.serve) as port:
+            target = Target(SafeUrl(f"rtsp://127.0.0.1:{port}/live"), "sky", Secret("plenty of goats"))
+            push = Push(target, DOOR)
+            push.begin(source.header)
+            pushing = asyncio.create_task(push.run())
+            await until(lambda: "RECORD /door" in asking.methods)
+            for number in (1, 2, 3, 4, 0):
+                await asyncio.sleep(0.05)
+                push.publish(source.packets[number])
+            await until(lambda: len(asking.media) >= 100)
+            assert asking.media[6:8] == b"\x00\x00"
+            pushing.cancel()
+
+    assert [packet.keyframe for packet in source.packets[:5]] == [True, False, False, False, False]
     asyncio.run(run())
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import re
+import ssl
 import struct
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
@@ -22,7 +24,7 @@ from skyveil.public.restream.rtp import PART, Packetizer
 from skyveil.public.restream.server import Access, RestreamServer
 from skyveil.public.types import RedactedPacket
 from tests.public.moving import encoded, info
-from tests.public.notify.receiving import until
+from tests.public.notify.receiving import self_signed, until
 
 DOOR = camera_id("door")
 FPS = 25
@@ -36,8 +38,10 @@ def clip() -> tuple[StreamHeader, list[RedactedPacket]]:
 
 
 @asynccontextmanager
-async def serving(clip: tuple[StreamHeader, list[RedactedPacket]]) -> AsyncIterator["Running"]:
-    running = Running(clip)
+async def serving(
+    clip: tuple[StreamHeader, list[RedactedPacket]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator["Running"]:
+    running = Running(clip, tls)
     await running.server.start()
     player = asyncio.create_task(running.play())
     try:
@@ -48,12 +52,14 @@ async def serving(clip: tuple[StreamHeader, list[RedactedPacket]]) -> AsyncItera
 
 
 class Running:
-    def __init__(self, clip: tuple[StreamHeader, list[RedactedPacket]]) -> None:
+    def __init__(self, clip: tuple[StreamHeader, list[RedactedPacket]], tls: ssl.SSLContext | None = None) -> None:
         self.header, self.packets = clip
+        self.scheme = "rtsp" if tls is None else "rtsps"
         self.seen: list[tuple[CameraId, str]] = []
         self.server = RestreamServer(
             Access("127.0.0.1", 0, "vms", Secret("plenty of goats")),
             on_play=lambda camera, address: self.seen.append((camera, address)),
+            tls=tls,
         )
         self.server.begin(DOOR, self.header)
         self.sent = 0
@@ -72,7 +78,7 @@ class Running:
             await asyncio.sleep(1 / FPS)
 
     def url(self, path: str = "door", password: str = "plenty%20of%20goats") -> str:  # noqa: S107 (of this test)
-        return f"rtsp://vms:{password}@127.0.0.1:{self.server.port}/{path}"
+        return f"{self.scheme}://vms:{password}@127.0.0.1:{self.server.port}/{path}"
 
 
 def pulled(url: str, frames: int) -> tuple[tuple[int, int], list[int]]:
@@ -317,6 +323,42 @@ def test_strangers_keep_nobody_out_who_logs_in(
     asyncio.run(run())
 
 
+def test_strangers_that_begin_no_tls_are_counted_and_keep_nobody_out(
+    clip: tuple[StreamHeader, list[RedactedPacket]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They were seen by nobody, for a minute each, and could use up the descriptors of the server."""
+    monkeypatch.setattr(server, "CLIENTS", 4)
+
+    async def run() -> None:
+        async with serving(clip, self_signed(tmp_path)[1]) as running, AsyncExitStack() as stack:
+            strangers = [await stack.enter_async_context(connected(running)) for _ in range(8)]
+            for stranger in strangers[:4]:
+                with suppress(ConnectionError):
+                    assert await stranger.reader.read() == b""
+            assert "more than 4 connect" in running.server.problem()
+            for _ in range(3):  # the greeting of TLS comes with the connection, and nothing of it may be missed
+                assert (await asyncio.to_thread(pulled, running.url(), 3))[0] == (320, 240)
+
+    asyncio.run(run())
+
+
+def test_who_begins_tls_and_goes_no_further_is_let_go(
+    clip: tuple[StreamHeader, list[RedactedPacket]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "LOGIN_S", 0.2)
+
+    async def run() -> None:
+        async with serving(clip, self_signed(tmp_path)[1]) as running:
+            for said in (b"", b"\x16\x03\x01\x02\x00\x01", b"DESCRIBE rtsp://door RTSP/1.0\r\n\r\n"):
+                async with connected(running) as stranger, asyncio.timeout(5):
+                    stranger.writer.write(said)
+                    with suppress(ConnectionError):
+                        await stranger.reader.read()
+            assert (await asyncio.to_thread(pulled, running.url(), 3))[0] == (320, 240)
+
+    asyncio.run(run())
+
+
 def test_a_camera_that_begins_anew_or_is_taken_away_ends_who_plays(
     clip: tuple[StreamHeader, list[RedactedPacket]],
 ) -> None:
@@ -338,7 +380,7 @@ def test_a_large_unit_goes_in_parts_and_comes_back_whole(clip: tuple[StreamHeade
     packetizer.sequence = 0xFFFE
     unit = bytes((0x65,)) + bytes(range(256)) * 20
     packet = replace(packets[0], data=b"\0\0\0\1" + unit, keyframe=False)
-    made = packetizer.packets(packet)
+    made = list(packetizer.packets(packet))
     heads = [struct.unpack(">BBHII", one[:12]) for one in made]
     assert all(len(one) <= PART + 14 for one in made)
     assert [head[2] for head in heads] == [0xFFFE, 0xFFFF, 0, 1]

@@ -29,7 +29,10 @@ class Interleaved:
         return self.not_taken > _STUCK
 
     def give(self, packets: Iterable[bytes], *, keyframe: bool) -> None:
-        """Send a picture, unless too much waits already; lets a reader go that takes none for long."""
+        """Send a picture, unless too much waits already; lets a reader go that takes none for long.
+
+        What is left out is not iterated over, so that it need not be made.
+        """
         waiting = self.writer.transport.get_write_buffer_size()
         self.skipping = waiting > _BUFFER_LIMIT or (self.skipping and not keyframe)
         if not self.skipping:

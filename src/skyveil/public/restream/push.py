@@ -59,6 +59,8 @@ class Push:
         self._begun = asyncio.Event()
         self._server: Interleaved | None = None
         self._problem = ""
+        self._tries = 0
+        """Since a stream was taken last."""
 
     def begin(self, header: StreamHeader) -> None:
         """A stream begins, or begins anew: the server is told of it in a connection of its own."""
@@ -79,19 +81,18 @@ class Push:
 
     async def run(self) -> None:
         """Connect and publish until cancelled."""
-        tries = 0
         while True:
             await self._begun.wait()
             try:
                 await self._once()
-                tries = 0
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 why = str(error) if type(error) is ValueError else type(error).__name__
                 self._tell(f"{self._camera} can not be published to {self._target.address.host}: {why}")
             finally:
                 self._server = None
-            await asyncio.sleep(self._retry_s[min(tries, len(self._retry_s) - 1)] * random.uniform(0.75, 1.25))  # noqa: S311
-            tries += 1
+            wait_s = self._retry_s[min(self._tries, len(self._retry_s) - 1)]
+            self._tries += 1
+            await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _once(self) -> None:
         """One connection, until the server ends it. Raises OSError, EOFError, TimeoutError or ValueError."""
@@ -106,6 +107,7 @@ class Push:
                 assert self._packetizer is not None  # noqa: S101 (`begin` came first)
                 await _Dialogue(self._target, reader, writer).record(self._url, self._packetizer.sdp(self._camera))
             self._tell("")
+            self._tries = 0
             self._server = server = Interleaved(writer)
             while await reader.read(4096):
                 pass  # reports of the server
@@ -168,8 +170,8 @@ class _Dialogue:
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._number}", "User-Agent: skyveil", *headers]
         lines += [f"Session: {self._session}"] if self._session else []
         lines += [f"Authorization: {proof}"] if (proof := self._authorization(method, url)) else []
-        lines += [f"Content-Length: {len(body)}"] if body else []
-        self._writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode("ascii"))
+        lines += [f"Content-Length: {len(body.encode())}"] if body else []
+        self._writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
         try:
             answer = (await self._reader.readuntil(b"\r\n\r\n")).decode("utf-8", "replace")
         except asyncio.LimitOverrunError as error:

@@ -3,6 +3,7 @@
 import base64
 import secrets
 import struct
+from collections.abc import Iterator
 from typing import Final, final
 
 from skyveil.core.errors import SettingsRefused
@@ -36,18 +37,19 @@ class Packetizer:
         self.sequence = secrets.randbits(16)
         """Of the next packet."""
 
-    def packets(self, packet: RedactedPacket) -> list[bytes]:
-        """A picture as RTP packets, the last one marked; parameter sets come before a key frame."""
+    def packets(self, packet: RedactedPacket) -> Iterator[bytes]:
+        """A picture as RTP packets, the last one marked; parameter sets come before a key frame.
+
+        Nothing is made or numbered before it is taken.
+        """
         units = [unit for unit in annex_b_units(packet.data) if unit]
         payloads = [part for unit in (*(self._sets if packet.keyframe else ()), *units) for part in _parts(unit)]
         ticks = self.timestamp(packet)
-        made = []
         for index, payload in enumerate(payloads):
             marked = 0x80 if index == len(payloads) - 1 else 0
             head = struct.pack(">BBHII", 0x80, PAYLOAD | marked, self.sequence, ticks, self._source)
             self.sequence = (self.sequence + 1) & 0xFFFF
-            made.append(head + payload)
-        return made
+            yield head + payload
 
     def timestamp(self, packet: RedactedPacket) -> int:
         """The RTP time of a picture; begins anywhere, as RFC 3550 asks."""

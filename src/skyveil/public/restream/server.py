@@ -119,9 +119,7 @@ class RestreamServer:
     async def start(self) -> None:
         """Listen; raises OSError."""
         access = self._access
-        self._server = await asyncio.start_server(
-            self._serve, access.bind, access.port, limit=_HEAD_LIMIT, ssl=self._tls
-        )
+        self._server = await asyncio.start_server(self._serve, access.bind, access.port, limit=_HEAD_LIMIT)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
@@ -143,7 +141,7 @@ class RestreamServer:
         stream = self._streams.get(camera)
         if stream is None:
             return
-        packets = stream.packetizer.packets(packet)
+        packets = list(stream.packetizer.packets(packet))
         if packet.keyframe:
             stream.gop.clear()
             stream.whole, stream.ticks = True, stream.packetizer.timestamp(packet)
@@ -183,6 +181,10 @@ class RestreamServer:
         self._clients[client] = None
         try:
             async with asyncio.timeout(LOGIN_S) as patience:
+                if self._tls is not None:
+                    # Here and not in `start_server`, which tells us of nobody before, and so of no stranger that says
+                    # nothing. Nothing is read yet: this runs in the round in which the connection came.
+                    await writer.start_tls(self._tls)
                 while (request := await _request(reader)) is not None:
                     self._answer(request, client)
                     if client.playing:
