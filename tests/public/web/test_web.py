@@ -44,7 +44,7 @@ from skyveil.public.web import (
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
 from skyveil.public.web.site import version_of
-from skyveil.public.web.state import FORM, Console
+from skyveil.public.web.state import FORM, SESSION, Console
 from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
 
@@ -342,6 +342,31 @@ def test_a_write_without_its_token_is_refused(running: Running) -> None:
     assert client.post("/api/v1/reload").status_code == 403
     assert client.post("/api/v1/reload", headers={"x-csrf-token": "0" * 64}).status_code == 403
     assert client.post("/api/v1/reload", headers={"x-csrf-token": token}).status_code == 200
+
+
+def test_pages_that_are_open_write_on_after_a_restart_of_the_server(running: Running) -> None:
+    client, other = running.client("admin"), running.client("admin")
+    form = {"name": "admin", "password": GOOD}
+    anonymous = TestClient(running.app, follow_redirects=False)
+    csrf = re.search(r'name="csrf" value="(\w+)"', anonymous.get("/login").text)
+    assert csrf is not None
+    restarted = create_app(replace(running.console, seal_key=b"another"))
+    with TestClient(restarted, cookies=dict(client.cookies), headers=dict(client.headers)) as again:
+        assert again.post("/api/v1/reload").status_code == 200
+        # The token of another session of the same account is none.
+        assert again.post("/api/v1/reload", headers={"x-csrf-token": other.headers["x-csrf-token"]}).status_code == 403
+    with TestClient(restarted, cookies=dict(anonymous.cookies), follow_redirects=False) as again:
+        assert again.post("/login", data={**form, "csrf": csrf[1]}).status_code == 303
+
+
+def test_a_logout_ends_the_session_whose_cookie_it_takes_away(running: Running) -> None:
+    client = running.client("admin")
+    session = client.cookies[SESSION]
+    answer = client.post("/logout", data={"csrf": "of a page from before"})
+    assert answer.headers["location"] == "/login" and SESSION not in client.cookies
+    assert running.console.accounts.by_session(session) is None
+    # Another site can not log anybody out: it sends no cookie, and takes none away.
+    assert "set-cookie" not in running.client().post("/logout").headers
 
 
 def test_a_login_form_without_its_token_is_refused(running: Running) -> None:

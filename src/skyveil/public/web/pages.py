@@ -75,7 +75,7 @@ def _rendered(
         return re.sub(r"\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), known.get(key, key))
 
     session = session_of(request)
-    csrf = csrf_of(console, session) if principal is not None else str(more.pop("csrf", ""))
+    csrf = csrf_of(session) if principal is not None else str(more.pop("csrf", ""))
     user = None if principal is None else {"name": principal.name, "role": principal.role.value}
     shown = more.get("camera")
     camera = {"id": shown.id, "name": shown.name} if isinstance(shown, CameraView) else None
@@ -154,7 +154,7 @@ def _form(
         console,
         "login",
         None,
-        csrf=csrf_of(console, secret),
+        csrf=csrf_of(secret),
         error=error,
         next=own_path(next),
         oidc=console.voucher is not None,
@@ -175,7 +175,7 @@ def login(
 ) -> Response:
     """Log in with a name and password."""
     secret = request.cookies.get(FORM, "")
-    if not secret or not secrets.compare_digest(csrf.encode(), csrf_of(console, secret).encode()):
+    if not secret or not secrets.compare_digest(csrf.encode(), csrf_of(secret).encode()):
         return _form(request, console, error="login.csrf", next=next, code=status.HTTP_403_FORBIDDEN)
     keys = (f"name {name}", f"address {address_of(request)}")
     if console.throttle.tried(*keys):
@@ -202,15 +202,17 @@ def _entered(request: Request, console: Console, session: str, action: str, next
 
 
 @router.post("/logout")
-def logout(request: Request, console: ConsoleDep, csrf: Annotated[str, Form(max_length=64)] = "") -> Response:
-    """Log out."""
-    session = session_of(request)
-    if session and secrets.compare_digest(csrf.encode(), csrf_of(console, session).encode()):
+def logout(request: Request, console: ConsoleDep) -> Response:
+    """Log out: whose cookie goes, that session ends.
+
+    No token is asked for: the cookie is strict, so other sites send none, and a page of an older login ends this one.
+    """
+    response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
+    if session := session_of(request):
         principal = console.accounts.by_session(session)
         console.accounts.logout(session)
         console.audit.record(principal.name if principal else NOBODY, "logout")
-    response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
-    response.delete_cookie(SESSION, path="/")
+        response.delete_cookie(SESSION, path="/")
     return response
 
 

@@ -61,7 +61,8 @@ class Console:
     """How often an address may ask for open data."""
     look_again_s: float = 10.0
     """Seconds after which it is looked up again whether who has a live view open may still look."""
-    form_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    seal_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    """Seals what was asked of who vouches: for some minutes, and never over a restart."""
 
 
 def console_of(connection: HTTPConnection) -> Console:
@@ -74,9 +75,12 @@ def console_of(connection: HTTPConnection) -> Console:
 ConsoleDep = Annotated[Console, Depends(console_of)]
 
 
-def csrf_of(console: Console, secret: str) -> str:
-    """The token that a form or write must carry, for a session or a login form."""
-    return hmac.new(console.form_key, secret.encode(), hashlib.sha256).hexdigest()
+def csrf_of(secret: str) -> str:
+    """The token that a form or write must carry, for the secret of a session or of a login form.
+
+    The secret itself is the key, so that pages that are open stay good over a restart of the server.
+    """
+    return hmac.new(secret.encode(), b"skyveil csrf", hashlib.sha256).hexdigest()
 
 
 def session_of(connection: HTTPConnection) -> str:
@@ -96,7 +100,7 @@ def principal_or_none(connection: HTTPConnection, console: ConsoleDep) -> Princi
     method = connection.scope.get("method", "GET")
     if principal is not None and method not in _SAFE:
         given = connection.headers.get(CSRF_HEADER, "")
-        if not hmac.compare_digest(given.encode(), csrf_of(console, session).encode()):
+        if not hmac.compare_digest(given.encode(), csrf_of(session).encode()):
             raise HTTPException(status.HTTP_403_FORBIDDEN, "the request is not from the console: reload the page")
     return principal
 

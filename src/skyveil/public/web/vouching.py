@@ -102,7 +102,7 @@ def start(request: Request, console: ConsoleDep, next: Annotated[str, Query(max_
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
     # Lax: the browser comes back from another site, and must bring it.
     response.set_cookie(
-        _ASKED, asked.sealed(console.form_key), max_age=OLDEST_S, httponly=True, samesite="lax", secure=console.secure,
+        _ASKED, asked.sealed(console.seal_key), max_age=OLDEST_S, httponly=True, samesite="lax", secure=console.secure,
         path="/oidc",
     )  # fmt: skip
     return response
@@ -120,7 +120,7 @@ def answer(
     key = f"address {address_of(request)}"
     if console.throttle.tried(key):
         return _throttled()
-    asked = Asked.opened(request.cookies.get(_ASKED, ""), console.form_key, time.time())
+    asked = Asked.opened(request.cookies.get(_ASKED, ""), console.seal_key, time.time())
     try:
         if asked is None:
             raise LoginRefused("the answer of the login provider belongs to another browser: log in again")
