@@ -83,6 +83,24 @@ def test_rtsp_under_tls_is_shown_and_refused_with_an_expired_certificate(clip: P
         assert not seen.counts().get(two.id)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"], ids=["missing", "empty", "no PEM"])
+def test_an_authority_that_can_not_be_used_is_told_and_taken_when_it_is_corrected(
+    content: bytes | None, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skyveil.app.supervisor.RESTART_S", (0.1, 0.1))
+    seen, authority, named = Seen(), Authority(tmp_path), tmp_path / "named.pem"
+    if content is not None:
+        named.write_bytes(content)
+    with serving({"/1": Camera(load(clip))}, tls=authority.server()) as server, supervising(seen) as supervisor:
+        one = replace(spec("one", f"rtsps://127.0.0.1:{server.port}/1"), ca_file=named)
+        supervisor.apply({one.id: one})
+        seen.wait_for(lambda: (CameraState.UNREACHABLE, Cause.CA_FILE) in seen.states.get(one.id, []))
+        assert supervisor.health()[one.id].restarts == 0
+        assert Cause.PROCESS_DIED not in {cause for _, cause in seen.states[one.id]}
+        named.write_bytes(authority.file.read_bytes())
+        seen.wait_for_packets(one.id, 5)
+
+
 def test_a_certificate_that_does_not_hold_is_told_and_nothing_is_asked(clip: Path, tmp_path: Path) -> None:
     seen, authority = Seen(), Authority(tmp_path)
     contexts = {

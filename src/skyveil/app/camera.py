@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, final
 from skyveil.app import sandbox
 from skyveil.app.camera_line import crowd_from, masks_from, rulers_from, spec_from
 from skyveil.app.control import Control, Order, SocketConnection, SocketPair, secured
+from skyveil.app.dial import trusting
 from skyveil.app.load import Load
 from skyveil.app.task import Begin
 from skyveil.app.worker import own_stdout, quiet_logging, stranger
@@ -286,20 +287,6 @@ def _descriptors(order: Order) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _tls_context(spec: CameraSpec) -> ssl.SSLContext | None:
-    """How to check the camera's certificate; made before the wall, which lets no certificate be read."""
-    if spec.source.scheme not in ("rtsps", "https"):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=spec.ca_file)
-    except OSError as error:
-        raise WorkerFailed(f"its `ca_file` can not be used: {error.strerror}") from error
-    if not spec.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _rss_bytes() -> int:
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (a file of the kernel, read every half second)
         return int(file.read().split()[1]) * 4096
@@ -367,7 +354,7 @@ def _walled(
     making: "LiveFactory",
 ) -> CameraProcess | None:
     """Raise the wall, say so, and make what stands behind it; None when the wall has holes."""
-    tls = _tls_context(spec)  # behind the wall no certificate can be read
+    tls = trusting(spec)  # behind the wall no certificate can be read
     report = sandbox.enter(readable, given_sockets=True)
     quiet_logging()
     report = (

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Final, final
 
 from skyveil.app.camera_line import crowd_json, masks_json, rulers_json, spec_json
-from skyveil.app.dial import Dialer, DialFailed
+from skyveil.app.dial import Dialer, DialFailed, refuse_untrusting
 from skyveil.app.running import Heard, Running, Starts, Turn, started
 from skyveil.app.task import Begin, Json
 from skyveil.core.camera import AskedRulers, CameraSpec, KnownView
 from skyveil.core.errors import WorkerFailed
-from skyveil.core.health import CameraHealth, CameraState, Cause
+from skyveil.core.health import CameraHealth, CameraState, CameraUnavailable, Cause
 from skyveil.core.ids import CameraId
 from skyveil.public.wire import Failed, Message, Walled, WireReader
 from skyveil.public.wire.cameras import Dial, DialPorts, Pulse
@@ -137,6 +137,12 @@ class _Camera:
         while not self._stopping.wait(wait_s):
             try:
                 self._one_life()
+            except CameraUnavailable as error:  # no process was started, so none ended
+                if error.cause is not self.health.cause:
+                    log.warning("camera %s: %s: %s", self.spec.id, error, error.__cause__)
+                self._tell(CameraState.UNREACHABLE, error.cause)
+                wait_s = RESTART_S[-2]
+                continue
             except (WorkerFailed, OSError) as error:
                 log.warning("camera %s: %s", self.spec.id, error)
             except Exception as error:  # whatever it is, it must not leave a camera that nobody starts again
@@ -150,10 +156,8 @@ class _Camera:
             spent = len(self._deaths) == BUDGET and now_s - self._deaths[0] < BUDGET_SPAN_S
             recent = sum(now_s - one < 60 for one in self._deaths)
             wait_s = RESTART_S[min(recent - 1, len(RESTART_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311
-            if not self._was_heard:
-                wait_s = max(wait_s, RESTART_S[1])  # others may wait for the turn that it had
-            if spent:
-                wait_s = _FAILED_RETRY_S
+            # One that was not heard waits in any case: others may wait for the turn that it had.
+            wait_s = _FAILED_RETRY_S if spent else max(wait_s, 0.0 if self._was_heard else RESTART_S[1])
             self._tell(
                 CameraState.FAILED if spent else CameraState.STARTING,
                 Cause.RESTART_BUDGET if spent else self._killed_as,
@@ -163,8 +167,11 @@ class _Camera:
 
     def _one_life(self) -> None:
         """Start the process and read it until it ends."""
-        with self._owner.starts.turn(wanted=self._is_wanted, waits=self._waits) as turn:
-            if not self._is_wanted():
+        refuse_untrusting(self.spec)
+        with self._owner.starts.turn(
+            wanted=lambda: not self._stopping.is_set(), waits=lambda: self._tell(CameraState.STARTING, Cause.WAITING)
+        ) as turn:
+            if self._stopping.is_set():
                 return
             if self.health.cause is Cause.WAITING:  # its turn has come; why one was started again stays told
                 self._tell(CameraState.STARTING, Cause.CONNECTING)
@@ -192,12 +199,6 @@ class _Camera:
                 process.heard_s = time.monotonic()
                 turn.end()
             self._take(message)
-
-    def _is_wanted(self) -> bool:
-        return not self._stopping.is_set()
-
-    def _waits(self) -> None:
-        self._tell(CameraState.STARTING, Cause.WAITING)
 
     def _take(self, message: Message) -> None:
         match message:

@@ -46,6 +46,7 @@ class Cause(StrEnum):
     RESTART_BUDGET = "restart-budget"
     DISABLED = "disabled"
     CERTIFICATE = "certificate"
+    CA_FILE = "ca-file"
     FILE_MISSING = "file-missing"
     ELSEWHERE = "elsewhere"
     UNSUPPORTED_STREAM = "unsupported-stream"
@@ -76,6 +77,7 @@ SENTENCES: Final = {
     Cause.RESTART_BUDGET: "the camera's process ended too often; it is tried again later",
     Cause.DISABLED: "switched off in the configuration",
     Cause.CERTIFICATE: "the camera's certificate is not valid: renew it, or name its authority with ca_file",
+    Cause.CA_FILE: "the camera's ca_file can not be used: name a file of certificates (PEM) that this account may read",
     Cause.FILE_MISSING: "the file is missing or can not be read",
     Cause.ELSEWHERE: "the camera points to another host, which is not followed: write that address as the source",
     Cause.MOVED: "the camera was moved, so its numbers are unknown: turn it back, or calibrate it anew",
