@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import time as clock
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -309,10 +310,13 @@ def test_a_new_mask_covers_though_the_calibration_is_broken(tmp_path: Path, monk
     monkeypatch.setattr(site, "_supervisor", applied)
     (tmp_path / "hall.json").write_text("{}")
     corner = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
-    site.set_masks(camera_id("hall"), (NamedMask("door", corner),), version=version_of(()))
+    recorded: list[str] = []
+    record = partial(recorded.append, "masks")
+    site.set_masks(camera_id("hall"), (NamedMask("door", corner),), version=version_of(()), recorded=record)
     assert [one[camera_id("hall")].settings.masks for one in applied.specs] == [(Mask(corner),)] * 2
     with pytest.raises(SettingsRefused, match="load the page again"):
-        site.set_masks(camera_id("hall"), (), version=version_of(()))
+        site.set_masks(camera_id("hall"), (), version=version_of(()), recorded=record)
+    assert recorded == ["masks"]
     assert site.masks(camera_id("hall")) == (NamedMask("door", corner),)
     engine.dispose()
 

@@ -1,10 +1,15 @@
 """Calibrating from the console: what is shown before, the new file, and what is refused."""
 
+import fcntl
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skyveil.app import recalibrate
 from skyveil.app.config import load
 from skyveil.app.places import drawn, judged, named, version_of
 from skyveil.app.recalibrate import calibrated, calibration_version, calibration_view, fitted
@@ -49,6 +54,32 @@ def test_a_calibration_is_a_new_file_and_the_old_one_stays(tmp_path: Path) -> No
     old, new = named(first, "hall").calibration, named(second, "hall").calibration
     assert old != new and old is not None and old.exists() and new is not None and version in old.name
     assert "# its neighbour" in path.read_text()
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_two_that_calibrate_at_once_do_not_spoil_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wrote the same part file side by side, and the later one was lost or took the place of the other's."""
+    path, begun, write = configured(tmp_path, calibrated=False), threading.Barrier(4), recalibrate._write
+
+    def alone(name: Path, text: str) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(folder)
+        write(name, text)
+
+    def attempt(_: int) -> str:
+        begun.wait()
+        try:
+            return calibration_version(named(calibrated(path, "hall", solved(hung()), version=""), "hall"))
+        except SettingsRefused as error:
+            return str(error)
+
+    monkeypatch.setattr(recalibrate, "_write", alone)
+    with ThreadPoolExecutor(4) as threads:
+        told = sorted(threads.map(attempt, range(4)))
+    version = calibration_version(named(load(path), "hall"))
+    assert version in told and sum("load the page again" in one for one in told) == 3, told
     assert not list(tmp_path.glob(".*.part"))
 
 

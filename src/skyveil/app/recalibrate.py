@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from skyveil.app.config.edit import set_keys
+from skyveil.app.config.edit import alone, set_keys
 from skyveil.app.config.load import load
 from skyveil.app.config.models import Camera, Config
 from skyveil.app.places import calibration_of, drawing_of, judged_on, named
@@ -53,18 +53,23 @@ def calibrated(path: Path, camera: str, calibration: Calibration, *, version: st
 
     The old file stays. Raises SettingsRefused or MeasureRefused, and then the camera keeps the one that it has.
     """
+
+    def last() -> None:
+        if calibration_version(named(load(path), camera)) != version:
+            raise SettingsRefused("the camera was calibrated by somebody else meanwhile: load the page again")
+
+    last()
     config = load(path)
     one = named(config, camera)
-    if calibration_version(one) != version:
-        raise SettingsRefused("the camera was calibrated by somebody else meanwhile: load the page again")
     places = drawing_of(config, one).places
     for place, said_of in zip(places, judged_on(config, one, places, calibration), strict=True):
         if said_of.refused:
             raise SettingsRefused(f"{place.name}: {said_of.words}")
     text = calibration_text(calibration)
     name = f"{camera}.calibration-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
-    _write(path.absolute().parent / name, text)
-    return set_keys(path, camera, {"calibration": name})
+    with alone(path.resolve()):  # two that write the same calibration have one part file
+        _write(path.absolute().parent / name, text)
+    return set_keys(path, camera, {"calibration": name}, last=last)
 
 
 def fitted_of(config: Config, camera: Camera, calibration: Calibration) -> Fitted:

@@ -186,12 +186,18 @@ class LiveSite:
         """The masks of a camera."""
         return _masks(self.config, camera)
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
+    def set_masks(
+        self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str, recorded: Callable[[], None]
+    ) -> None:
         """Write other masks to the configuration and cover them at once, whatever else is wrong with it."""
-        with self._lock:
+
+        def last() -> None:
             if version_of(_masks(load(self._path), camera)) != version:
                 raise SettingsRefused("the masks were changed by somebody else meanwhile: load the page again")
-            set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks])
+            recorded()
+
+        with self._lock:
+            set_masks(self._path, camera, [ConfigMask(mask.name, mask.points) for mask in masks], last=last)
             self._cover({camera: tuple(Mask(mask.points) for mask in masks)})
             self._apply(load(self._path))
 

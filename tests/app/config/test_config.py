@@ -388,6 +388,24 @@ def test_masks_of_an_unknown_camera_change_nothing(tmp_path: Path) -> None:
     assert path.read_text() == GOOD
 
 
+def test_what_is_said_last_comes_before_a_change_and_may_refuse_it(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    text, camera = path.read_text(), load(path).cameras[0].id
+    seen: list[str] = []
+
+    def refuse() -> None:
+        seen.append(path.read_text())
+        raise SettingsRefused("somebody was faster")
+
+    with pytest.raises(SettingsRefused, match="faster"):
+        set_masks(path, camera, [Mask("m", ((0, 0), (1, 0), (1, 1)))], last=refuse)
+    assert seen == [text] == [path.read_text()]
+    assert not list(tmp_path.glob(".*.part"))
+    with pytest.raises(SettingsRefused, match="nobody"):
+        set_masks(path, "nobody", [], last=refuse)
+    assert len(seen) == 1
+
+
 def test_every_key_is_in_the_reference() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs/reference/configuration.md").read_text(encoding="utf-8")
     models_of = (

@@ -1,6 +1,6 @@
 """A site that holds still, for tests of the console."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class StillSite:
     def __init__(self, *names: str) -> None:
         self.views = [view(name) for name in names]
         self.set: dict[str, tuple[NamedMask, ...]] = {}
+        self.others: tuple[NamedMask, ...] | None = None
+        """Masks that somebody else sets in the moment in which some are set."""
         self.drawn: dict[str, tuple[DrawnPlace, ...]] = {}
         self.calibrated: dict[str, Given] = {}
         self.asked: dict[str, tuple[int, AskedRulers]] = {}
@@ -72,8 +74,14 @@ class StillSite:
     def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
         return self.set.get(camera, ())
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
-        assert version == version_of(self.masks(camera))
+    def set_masks(
+        self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str, recorded: Callable[[], None]
+    ) -> None:
+        if self.others is not None:
+            self.set[camera], self.others = self.others, None
+        if version != version_of(self.masks(camera)):
+            raise SettingsRefused("the masks were changed by somebody else meanwhile: load the page again")
+        recorded()
         self.set[camera] = masks
 
     def drawing(self, camera: CameraId) -> Drawing:

@@ -43,7 +43,7 @@ from skyveil.public.web import (
 )
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
-from skyveil.public.web.site import version_of
+from skyveil.public.web.site import NamedMask, version_of
 from skyveil.public.web.state import FORM, SESSION, Console
 from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
@@ -534,6 +534,16 @@ def test_masks_from_a_page_that_was_loaded_before_another_change_are_refused(run
     assert refused.status_code == 409 and "load the page again" in refused.json()["detail"]
     assert len(running.site.masks(camera_id("door"))) == 1
     assert len(running.console.audit.entries(action="masks.change")) == 1
+
+
+def test_masks_that_somebody_changes_in_that_moment_are_refused_and_no_change_is_in_the_audit_log(
+    running: Running,
+) -> None:
+    running.site.others = (NamedMask("theirs", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),)
+    refused = running.client("privacy-officer").put("/api/v1/cameras/door/masks", json=MASKS)
+    assert refused.status_code == 409 and "load the page again" in refused.json()["detail"]
+    assert [mask.name for mask in running.site.masks(camera_id("door"))] == ["theirs"]
+    assert not running.console.audit.entries(action="masks.change")
 
 
 DRAWING = "/api/v1/cameras/door/drawing"

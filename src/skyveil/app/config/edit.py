@@ -3,11 +3,11 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 import yaml
 
@@ -17,6 +17,8 @@ from skyveil.app.config.models import Config, Mask
 from skyveil.core.errors import SettingsRefused
 
 _MODE: Final = 0o640
+Last: TypeAlias = Callable[[], None]
+"""Called when nothing else refuses a change, before it is made, alone with the file; what it raises refuses it."""
 
 
 @final
@@ -29,19 +31,19 @@ class _Splice:
     text: str
 
 
-def set_masks(path: Path, camera: str, masks: Sequence[Mask]) -> Config:
+def set_masks(path: Path, camera: str, masks: Sequence[Mask], *, last: Last = lambda: None) -> Config:
     """Give a camera other masks in the file, atomically; gives the new configuration.
 
     Raises SettingsRefused when the file is wrong, or has no such camera; it is then as it was.
     """
-    return set_keys(path, camera, {"masks": masks_value(masks)})
+    return set_keys(path, camera, {"masks": masks_value(masks)}, last=last)
 
 
-def set_keys(path: Path, camera: str, values: Mapping[str, Plain]) -> Config:
+def set_keys(path: Path, camera: str, values: Mapping[str, Plain], *, last: Last = lambda: None) -> Config:
     """Set these keys of a camera in the file, atomically; gives the new configuration. Raises as `set_masks` does."""
     if camera not in _cameras(read(path)):
         raise SettingsRefused(f"the configuration has no camera {camera!r}")
-    return change(path, {camera: values})
+    return change(path, {camera: values}, last=last)
 
 
 def masks_value(masks: Sequence[Mask]) -> Plain:
@@ -49,18 +51,18 @@ def masks_value(masks: Sequence[Mask]) -> Plain:
     return [{"name": mask.name, "points": [list(point) for point in mask.points]} for mask in masks]
 
 
-def change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> Config:
+def change(path: Path, cameras: Mapping[str, Mapping[str, Plain]], *, last: Last = lambda: None) -> Config:
     """Set these keys of cameras, by id, and add cameras that are not there; atomically. Gives the new configuration.
 
     Raises SettingsRefused when the file is or would be wrong; it is then as it was.
     """
     real = path.resolve()  # a symbolic link stays one, and what the file names lies beside the link
-    with _alone(real):
-        _change(real, cameras)
+    with alone(real):
+        _change(real, cameras, last)
         return load(path)
 
 
-def _change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> None:
+def _change(path: Path, cameras: Mapping[str, Mapping[str, Plain]], last: Last) -> None:
     document = read(path)
     known = _cameras(document)
     splices = [
@@ -72,12 +74,12 @@ def _change(path: Path, cameras: Mapping[str, Mapping[str, Plain]]) -> None:
     text, line_end = document.text, "\r\n" if "\r\n" in document.text else "\n"
     for splice in sorted(splices, reverse=True):
         text = text[: splice.start] + splice.text.replace("\n", line_end) + text[splice.end :]
-    _written(path, document, text)
+    _written(path, document, text, last)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Have the folder of a file alone among console and commands, which all change files through here."""
+def alone(path: Path) -> Iterator[None]:
+    """Have the folder of a file alone among console and commands. Not within itself: it would wait for ever."""
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -124,7 +126,7 @@ def _flow(value: Plain) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _written(path: Path, document: Document, text: str) -> None:
+def _written(path: Path, document: Document, text: str, last: Last) -> None:
     """Put a text in the file's place when it is a good configuration, and nobody wrote it meanwhile."""
     part = path.with_name(f".{path.name}.part")
     try:
@@ -139,6 +141,7 @@ def _written(path: Path, document: Document, text: str) -> None:
         part.chmod(old.st_mode & 0o777 or _MODE)
         if read(path).text != document.text:
             raise SettingsRefused(f"{path.name} was changed by somebody else in this moment: try again")
+        last()
         part.replace(path)
     except OSError as error:
         raise SettingsRefused(f"{path.name} can not be written: {error.strerror}") from error

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar, Final, final
 
 import av
@@ -171,9 +172,10 @@ def write_masks(
         detail = "the masks were changed by somebody else meanwhile: load the page again"
         raise HTTPException(status.HTTP_409_CONFLICT, detail)
     masks = tuple(NamedMask(mask.name, tuple(mask.points)) for mask in body.masks)
-    console.audit.record(access.principal.name, "masks.change", access.id, _changes(before, masks))
+    changes = _changes(before, masks)
+    recorded = partial(console.audit.record, access.principal.name, "masks.change", access.id, changes)
     try:
-        console.site.set_masks(access.id, masks, version=body.version)
+        console.site.set_masks(access.id, masks, version=body.version, recorded=recorded)
     except SettingsRefused as error:
         raise HTTPException(status.HTTP_409_CONFLICT, str(error)) from error
     return _masks(console.site.masks(access.id))

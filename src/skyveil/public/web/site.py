@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
@@ -93,10 +93,13 @@ class Site(Protocol):
         """The masks of a camera."""
         ...
 
-    def set_masks(self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str) -> None:
+    def set_masks(
+        self, camera: CameraId, masks: tuple[NamedMask, ...], *, version: str, recorded: Callable[[], None]
+    ) -> None:
         """Write other masks to the configuration and cover them at once.
 
-        Raises SettingsRefused, and changes nothing, when `version` is not that of the masks there any more.
+        Raises SettingsRefused, and changes nothing, when `version` is not that of the masks there any more. `recorded`
+        writes that they change into the audit log: it is called when nothing else refuses it, before they do.
         """
         ...
 
