@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,12 +17,14 @@ from skyveil.public.web.state import Console
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
+async def serving(app: FastAPI, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port on which an application is served as `skyveil run` does."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, http=ImpatientProtocol, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     )
+    server.config.load()
+    server.config.ssl = tls
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield int(listening.getsockname()[1])

@@ -6,13 +6,13 @@ is taken away first.
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+from skyveil.app.certificate import Certificate
 from skyveil.core.ids import CameraId
 from skyveil.public.encode.header import StreamHeader
 from skyveil.public.restream.push import Push, Target
@@ -57,6 +57,8 @@ class Restreaming:
         self._pushing: dict[CameraId, tuple[Push, asyncio.Task[None]]] = {}
         self._played: dict[tuple[CameraId, str], float] = {}
         self._problem = ""
+        self.certificate: Certificate | None = None
+        """What is shown to who connects by TLS."""
 
     def narrow(self, cameras: frozenset[CameraId]) -> None:
         """Send on no camera but these from now on."""
@@ -74,7 +76,9 @@ class Restreaming:
         if (wanted.access, wanted.tls) != (before.access, before.tls):
             self._stop()
             if wanted.access is not None:
-                self._server = RestreamServer(wanted.access, on_play=self._plays, tls=_context(wanted.tls))
+                self.certificate = None if wanted.tls is None else Certificate(*wanted.tls)
+                tls = None if self.certificate is None else self.certificate.context
+                self._server = RestreamServer(wanted.access, on_play=self._plays, tls=tls)
                 self._listening = asyncio.create_task(self._listen(self._server), name="restreaming")
         if self._server is not None:
             for camera in self._server.cameras() - wanted.cameras:
@@ -130,7 +134,7 @@ class Restreaming:
             self._listening.cancel()
         if self._server is not None:
             self._server.close()
-        self._server, self._listening, self._problem = None, None, ""
+        self._server, self._listening, self._problem, self.certificate = None, None, "", None
 
     async def _listen(self, server: RestreamServer) -> None:
         """Listen, and try again where something else still does."""
@@ -165,11 +169,3 @@ def told_reasons(audit: AuditLog, before: Wanted, after: Wanted) -> None:
         audit.record("(configuration)", "restream.allow", camera, {"reason": reason[:200]} if reason else {})
     for camera in sorted(before.cameras - after.cameras):
         audit.record("(configuration)", "restream.end", camera)
-
-
-def _context(tls: tuple[Path, Path] | None) -> ssl.SSLContext | None:
-    if tls is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*tls)
-    return context

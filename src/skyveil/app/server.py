@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
+from skyveil.app.certificate import Certificate
 from skyveil.app.config import Config, Secrets, load, refuse_unusable_server
 from skyveil.app.owner import only_server, refuse_for_root
 from skyveil.app.site import LiveSite, log_refused
@@ -167,6 +168,9 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
             ssl_keyfile=None if tls is None else tls.key,
         )
     )
+    if tls is not None:
+        server.config.load()
+        site.certificate = Certificate(tls.certificate, tls.key, server.config.ssl)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, server)
@@ -218,6 +222,7 @@ def _stop(server: _Uvicorn) -> None:
 
 
 async def _reload(site: LiveSite, audit: AuditLog) -> None:
+    site.renew_certificates()
     try:
         changed = await asyncio.to_thread(site.reload)
     except SkyveilError as error:
@@ -227,8 +232,9 @@ async def _reload(site: LiveSite, audit: AuditLog) -> None:
 
 
 async def _keep_house(site: LiveSite, audit: AuditLog) -> None:
-    """Delete what is too old, once a minute."""
+    """Delete what is too old, and look for a renewed certificate, once a minute."""
     while True:
+        site.renew_certificates()
         await asyncio.to_thread(site.recordings.sweep)
         try:
             oldest_s = time.time() - site.config.server.audit_days * 86400

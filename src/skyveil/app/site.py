@@ -13,6 +13,7 @@ from typing import Final, final
 from sqlalchemy import Engine
 
 from skyveil import __version__
+from skyveil.app.certificate import Certificate
 from skyveil.app.config import Config, Secrets, Told, load, reloaded, sent_on, set_masks, specs, told
 from skyveil.app.config.load import settings_of
 from skyveil.app.config.measured import with_places
@@ -95,6 +96,8 @@ class LiveSite:
         """Calibrations that the last reload did not take over."""
         self._waiting: list[str] = []
         """Keys of the file that are used when the server starts again."""
+        self.certificate: Certificate | None = None
+        """What the console shows to who connects by TLS."""
         self._streams: dict[CameraId, _Stream] = {}
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -303,6 +306,12 @@ class LiveSite:
         """What the server is set to, as it runs."""
         return settings_in(self.config, self._path)
 
+    def renew_certificates(self) -> None:
+        """Show who connects from now on what lies in the files of `server.tls` now. In the event loop's thread."""
+        for one in (self.certificate, self.restreaming.certificate):
+            if one is not None:
+                one.renew()
+
     def problems(self) -> list[str]:
         """What is wrong now."""
         found = [f"{one.camera}: {SENTENCES[one.cause]}" for one in self.health().values() if one.state not in _WELL]
@@ -310,6 +319,7 @@ class LiveSite:
         found += [] if self._supervisor is None else self._supervisor.problems()
         found += [f"{one}; what it measured before goes on" for one in self._refused]
         found += [_waits(self._waiting)] if self._waiting else []
+        found += [problem for one in (self.certificate,) if one is not None and (problem := one.problem())]
         return found + self.recordings.problems() + told + self.crowd.problems()
 
     def losses(self) -> Mapping[str, int]:
