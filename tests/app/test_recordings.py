@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import av
 import numpy as np
@@ -160,7 +161,7 @@ def test_a_reload_begins_and_ends_recording_of_a_stream_that_goes_on(tmp_path: P
     recordings.begin(HALL, init)
     for number, fragment in enumerate(made):
         if number == 2 * FPS:
-            assert recordings.days(HALL) == []
+            assert recordings.days(HALL, ZoneInfo("UTC")) == []
             reload(recordings, configured(tmp_path, record="true"))
         if number == 6 * FPS:
             reload(recordings, configured(tmp_path, record="false"))
@@ -298,7 +299,7 @@ def test_after_expiry_a_days_key_is_in_no_file_of_the_site(tmp_path: Path, monke
     audit.prune(time.time() + 1)
     audit.publish()
     engine.dispose()
-    assert recordings.days(HALL) == []
+    assert recordings.days(HALL, ZoneInfo("UTC")) == []
     secrets = [made[0], wrapped, wrapped[12:44], made[0].hex().encode(), picture[200:264]]
     # The database too, with its log and the pages that it does not use any more.
     everything = [path for path in tmp_path.rglob("*") if path.is_file()]

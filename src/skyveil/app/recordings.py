@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
+from zoneinfo import ZoneInfo
 
 from skyveil.app.config import Config
 from skyveil.app.config.load import records
@@ -125,9 +126,9 @@ class LiveRecordings:
 
     # --- what the console asks --------------------------------------------------------------------------------------
 
-    def days(self, camera: CameraId) -> Sequence[str]:
-        """Days with recordings."""
-        return self._archive.days(camera)
+    def days(self, camera: CameraId, zone: ZoneInfo) -> Sequence[str]:
+        """Days of a time zone with recordings."""
+        return self._archive.days_in(camera, zone)
 
     def span(self, camera: CameraId, from_s: float, to_s: float) -> tuple[Sequence[SegmentView], Sequence[GapView]]:
         """Segments and gaps."""

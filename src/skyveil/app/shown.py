@@ -5,6 +5,7 @@ from pathlib import Path
 
 from skyveil.app.config import Camera, Config
 from skyveil.app.config.load import records, settings_of
+from skyveil.app.config.models import Place
 from skyveil.core.ids import camera_id
 from skyveil.public.web.site import CameraView
 
@@ -27,14 +28,15 @@ def settings_in(config: Config, path: Path) -> dict[str, str | int | float | Non
 
 def cameras_in(config: Config) -> list[CameraView]:
     """Every camera of a configuration."""
-    sites, groups = {one.id: one.name for one in config.sites}, {one.id: one.name for one in config.groups}
+    sites, groups = {one.id: one for one in config.sites}, {one.id: one.name for one in config.groups}
     return [_view(config, camera, sites, groups) for camera in config.cameras]
 
 
-def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapping[str, str]) -> CameraView:
+def _view(config: Config, camera: Camera, sites: Mapping[str, Place], groups: Mapping[str, str]) -> CameraView:
     settings = settings_of(config, camera)
     retention = camera.retention or config.defaults.retention
     hindsight = camera.hindsight if camera.hindsight is not None else config.defaults.hindsight
+    site = sites.get(camera.site or "")
     return CameraView(
         id=camera_id(camera.id),
         name=camera.name,
@@ -47,8 +49,9 @@ def _view(config: Config, camera: Camera, sites: Mapping[str, str], groups: Mapp
         enabled=camera.enabled,
         record=records(config, camera),
         retention_hours=72.0 if retention is None else retention.hours,
+        timezone=(site and site.timezone) or config.server.timezone,
         site=camera.site or "",
-        site_name=sites.get(camera.site or "", ""),
+        site_name=site.name if site else "",
         group=camera.group or "",
         group_name=groups.get(camera.group or "", ""),
         position=camera.position,

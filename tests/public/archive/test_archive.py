@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import av
 import pytest
@@ -101,6 +102,38 @@ def played(media: bytes | Stretch) -> int:
 def stretches(site: Site, *, to_s: float = 1e11) -> list[int]:
     """How many pictures play in each stretch of everything that is recorded."""
     return [played(one) for one in site.archive.stretches(HALL, 0, to_s)]
+
+
+def test_days_of_a_time_zone_are_those_in_which_a_segment_is_there(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    stream = Stream()
+    auckland, honolulu = ZoneInfo("Pacific/Auckland"), ZoneInfo("Pacific/Honolulu")
+    assert site.archive.days_in(HALL, auckland) == []
+    # 21 September, 14:13 in UTC: it is 22 September at 2:13 in Auckland, and 4:13 in Honolulu.
+    site.record(12, stream)
+    site.recorder.close()
+    assert site.archive.days_in(HALL, ZoneInfo("UTC")) == ["2026-09-21"]
+    assert site.archive.days_in(HALL, auckland) == ["2026-09-22"]
+    site.record(12, stream, at_s=START_S + 7 * 3600)  # 22 September, 21:13 in UTC is in none of them another day
+    site.record(12, stream, at_s=START_S + 11 * 3600)  # 1:13 of the next day in UTC
+    site.recorder.close()
+    assert site.archive.days_in(HALL, auckland) == ["2026-09-22"]
+    assert site.archive.days_in(HALL, honolulu) == ["2026-09-21"]
+    assert site.archive.days_in(HALL, ZoneInfo("UTC")) == ["2026-09-21", "2026-09-22"]
+    # What was deleted is on no page, though its lines stay: first its end, then all but the middle.
+    first, second = sorted((tmp_path / "data/recordings" / HALL).iterdir())
+    for path in second.glob("*.seg"):
+        path.unlink()
+    assert site.archive.days_in(HALL, ZoneInfo("UTC")) == ["2026-09-21"]
+    site.record(12, stream, at_s=START_S + 21.8 * 3600)  # noon in UTC, and midnight in Auckland is behind it
+    site.recorder.close()
+    assert site.archive.days_in(HALL, auckland) == ["2026-09-22", "2026-09-23"]
+    for path in sorted(second.glob("*.seg")):
+        path.unlink()
+    assert site.archive.days_in(HALL, auckland) == ["2026-09-22"]
+    for path in sorted(first.glob("*.seg"))[1:]:
+        path.unlink()
+    assert site.archive.days_in(HALL, auckland) == ["2026-09-22"]
 
 
 def everything(folder: Path) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -43,7 +44,7 @@ GOOD = "plenty of goats"
 def view(name: str) -> CameraView:
     return CameraView(
         camera_id(name), name.title(), "Hall", "Safety", ("face", "head"), "balanced", "standard", 2, True, True, 72.0,
-        site="hall", site_name="Hall",
+        "UTC", site="hall", site_name="Hall",
     )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ class StillRecordings:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def days(self, camera: CameraId) -> Sequence[str]:
+    def days(self, camera: CameraId, zone: ZoneInfo) -> Sequence[str]:
         return ["2026-05-01"]
 
     def span(self, camera: CameraId, from_s: float, to_s: float) -> tuple[Sequence[SegmentView], Sequence[GapView]]:

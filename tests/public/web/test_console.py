@@ -55,12 +55,13 @@ class Shown:
             self.accounts.add(role.value, GOOD, role, cameras=["*"])
         names = ["hall", *(f"camera-{number:02}" for number in range(2, cameras + 1))]
         self.crowd = crowd or StillCrowd()
+        self.site = StillSite(*names)
         self.hub, self.names = Hub(), [camera_id(name) for name in names]
         console = Console(
             self.accounts,
             self.audit,
             self.hub,
-            StillSite(*names),
+            self.site,
             LiveRecordings(load(path)),
             self.crowd,
             version="1",
@@ -98,7 +99,7 @@ class Shown:
 
 
 @contextmanager
-def browsing(shown: Shown, role: Role) -> Iterator["Page"]:
+def browsing(shown: Shown, role: Role, *, timezone: str = "UTC") -> Iterator["Page"]:
     """A browser that is logged in; whatever it complains about, and whatever it asks of others, fails the test."""
     from playwright.sync_api import sync_playwright
 
@@ -106,7 +107,7 @@ def browsing(shown: Shown, role: Role) -> Iterator["Page"]:
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000}, timezone_id="UTC", accept_downloads=True)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000}, timezone_id=timezone, accept_downloads=True)
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)

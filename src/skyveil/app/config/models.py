@@ -174,7 +174,9 @@ class Place:
     id: Id
     name: Text
     plan: Annotated[Path | None, Field(description="a picture of the floor plan")] = None
-    timezone: Annotated[str | None, Field(max_length=64)] = None
+    timezone: Annotated[
+        str | None, Field(max_length=64, description="of days and times of its recordings; the server's when empty")
+    ] = None
 
 
 @final
@@ -254,7 +256,9 @@ class Server:
     secrets: Annotated[Path, Field(description="file with passwords of cameras, readable by its owner only")] = Path(
         "secrets.yaml"
     )
-    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    timezone: Annotated[
+        str, Field(max_length=64, description="such as Europe/Zurich; of quiet hours, and of sites that say none")
+    ] = "UTC"
     tls: Tls | None = None
     oidc: Oidc | None = None
     c2pa: C2pa | None = None

@@ -5,10 +5,11 @@ import io
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final, final
+from zoneinfo import ZoneInfo
 
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
@@ -22,6 +23,8 @@ from skyveil.public.archive.retention import Policy
 from skyveil.public.archive.segment import Place, Record, file_name, opened
 
 _CLOCK_HZ: Final = 90_000
+_TAIL_BYTES: Final = 1 << 14
+"""Some tens of lines."""
 
 
 @final
@@ -66,6 +69,15 @@ class Archive:
     def days(self, camera: CameraId) -> list[str]:
         """UTC days with anything stored, oldest first."""
         return [folder.name for folder in days_of(self._folder / camera)]
+
+    def days_in(self, camera: CameraId, zone: ZoneInfo) -> list[str]:
+        """Days of a time zone with a segment that is there, oldest first."""
+        found: set[int] = set()
+        for folder in days_of(self._folder / camera):
+            times = [at_s for entry in _ends(folder) for at_s in (entry.start_s, entry.end_s)]
+            days = [datetime.fromtimestamp(at_s, zone).toordinal() for at_s in times]
+            found.update(range(min(days), max(days) + 1) if days else ())
+        return [date.fromordinal(day).isoformat() for day in sorted(found)]
 
     def entries(self, camera: CameraId, from_s: float, to_s: float) -> Iterator[tuple[str, Entry]]:
         """Segments that are there, and gaps, that touch a span, each with its day, in order."""
@@ -174,6 +186,24 @@ class Archive:
         if head is not None and head.digest not in checked.digests and self._keys.has_day(camera, head.day):
             checked.note(head.day, "the end of the chain was removed: a signed head tells of more")
         return checked.found
+
+
+def _ends(folder: Path) -> list[Entry]:
+    """The first and the last segment of a day that are there; which it tells by its line alone, signed or not."""
+
+    def there(entry: Entry) -> bool:
+        return entry.kind == "segment" and (folder / file_name(entry.number)).exists()
+
+    first = next((entry for _, entry in chain.unchecked(folder) if there(entry)), None)
+    if first is None:
+        return []
+    # Most days end with a segment that is there: all lines are read only where it is not.
+    size = (folder / chain.NAME).stat().st_size
+    for start in (max(0, size - _TAIL_BYTES), 0):
+        last = [entry for _, entry in chain.unchecked(folder, start) if there(entry)]
+        if last:
+            return [first, last[-1]]
+    return [first]
 
 
 def _media(segments: Iterator[list[Record]]) -> Iterator[bytes]:

@@ -78,7 +78,7 @@ def _rendered(
     csrf = csrf_of(session) if principal is not None else str(more.pop("csrf", ""))
     user = None if principal is None else {"name": principal.name, "role": principal.role.value}
     shown = more.get("camera")
-    camera = {"id": shown.id, "name": shown.name} if isinstance(shown, CameraView) else None
+    camera = {"id": shown.id, "name": shown.name, "timezone": shown.timezone} if isinstance(shown, CameraView) else None
     text = _templates.get_template(f"{page}.html").render(
         page=page,
         lang=language,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal, final
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
 from fastapi.responses import FileResponse
@@ -61,6 +62,7 @@ class Stored:
     """What is stored of a camera."""
 
     days: Annotated[list[str], Field(examples=[["2026-05-01"]])]
+    timezone: Annotated[str, Field(description="whose days these are", examples=["Europe/Zurich"])]
     segments: list[Segment] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     holds: list[Span] = field(default_factory=list)
@@ -120,15 +122,20 @@ def stored(
     from_s: Annotated[float | None, Query(alias="from", ge=0, le=1e11)] = None,
     to_s: Annotated[float | None, Query(alias="to", ge=0, le=1e11)] = None,
 ) -> Stored:
-    """The days with recordings; with `from` and `to` (unix seconds) also the segments and gaps between them."""
-    days = list(console.recordings.days(access.id))
+    """The days with recordings in the time zone of the camera's site, else of the server.
+
+    With `from` and `to` (unix seconds) also the segments and gaps between them.
+    """
+    zone = access.view.timezone
+    days = list(console.recordings.days(access.id, ZoneInfo(zone)))
     if from_s is None or to_s is None:
-        return Stored(days)
+        return Stored(days, zone)
     base = f"/api/v1/cameras/{access.id}/recordings"
     segments, gaps = console.recordings.span(access.id, from_s, to_s)
     holds = [one for one in console.recordings.holds(access.id) if one.state == "active"]
     return Stored(
         days,
+        zone,
         [
             Segment(
                 start_s=one.start_s,

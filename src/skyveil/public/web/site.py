@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
+from zoneinfo import ZoneInfo
 
 from skyveil.core.camera import AskedRulers
 from skyveil.core.health import CameraHealth
@@ -42,6 +43,8 @@ class CameraView:
     enabled: bool
     record: bool
     retention_hours: float
+    timezone: str
+    """Of its site, else of the server."""
     site: str = ""
     site_name: str = ""
     group: str = ""
@@ -214,8 +217,8 @@ class HoldView:
 class Recordings(Protocol):
     """The stored recordings of a site; raises RecordingMissing for what is not there."""
 
-    def days(self, camera: CameraId) -> Sequence[str]:
-        """Days with anything stored, oldest first."""
+    def days(self, camera: CameraId, zone: ZoneInfo) -> Sequence[str]:
+        """Days of a time zone with anything recorded, oldest first."""
         ...
 
     def span(self, camera: CameraId, from_s: float, to_s: float) -> tuple[Sequence[SegmentView], Sequence[GapView]]:

@@ -1,6 +1,7 @@
 // Health of cameras and server.
-import { byId, causeWord, dateTime, duration, every, make, showState, t, timeCell } from "./page.js";
+import { byId, causeWord, duration, every, make, showState, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
+import { zoneOf } from "./zone.js";
 
 const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
 
@@ -26,6 +27,7 @@ every(2, () => attempt(async () => {
     byId("alarms").dataset.shown = lines.join("\n");
     byId("alarms").replaceChildren(...lines.map((line) => make("p", {}, line)));
   }
+  const { dateTime } = zoneOf(server.timezone);
   const facts = [["server.version", server.version], ["server.since", dateTime(server.started_s)], ["server.time", dateTime(server.now_s)],
     ["server.timezone", server.timezone], ["server.offset", `${(Date.now() / 1000 - server.now_s).toFixed(1)} s`],
     ["server.disk", server.disk_free_bytes === undefined ? "" : megabytes(server.disk_free_bytes)]];

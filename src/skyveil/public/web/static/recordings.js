@@ -1,30 +1,31 @@
-// Recordings of one camera: a day as a strip, playing from a moment on, exports and holds.
-import { byId, context, dateTime, localTime, make, notify, secondsOf, t, timeOfDay } from "./page.js";
+// Recordings of one camera: a day as a strip, playing from a moment on, exports and holds. All times are of the camera's zone.
+import { byId, context, make, notify, t } from "./page.js";
 import { attempt, get, send } from "./api.js";
 import { Playback, recordedFrom } from "./playback.js";
+import { zoneOf } from "./zone.js";
 
-const DAY_S = 86400;
 const SVG = "http://www.w3.org/2000/svg";
+const HOURS = ["00", "06", "12", "18"];
 const REASONS = ["accident", "crime", "complaint", "authority", "insurance", "technical"];
 const base = `cameras/${encodeURIComponent(context.camera.id)}`;
 const video = byId("video");
 
-let day = null; // { start_s, segments, gaps, holds }
+let day = null; // { name, start_s, end_s, segments, gaps, holds }
 let session = null;
 
-const startOf = (name) => secondsOf(`${name}T00:00:00`);
+const { dateTime, dayOf, inputOf, secondsOf, timeOfDay } = zoneOf(context.camera.timezone);
 
 async function loadDay(name) {
-  const start_s = startOf(name);
-  const found = await get(`${base}/recordings`, { from: start_s, to: start_s + DAY_S });
-  day = { start_s, segments: found.segments, gaps: found.gaps, holds: found.holds ?? [] };
+  const { start_s, end_s } = dayOf(name);
+  const found = await get(`${base}/recordings`, { from: start_s, to: end_s });
+  day = { name, start_s, end_s, segments: found.segments, gaps: found.gaps, holds: found.holds };
   drawStrip();
 }
 
 function bar(className, from_s, to_s, text) {
   const rect = document.createElementNS(SVG, "rect");
   const x = Math.max(0, from_s - day.start_s);
-  const attributes = { x, y: className === "held" ? 0 : 8, height: className === "held" ? 6 : 32, width: Math.max(30, Math.min(DAY_S, to_s - day.start_s) - x), class: className };
+  const attributes = { x, y: className === "held" ? 0 : 8, height: className === "held" ? 6 : 32, width: Math.max(30, Math.min(day.end_s, to_s) - day.start_s - x), class: className };
   for (const [key, value] of Object.entries(attributes)) rect.setAttribute(key, value);
   if (text) {
     const title = document.createElementNS(SVG, "title");
@@ -47,6 +48,13 @@ function runs(segments) {
 
 function drawStrip() {
   const strip = byId("strip");
+  const length_s = day.end_s - day.start_s;
+  strip.setAttribute("viewBox", `0 0 ${length_s} 40`);
+  byId("hours").replaceChildren(...[...HOURS.map((hour) => [Number(hour), secondsOf(`${day.name}T${hour}:00`)]), [24, day.end_s]].map(([text, at_s]) => {
+    const mark = make("span", {}, String(text));
+    mark.style.left = `${(100 * (at_s - day.start_s)) / length_s}%`;
+    return mark;
+  }));
   strip.replaceChildren(
     ...day.gaps.map((gap) => bar("gap", gap.start_s, gap.end_s, `${t(`cause.${gap.cause}`)} ${timeOfDay(gap.start_s)}`)),
     ...runs(day.segments).map((run) => bar("segment", run.start_s, run.end_s, `${timeOfDay(run.start_s)} – ${timeOfDay(run.end_s)}`)),
@@ -58,7 +66,7 @@ function drawStrip() {
 function showNow(seconds) {
   const strip = byId("strip");
   strip.querySelector(".now")?.remove();
-  if (!day || seconds < day.start_s || seconds > day.start_s + DAY_S) return;
+  if (!day || seconds < day.start_s || seconds > day.end_s) return;
   const line = document.createElementNS(SVG, "line");
   const x = seconds - day.start_s;
   for (const [key, value] of Object.entries({ x1: x, x2: x, y1: 0, y2: 40, class: "now" })) line.setAttribute(key, value);
@@ -73,17 +81,17 @@ function playFrom(seconds) {
   }
   session?.close();
   session = new Playback(video, day.segments, seconds, showNow);
-  byId("time").value = localTime(session.from_s).slice(11);
+  byId("time").value = inputOf(session.from_s).slice(11);
   for (const form of [byId("export"), byId("hold")]) {
-    form.elements.from.value = localTime(session.from_s);
-    form.elements.to.value = localTime(session.from_s + 60);
+    setTime(form.elements.from, session.from_s);
+    setTime(form.elements.to, session.from_s + 60);
   }
   showNow(session.from_s);
 }
 
 byId("strip").addEventListener("click", (event) => {
   const box = byId("strip").getBoundingClientRect();
-  playFrom(day.start_s + ((event.clientX - box.left) / box.width) * DAY_S);
+  playFrom(day.start_s + ((event.clientX - box.left) / box.width) * (day.end_s - day.start_s));
 });
 byId("strip").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 60, ArrowLeft: -60, PageUp: 3600, PageDown: -3600 }[event.key];
@@ -93,12 +101,23 @@ byId("strip").addEventListener("keydown", (event) => {
   }
 });
 byId("play").addEventListener("click", () => {
-  const [hours, minutes, seconds] = (byId("time").value || "0:0:0").split(":").map(Number);
-  if (day) playFrom(day.start_s + hours * 3600 + minutes * 60 + (seconds || 0));
+  if (day) playFrom(secondsOf(`${day.name}T${byId("time").value || "00:00"}`));
 });
 byId("day").addEventListener("change", (event) => attempt(() => loadDay(event.target.value)));
 
-const span = (form) => ({ from_s: secondsOf(form.elements.from.value), to_s: secondsOf(form.elements.to.value) });
+function setTime(input, seconds) {
+  input.value = inputOf(seconds);
+  input.dataset.at = Math.floor(seconds);
+  input.dataset.told = input.value;
+}
+
+/** The moment that an input says: as it was set, which an hour that is twice in a day does not tell, or as it was typed. */
+const timeIn = (input, notBefore) => (input.value === input.dataset.told ? Number(input.dataset.at) : secondsOf(input.value, notBefore));
+
+function span(form) {
+  const from_s = timeIn(form.elements.from);
+  return { from_s, to_s: timeIn(form.elements.to, from_s) };
+}
 
 byId("export").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -148,7 +167,7 @@ await attempt(async () => {
   byId("slate").firstChild.textContent = t("rec.nothing");
   // A link may ask for a time, in unix seconds: play from there, or say that nothing is there.
   const at = Number(new URLSearchParams(location.search).get("at"));
-  const wanted = at ? localTime(at).slice(0, 10) : days.at(-1);
+  const wanted = at ? inputOf(at).slice(0, 10) : days.at(-1);
   if (days.includes(wanted)) {
     byId("day").value = wanted;
     await loadDay(wanted);
