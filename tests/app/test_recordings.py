@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from skyveil.app.config import Config, Secrets, load, specs
-from skyveil.app.recordings import LiveRecordings
+from skyveil.app.recordings import EXPORTS, LiveRecordings
 from skyveil.app.server import audit_of, database_of
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.core.health import CameraHealth, CameraState, Cause
@@ -33,6 +34,7 @@ from skyveil.public.encode.header import EncodeSettings
 from skyveil.public.encode.video import VideoEncoder
 from skyveil.public.live.fragments import Fragment, Fragmenter
 from skyveil.public.types import RedactedFrame
+from skyveil.public.web.site import ExportsFull
 from tests.conftest import Picture
 from tests.leak.canary import CODE, STRENGTH, in_picture
 from tests.public.moving import redacted
@@ -117,6 +119,38 @@ def test_an_export_covers_whole_persons_whatever_the_configuration_says_since(
     assert statement["redacted_again"] is True and statement["exported_by"] == "ada"
     assert statement["chain_head"]["chain"] == "camera-hall"
     assert not list(exported.parent.glob("*.part*"))
+
+
+def test_exports_are_made_one_by_one_and_no_more_wait_than_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings, going, running = started(configured(tmp_path)), threading.Event(), 0
+    most, begun = 0, threading.Semaphore(0)
+
+    def slow(*_: object, **__: object) -> Path:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        begun.release()
+        assert going.wait(60)
+        running -= 1
+        return tmp_path / "made.mp4"
+
+    def one() -> str:
+        return recordings.export(HALL, 0.0, 1.0, actor="ada", reason="a test")
+
+    monkeypatch.setattr("skyveil.app.recordings.export", slow)
+    with ThreadPoolExecutor(EXPORTS) as threads:
+        taken = [threads.submit(one) for _ in range(EXPORTS)]
+        assert begun.acquire(timeout=60)
+        until_s = time.monotonic() + 60
+        while recordings._places._value:
+            assert time.monotonic() < until_s
+        for _ in range(2):
+            with pytest.raises(ExportsFull):
+                one()
+        going.set()
+        assert [made.result(60) for made in taken] == ["made.mp4"] * EXPORTS
+    assert (most, one()) == (1, "made.mp4")
+    recordings.close()
 
 
 @pytest.mark.models

@@ -1,6 +1,7 @@
 """Recordings of a running site: what cameras give is stored, what the console asks is read. App."""
 
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +19,13 @@ from skyveil.core.health import CameraHealth, CameraState
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.archive import Archive, Holds, KeyStore, Policy, Recorder
 from skyveil.public.live.fragments import Fragment
-from skyveil.public.web.site import GapView, HoldView, SegmentView
+from skyveil.public.web.site import ExportsFull, GapView, HoldView, SegmentView
 
 log: Final = logging.getLogger(__name__)
 _EXPORTS_KEPT_S: Final = 86400.0
+EXPORTS: Final = 4
+"""One that is made and those that wait. Each takes what a processor has, and 700 MB: cameras need both, and who waits
+holds one of 40 threads that answer everybody."""
 
 
 def archive_of(config: Config) -> tuple[Archive, KeyStore, Holds]:
@@ -57,6 +61,8 @@ class LiveRecordings:
         self._causes: dict[CameraId, str] = {}
         """Why a camera went, until its next fragment is taken."""
         self._trouble = ""
+        self._places = threading.Semaphore(EXPORTS)
+        self._exporting = threading.Lock()
 
     def start(self, specs: Mapping[CameraId, CameraSpec]) -> None:
         """Begin to record; deletes first what became too old meanwhile."""
@@ -154,9 +160,18 @@ class LiveRecordings:
         return self._archive.playlist(camera, from_s, to_s)
 
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
-        """Make an MP4 that shows no person and no plate; gives its name."""
-        made = export(self._config, self._archive, camera, from_s, to_s, actor=actor, reason=reason, to=self._exports)
-        return made.name
+        """Make an MP4 that shows no person and no plate; gives its name. Waits for another one that is being made.
+
+        Raises ExportsFull where too many wait already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise ExportsFull
+        config, archive, to = self._config, self._archive, self._exports
+        try:
+            with self._exporting:
+                return export(config, archive, camera, from_s, to_s, actor=actor, reason=reason, to=to).name
+        finally:
+            self._places.release()
 
     def exported(self, name: str) -> Path:
         """The file of an export."""

@@ -43,7 +43,7 @@ from skyveil.public.web import (
 )
 from skyveil.public.web.app import CSP, create_app
 from skyveil.public.web.drawn import DrawnPlace
-from skyveil.public.web.site import NamedMask, version_of
+from skyveil.public.web.site import ExportsFull, NamedMask, version_of
 from skyveil.public.web.state import FORM, SESSION, Console
 from skyveil.public.web.throttle import FREE, Allowance
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
@@ -302,6 +302,21 @@ def test_exports_of_a_camera_whose_name_goes_on_are_not_given(running: Running, 
         for camera in ("door", "door-2", f"door-{after}")
     ]
     assert statuses == [200, 404, 404]
+
+
+def test_more_exports_than_may_wait_are_refused_until_there_is_room(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise ExportsFull
+
+    body = {"from_s": 0.0, "to_s": 60.0, "reason": "accident"}
+    with monkeypatch.context() as patched:
+        patched.setattr(StillRecordings, "export", full)
+        refused = running.client("operator").post("/api/v1/cameras/door/exports", json=body)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "120")
+        assert "try again in some minutes" in refused.json()["detail"]
+    assert running.client("operator").post("/api/v1/cameras/door/exports", json=body).status_code == 200
 
 
 def test_a_live_view_is_refused_to_nobody_strangers_and_other_origins(running: Running) -> None:

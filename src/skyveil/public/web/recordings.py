@@ -13,12 +13,13 @@ from pydantic import Field
 from skyveil.core.errors import RecordingMissing, SettingsRefused
 from skyveil.public.store.audit import Plain
 from skyveil.public.store.roles import Permission
-from skyveil.public.web.site import HoldView
+from skyveil.public.web.site import ExportsFull, HoldView
 from skyveil.public.web.state import STRICT, Access, Console, ConsoleDep, camera
 
 router: Final = APIRouter(prefix="/api/v1/cameras/{camera}", tags=["recordings"])
 CanPlay = Annotated[Access, Depends(camera(Permission.PLAYBACK))]
 CanExport = Annotated[Access, Depends(camera(Permission.EXPORT))]
+_AGAIN_S: Final = "120"
 _LONGEST_EXPORT_S: Final = 6 * 3600
 _AFTER_CAMERA: Final = r"-[0-9]{8}t[0-9]{6}z-[0-9a-f]{8}\.mp4"
 """What follows the camera in an export's name: when the span begins, and eight letters of chance."""
@@ -183,9 +184,9 @@ def init(access: CanPlay, console: ConsoleDep, name: Annotated[str, Path(pattern
         raise HTTPException(status.HTTP_404_NOT_FOUND, str(error)) from error
 
 
-@router.post("/exports")
+@router.post("/exports", responses={429: {"description": "an export is made, and as many wait as may"}})
 def export(body: ExportBody, access: CanExport, console: ConsoleDep) -> Exported:
-    """Make an MP4 of a span; whole persons and number plates are covered in it."""
+    """Make an MP4 of a span; whole persons and number plates are covered in it. One is made at a time."""
     if not 0 < body.to_s - body.from_s <= _LONGEST_EXPORT_S:
         raise HTTPException(
             status.HTTP_422_UNPROCESSABLE_CONTENT, "an export spans up to 6 hours, and ends after it begins"
@@ -198,6 +199,10 @@ def export(body: ExportBody, access: CanExport, console: ConsoleDep) -> Exported
         )
     except RecordingMissing as error:
         raise HTTPException(status.HTTP_404_NOT_FOUND, str(error)) from error
+    except ExportsFull as error:
+        detail = "another export is being made, and as many wait for it as may: try again in some minutes"
+        headers = {"Retry-After": _AGAIN_S}
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, detail, headers) from error
     return Exported(url=f"/api/v1/cameras/{access.id}/exports/{name}", name=name)
 
 

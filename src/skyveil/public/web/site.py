@@ -214,6 +214,11 @@ class HoldView:
     approved_by: str | None
 
 
+@final
+class ExportsFull(Exception):
+    """One export is made and as many wait as may."""
+
+
 class Recordings(Protocol):
     """The stored recordings of a site; raises RecordingMissing for what is not there."""
 
@@ -238,7 +243,7 @@ class Recordings(Protocol):
         ...
 
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
-        """Make an MP4; gives its name for `exported`. May take long."""
+        """Make an MP4; gives its name for `exported`. May take long. Raises RecordingMissing or ExportsFull."""
         ...
 
     def exported(self, name: str) -> Path:
