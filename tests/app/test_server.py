@@ -4,12 +4,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import StreamingResponse
 from websockets.asyncio.client import connect
 
 from skyveil.app.server import ImpatientProtocol, serve
@@ -63,6 +64,85 @@ def test_who_connects_and_asks_nothing_is_let_go_and_nobody_else(monkeypatch: py
             await viewer.send("still here")
             assert await asyncio.wait_for(viewer.recv(), 30) == "still here"
             answer.close()
+
+    asyncio.run(look())
+
+
+REQUEST = b"POST /masks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "begun"),
+    [
+        (b"", REQUEST),  # read by nobody, so nobody answers
+        (b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n", REQUEST),
+        (b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /quick HTTP/1.1\r\nHost: "),  # a head is not whole either
+        (b"GET /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", b""),  # answered before its body is whole
+    ],
+)
+def test_who_sends_a_request_byte_by_byte_is_let_go(
+    before: bytes, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skyveil.app.server.REQUEST_S", 0.5)
+
+    async def look() -> None:
+        app, gone = FastAPI(), asyncio.Event()
+
+        @app.get("/quick")
+        async def quick() -> str:
+            return "done"
+
+        @app.post("/masks")
+        async def masks() -> str:
+            await gone.wait()
+            return ""
+
+        async with serving(app) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            if before:
+                writer.write(before)
+                assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"done"), 30)
+            writer.write(begun)
+            with suppress(ConnectionError):
+                async with asyncio.timeout(20):
+                    while not reader.at_eof():
+                        writer.write(b"1")
+                        await writer.drain()
+                        with suppress(TimeoutError):
+                            assert await asyncio.wait_for(reader.read(), 0.05) in (b"", b'"')
+            writer.close()
+            gone.set()
+
+    asyncio.run(look())
+
+
+def test_a_long_answer_a_long_wait_and_pipelined_requests_have_all_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skyveil.app.server.REQUEST_S", 0.3)
+    monkeypatch.setattr("skyveil.app.server.FIRST_REQUEST_S", 0.3)
+
+    async def look() -> None:
+        app = FastAPI()
+
+        @app.post("/export")
+        async def export(request: Request) -> StreamingResponse:
+            assert await request.body() == b"span"
+            await asyncio.sleep(1)
+
+            async def parts() -> AsyncIterator[bytes]:
+                for _ in range(4):
+                    await asyncio.sleep(0.3)
+                    yield b"video"
+
+            return StreamingResponse(parts(), headers={"Content-Length": "20"})
+
+        async with serving(app) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            one = b"POST /export HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nspan"
+            writer.write(one + one)
+            for _ in range(2):
+                assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+                assert await asyncio.wait_for(reader.readexactly(20), 30) == b"video" * 4
+            writer.close()
 
     asyncio.run(look())
 

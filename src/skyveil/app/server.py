@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Final, final
 
+import h11
 import uvicorn
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,6 +39,8 @@ _HOUSEKEEPING_S: Final = 60.0
 _HEADER_LIMIT: Final = 32 << 10
 FIRST_REQUEST_S: Final = 10.0
 """Within this a connection must have brought the whole head of its first request."""
+REQUEST_S: Final = 40.0
+"""Within this a request must be whole: longer than `BODY_S`, after which whoever reads its body is told so."""
 
 
 def database_of(config: Config) -> Engine:
@@ -90,7 +93,7 @@ class _Uvicorn(uvicorn.Server):
 
 @final
 class ImpatientProtocol(H11Protocol):
-    """Closes a connection that brings no request in time: uvicorn itself waits for the first one for ever.
+    """Closes a connection whose request is not there in time: uvicorn itself waits for it for ever.
 
     Only the event loop's thread touches it. uvicorn's `limit_concurrency` is no help here, and is left out on purpose:
     it closes nothing, counts connections that ask nothing, and answers 503 to everybody else, `/healthz` included.
@@ -100,16 +103,40 @@ class ImpatientProtocol(H11Protocol):
         """Begin to wait."""
         super().connection_made(transport)
         self._deadline = self.loop.call_later(FIRST_REQUEST_S, self._too_late)
+        self._begun = False
+
+    def data_received(self, data: bytes) -> None:
+        """Go on with a request."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, which may have come meanwhile."""
+        super().on_response_complete()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._deadline.cancel()
         super().connection_lost(exc)
 
-    def _too_late(self) -> None:
+    def _watch(self) -> None:
+        """Give a request that has begun its time, and its answer all that it takes."""
         begun: object = self.cycle  # uvicorn types it as if it were never None
+        if begun is None:
+            return  # the head of the first one has its time since the connection
+        theirs = self.conn.their_state
+        half = theirs is h11.SEND_BODY or (theirs is h11.IDLE and bool(self.conn.trailing_data[0]))
+        if not half:
+            self._deadline.cancel()
+        elif self._deadline.cancelled() or not self._begun:
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(REQUEST_S, self._too_late)
+        self._begun = True
+
+    def _too_late(self) -> None:
         # A WebSocket has a protocol of its own, and is no connection of this one any more.
-        if begun is None and self in self.connections:
+        if self in self.connections:
             self.transport.close()
 
 

@@ -1,6 +1,7 @@
 """The console and its API, asked as a browser and as programs ask."""
 
 import ast
+import asyncio
 import queue
 import re
 import shutil
@@ -46,6 +47,7 @@ from skyveil.public.web.drawn import DrawnPlace
 from skyveil.public.web.site import ExportsFull, NamedMask, version_of
 from skyveil.public.web.state import FORM, SESSION, Console
 from skyveil.public.web.throttle import FREE, Allowance
+from tests.app.test_server import serving
 from tests.public.web.sites import GOOD, StillCrowd, StillRecordings, StillSite
 
 ORIGIN = "http://testserver"
@@ -511,6 +513,27 @@ def test_a_body_that_is_too_long_is_refused(running: Running) -> None:
     client = running.client("admin")
     answer = client.put("/api/v1/cameras/door/masks", content=b"[" * (2 << 20))
     assert answer.status_code in (400, 413)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api/v1/users", "application/json"), ("/login", "application/x-www-form-urlencoded")]
+)
+def test_a_request_that_does_not_come_as_a_whole_is_told_so(
+    running: Running, monkeypatch: pytest.MonkeyPatch, path: str, kind: str
+) -> None:
+    monkeypatch.setattr("skyveil.public.web.app.BODY_S", 0.3)
+
+    async def look() -> None:
+        async with serving(running.app) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n"
+            writer.write(head.encode() + b"name=")
+            answer = await asyncio.wait_for(reader.read(), 30)
+            assert b"408 Request Timeout" in answer and b"did not come as a whole within" in answer
+            assert b"connection: close" in answer.lower()
+            writer.close()
+
+    asyncio.run(look())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The web application: pages, API, metrics, and the headers and limits that hold for all of them. Public side."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from skyveil.public.web.state import Console, ConsoleDep, allowed
 
 BODY_LIMIT: Final = 1 << 20
 """Bytes of the largest request: the masks of one camera have under 100 kB."""
+BODY_S: Final = 30.0
+"""In which the whole of a request must come: 100 kB do at 30 kbit/s."""
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -161,7 +164,7 @@ async def _wrong(request: Request, error: Exception) -> Response:
 
 @final
 class _Guard:
-    """Sets the headers of every answer, and refuses bodies that are too long before they are read."""
+    """Sets the headers of every answer, and refuses bodies that are too long or too slow before they are read."""
 
     def __init__(self, app: Asgi, *, secure: bool) -> None:
         self._app = app
@@ -172,11 +175,19 @@ class _Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        taken, own = 0, str(scope["path"]).startswith("/static/")
+        taken, whole, own = 0, False, str(scope["path"]).startswith("/static/")
+        until_s = asyncio.get_running_loop().time() + BODY_S
 
         async def bounded() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, whole
+            try:
+                # What is asked for once the body is whole is whether somebody still waits for the answer.
+                async with asyncio.timeout_at(None if whole else until_s):
+                    message = await receive()
+            except TimeoutError as error:
+                detail = f"the request did not come as a whole within {BODY_S:.0f} s"
+                raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT, detail, {"Connection": "close"}) from error
+            whole = not message.get("more_body", False)
             body = message.get("body", b"")
             taken += len(body) if isinstance(body, bytes) else 0
             if taken > BODY_LIMIT:
