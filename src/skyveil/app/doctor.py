@@ -1,6 +1,8 @@
 """`skyveil doctor`: what is wrong with this machine or configuration, why it matters, and what to do. App."""
 
 import ctypes
+import os
+import re
 import resource
 import shutil
 import socket
@@ -19,6 +21,7 @@ from skyveil.app.config.measured import network_of
 from skyveil.app.config.models import Retention
 from skyveil.app.density_networks import located
 from skyveil.app.models import State, compiled_folder, not_compiled, verify
+from skyveil.app.process import kept_waiting_s
 from skyveil.app.sandbox import REQUIRED
 from skyveil.app.server import database_of, is_loopback
 from skyveil.app.sizing import Sizing, measured, plan, processors
@@ -27,7 +30,10 @@ from skyveil.core.errors import SkyveilError
 Level: TypeAlias = Literal["ok", "warning", "error"]
 
 _STA_UNSYNC: Final = 0x40
-_PROBE: Final = "from skyveil.app import sandbox; print('|'.join(sandbox.enter((), given_sockets=True).holds))"
+_PROBE: Final = (
+    "import sys; from skyveil.app import sandbox; "
+    "print('|'.join(sandbox.enter((), given_sockets=True).holds), flush=True); sys.stdin.read()"
+)
 _DESCRIPTORS_PER_CAMERA: Final = 8
 
 
@@ -65,18 +71,43 @@ def diagnose(path: Path) -> list[Diagnosis]:
 
 
 def _wall() -> Iterator[Diagnosis]:
-    done = subprocess.run([sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, check=False)  # noqa: S603
-    holds = set(done.stdout.strip().split("|"))
+    with subprocess.Popen(  # noqa: S603 (our own module)
+        [sys.executable, "-P", "-c", _PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as probe:
+        assert probe.stdout is not None  # noqa: S101 (a pipe was asked for)
+        holds = set(probe.stdout.readline().strip().split("|"))
+        waited_s = kept_waiting_s(probe.pid)  # while it runs, behind its wall, as a camera's process does
+        probe.communicate()
     missing = sorted((REQUIRED | {"landlock files", "seccomp"}) - holds)
-    if not missing:
+    if missing:
+        enough = holds >= REQUIRED and bool({"landlock files", "seccomp"} & holds)
+        yield Diagnosis(
+            "warning" if enough else "error",
+            f"layers of the wall around raw pixels are missing: {', '.join(missing)}",
+            "use a kernel from 5.13 on with Landlock and seccomp; in a container, allow both",
+        )
+    else:
         yield Diagnosis("ok", f"the wall around raw pixels holds: {len(holds)} layers")
-        return
-    enough = holds >= REQUIRED and bool({"landlock files", "seccomp"} & holds)
-    yield Diagnosis(
-        "warning" if enough else "error",
-        f"layers of the wall around raw pixels are missing: {', '.join(missing)}",
-        "use a kernel from 5.13 on with Landlock and seccomp; in a container, allow both",
-    )
+    if waited_s is None or (os.geteuid() == 0 and hides_processes(Path("/proc/self/mountinfo").read_text("ascii"))):
+        yield Diagnosis(
+            "warning",
+            "the server can not see for how long cameras' processes wait for a processor (hidepid of /proc, or a "
+            "kernel that does not tell): on a busy machine it ends some that do not hang",
+            "mount /proc without hidepid, and leave ProtectProc of the service at default",
+        )
+
+
+def hides_processes(mounts: str) -> bool:
+    """Whether accounts see nothing of processes that are not theirs, or not dumpable; root sees them all.
+
+    mounts: as in /proc/self/mountinfo (proc(5)).
+    """
+    seen = [line.split(" - ") for line in mounts.splitlines()]
+    options = [
+        after.split()[-1] for before, after in seen if before.split()[4] == "/proc" and after.startswith("proc ")
+    ]
+    hidden = re.findall(r"hidepid=(\w+)", options[-1] if options else "")
+    return bool(hidden) and hidden[0] not in ("0", "off")
 
 
 def _swap() -> Iterator[Diagnosis]:
