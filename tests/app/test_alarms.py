@@ -103,7 +103,12 @@ def test_a_switch_that_fails_is_one_alarm_and_so_is_a_camera_that_says_nothing(s
 
 
 @pytest.mark.parametrize(
-    ("cause", "words"), [(Cause.MOVED, "the camera was moved"), (Cause.TURNING, "the camera turns")]
+    ("cause", "words"),
+    [
+        (Cause.MOVED, "the camera was moved"),
+        (Cause.TURNING, "the camera turns"),
+        (Cause.VIEW_UNCHECKED, "whether the camera moved can not be checked"),
+    ],
 )
 def test_a_camera_that_was_moved_is_unknown_and_says_why(site: Site, cause: Cause, words: str) -> None:
     site.run(70, CALM)

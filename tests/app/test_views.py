@@ -59,6 +59,7 @@ def test_only_a_picture_says_that_a_camera_is_not_moved_any_more(engine: Engine)
     for other in (
         health(Cause.CONNECTING, CameraState.STARTING), health(Cause.OK, CameraState.STOPPED),
         health(Cause.FROZEN, CameraState.STALE), health(Cause.TURNING),
+        health(Cause.VIEW_UNCHECKED),
     ):  # fmt: skip
         views.health(other)
         assert views.of(HALL).moved

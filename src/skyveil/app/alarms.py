@@ -29,6 +29,7 @@ START_S: Final = 60.0
 """How long a place may be without numbers after it was configured, before that is an alarm."""
 WAITING: Final = 10_000
 """Events that may wait for the database."""
+_NO_NUMBERS: Final = (Cause.MOVED, Cause.TURNING, Cause.VIEW_UNCHECKED)
 _OUT: Final = frozenset(
     {
         CameraState.STALE,
@@ -220,8 +221,8 @@ def _measured(alarm: Occasion) -> Level:
 
 
 def _untrusted(health: CameraHealth | None) -> str | None:
-    """Why the numbers of a camera whose pictures come are unknown, where it is that it was moved."""
-    return SENTENCES[health.cause] if health is not None and health.cause in (Cause.MOVED, Cause.TURNING) else None
+    """Why the numbers of a camera whose pictures come are unknown, where it is that it was or may be moved."""
+    return SENTENCES[health.cause] if health is not None and health.cause in _NO_NUMBERS else None
 
 
 def _aged(zone: PlaceId, newest: Aggregate | None, at_s: float) -> PlaceMeasures:

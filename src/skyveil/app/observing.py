@@ -56,7 +56,11 @@ class ViewWatch:
     @property
     def cause(self) -> Cause:
         """What is to be said of the view."""
-        return Cause.OK if self._check is None else self._check.cause
+        if self._check is None:
+            return Cause.OK
+        if self._fails:
+            return Cause.MOVED if self._check.moved else Cause.VIEW_UNCHECKED
+        return self._check.cause
 
     def see(self, raw: RawFrame, regions: Regions) -> None:
         """Take a frame that is decided, before the gate takes it. A check that fails costs numbers, and no picture."""
@@ -139,7 +143,7 @@ class Observing:
     def _measure_by(self, found: Detections) -> None:
         """Give people to who calibrates by them; not while the camera turns, and not those of two views together."""
         cause = Cause.OK if self._view is None else self._view.cause
-        if self._rulers is None or cause is Cause.TURNING:
+        if self._rulers is None or cause in (Cause.TURNING, Cause.VIEW_UNCHECKED):
             return
         try:
             self._rulers.see(found, View(self._size_wh, moved=cause is Cause.MOVED))

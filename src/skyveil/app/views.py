@@ -58,7 +58,7 @@ class Views:
 
     def health(self, health: CameraHealth) -> None:
         """Take whether a camera whose pictures come says that it was moved."""
-        if health.state is not CameraState.LIVE or health.cause is Cause.TURNING:
+        if health.state is not CameraState.LIVE or health.cause in (Cause.TURNING, Cause.VIEW_UNCHECKED):
             return  # where it points is not known now; every other cause is told of a view that is in place
         moved = health.cause is Cause.MOVED
         with self._lock:

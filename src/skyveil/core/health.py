@@ -52,6 +52,7 @@ class Cause(StrEnum):
     UNSUPPORTED_STREAM = "unsupported-stream"
     MOVED = "moved"
     TURNING = "turning"
+    VIEW_UNCHECKED = "view-unchecked"
     DENSITY_MISSING = "density-missing"
     DENSITY_WRONG = "density-wrong"
     DENSITY_LATE = "density-late"
@@ -82,6 +83,7 @@ SENTENCES: Final = {
     Cause.ELSEWHERE: "the camera points to another host, which is not followed: write that address as the source",
     Cause.MOVED: "the camera was moved, so its numbers are unknown: turn it back, or calibrate it anew",
     Cause.TURNING: "the camera turns, so its numbers are unknown until it stands where it was calibrated",
+    Cause.VIEW_UNCHECKED: "whether the camera moved can not be checked, so its numbers are unknown: restart the server",
     Cause.DENSITY_MISSING: "the density network is missing or another file: people are counted by boxes alone",
     Cause.DENSITY_WRONG: "the density network gave no map of heads: people are counted by boxes alone",
     Cause.DENSITY_LATE: "the density network is too slow: people are counted by boxes alone",
