@@ -6,6 +6,7 @@ Each change is made in the syntax tree and run in a forked child that has all li
 concern its module: its own first, those of the door after them, each to the first failure. A change that makes an
 endless loop is stopped, counts as noticed, and is printed as such. `--again` repeats the changes that FILE, what a
 former run printed, names as survivors. Exit code 1 when a change survives that docs/design/gate.md does not list.
+Those that it lists and that were noticed are printed too: something else may have failed, and hidden real survivors.
 
 One maintained tool was tried: mutmut 3.8 leaves out functions with decorators, which are half of what matters here
 (properties of frozen values), and runs a copy of the tree. cosmic-ray was not tried.
@@ -42,6 +43,7 @@ TESTS: Final = {
     "redact": ("redact", "streams"),
     "release": ("release",),
     "release_maps": ("release_maps",),
+    "release_rulers": ("release_rulers",),
     "staff": ("staff", "release"),
 }
 """The tests that concern a module, by what stands behind `test_`. The property over whole streams is not among them:
@@ -192,8 +194,12 @@ def install(change: Change) -> None:
     setattr(sys.modules["skyveil.gate"], change.path.stem, module)
 
 
-def run_in_child(change: Change, tests: str, cpu_s: float) -> int:
-    """Start a child that exits with 0 when no test of one file fails on the changed module; gives its number."""
+def run_in_child(change: Change, tests: str, cpu_s: float, nowhere: int) -> int:
+    """Start a child that exits with 0 when no test of one file fails on the changed module; gives its number.
+
+    What it prints goes to the open file `nowhere`, opened once: a child that could not open it counts as a test that
+    fails.
+    """
     child = os.fork()
     if child != 0:
         return child
@@ -203,7 +209,6 @@ def run_in_child(change: Change, tests: str, cpu_s: float) -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(cpu_s), math.ceil(cpu_s) + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (LIMIT_BYTES, LIMIT_BYTES))
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         install(change)
@@ -217,6 +222,7 @@ class Run:
     """Children at work, what they survived, and how much CPU time the tests of each file take on the gate as it is."""
 
     jobs: int
+    nowhere: int
     cpu_s: dict[str, float] = field(default_factory=dict)
     running: dict[int, Child] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)
@@ -236,7 +242,7 @@ class Run:
         tests = TESTS[change.path.stem][stage]
         cpu_s = 2 * self.cpu_s.get(tests, 60.0) + SPARE_CPU_S
         ends_s = time.monotonic() + WALL_PER_CPU * cpu_s
-        self.running[run_in_child(change, tests, cpu_s)] = Child(change, stage, ends_s)
+        self.running[run_in_child(change, tests, cpu_s, self.nowhere)] = Child(change, stage, ends_s)
 
     def _wait(self) -> None:
         """Wait until a child ends, and start it on its next tests when it passed; one past its time is stopped."""
@@ -280,7 +286,7 @@ def main() -> int:
     gc.freeze()  # pytest collects garbage at its end, which would look at all of this in every child
     paths = [GATE / f"{name}.py" for name in arguments.only]
     untouched = [Change(path.stem, path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
-    run = Run(arguments.jobs)
+    run = Run(arguments.jobs, os.open(os.devnull, os.O_WRONLY))
     if len(run.survivors(untouched)) != len(paths):
         sys.exit("the tests fail on the gate as it is")
     changes = [Change(label, path, tree) for path in paths for label, tree in mutants(path)]
@@ -288,10 +294,16 @@ def main() -> int:
         changes = [change for change in changes if f"survived {change.label}" in again]
     alive = run.survivors(changes)
     listed = (ROOT / "docs" / "design" / "gate.md").read_text(encoding="utf-8")
-    unlisted = [change.label for change in alive if f"`{change.label.split(': ', 1)[1]}`" not in listed]
+    steps = {change.label: f"`{change.label.split(': ', 1)[1]}`" for change in changes}
+    unlisted = [change.label for change in alive if steps[change.label] not in listed]
+    survived = {steps[change.label] for change in alive}
+    false = sorted({step for step in steps.values() if step in listed} - survived)
     noticed = len(changes) - len(alive)
     print(f"{len(changes)} changes, {noticed} noticed ({run.stopped} by time), {len(alive)} survived, not listed:")
     print("\n".join(unlisted))
+    if false:
+        print("listed as survivors, but noticed: the list is wrong there, or tests failed without a reason here:")
+        print("\n".join(false))
     return 1 if unlisted else 0
 
 

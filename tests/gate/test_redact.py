@@ -10,6 +10,7 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 from skyveil.core.errors import BoundaryViolated
+from skyveil.core.geometry import Polygon
 from skyveil.gate.fill import Background, Fill, Mosaic, Solid
 from skyveil.gate.hidden import Hidden
 from skyveil.gate.planes import Planes
@@ -178,6 +179,34 @@ def interlaced(picture: av.VideoFrame) -> av.VideoFrame:
     return flagged
 
 
+@pytest.mark.parametrize("pixel_format", FORMATS)
+@pytest.mark.parametrize(
+    "triangle",
+    [
+        polygon((1, 8), (5, 8), (3, 39)),  # tall, at the left edge: its box ends further down than to the right
+        polygon((8, 1), (8, 5), (39, 3)),  # wide, at the upper edge: the other way round
+        polygon((30, 39), (39, 30), (39, 39)),  # up to the last, odd corner
+    ],
+)
+def test_the_blocks_of_a_polygon_are_painted_and_no_other_sample(pixel_format: str, triangle: Polygon) -> None:
+    picture, seen = noise(pixel_format, 39, 39, 3), HiddenBlocks()
+    frame = redacted(picture, regions_of(looked_at(39, 39), polygons=[triangle]), seen)
+    sides = (1,) if pixel_format == "rgb24" else (2, 1, 1)
+    blacks = LIMITED_BLACK[pixel_format]
+    for before, after, side, black in zip(planes_of(picture), planes_of(frame.picture), sides, blacks, strict=True):
+        hidden = np.kron(seen.blocks, np.ones((side, side), np.uint8))[: after.shape[0], : after.shape[1]] == 1
+        assert hidden.any()
+        assert is_black(after[hidden], black)
+        assert np.array_equal(after[~hidden], before[~hidden])
+
+
+class HiddenBlocks:
+    """A fill that draws nothing, and keeps which blocks are hidden."""
+
+    def fill(self, planes: Planes, hidden: Hidden) -> None:
+        self.blocks = hidden.blocks
+
+
 def test_overlapping_regions_are_counted_once() -> None:
     picture = noise("yuv420p", 40, 40, 3)
     triangle = polygon((0, 0), (39, 0), (0, 39))
@@ -286,6 +315,13 @@ def test_a_fill_is_never_shown_a_hidden_sample(pixel_format: str) -> None:
     assert recorder.seen == [tuple(plane.tobytes() for plane in planes_of(solid.picture))]
 
 
+@pytest.mark.parametrize("pixel_format", FORMATS)
+def test_what_the_fill_draws_is_what_is_shown(pixel_format: str) -> None:
+    frame = redacted(noise(pixel_format, 16, 16, 5), regions_of(looked_at(16, 16), boxes=[(0, 0, 16, 16)]), Solid())
+    for plane, black in zip(planes_of(frame.picture), LIMITED_BLACK[pixel_format], strict=True):
+        assert not (plane == black).any()  # black under a cover is what a whole hidden frame has
+
+
 # What the fresh frame carries
 
 
@@ -306,10 +342,11 @@ def test_time_size_and_colour_pass_and_nothing_else(pixel_format: str) -> None:
     assert len(out.side_data) == 0
 
 
+@pytest.mark.parametrize("height", [13, 1])
 @pytest.mark.parametrize("pixel_format", FORMATS)
-def test_what_pads_a_row_is_zero(pixel_format: str) -> None:
-    picture = noise(pixel_format, 21, 13, 6)
-    out = redacted(picture, regions_of(looked_at(21, 13))).picture
+def test_what_pads_a_row_is_zero(pixel_format: str, height: int) -> None:
+    picture = noise(pixel_format, 21, height, 6)
+    out = redacted(picture, regions_of(looked_at(21, height))).picture
     for plane, view in zip(out.planes, planes_of(out), strict=True):
         used = view[0].nbytes
         padded = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
