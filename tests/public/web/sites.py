@@ -60,6 +60,7 @@ class StillSite:
         self.trusted: list[CameraId] = []
         self.public = False
         self.wrong: list[str] = []
+        self.fps = 10.0
 
     def cameras(self) -> Sequence[CameraView]:
         return self.views
@@ -69,7 +70,7 @@ class StillSite:
 
     def health(self) -> Mapping[CameraId, CameraHealth]:
         return {
-            one.id: CameraHealth(one.id, CameraState.LIVE, Cause.OK, 1.0, fps=10.0, age_s=0.1) for one in self.views
+            one.id: CameraHealth(one.id, CameraState.LIVE, Cause.OK, 1.0, fps=self.fps, age_s=0.1) for one in self.views
         }
 
     def masks(self, camera: CameraId) -> tuple[NamedMask, ...]:
@@ -178,6 +179,7 @@ class StillRecordings:
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
         name = f"{camera}-20260501t140500z-0123abcd.mp4"
         (self._folder / name).write_bytes(b"export")
+        (self._folder / f"{name}.statement.json").write_text('{"gaps": []}')
         return name
 
     def exported(self, name: str) -> Path:

@@ -1,6 +1,8 @@
 """The console in a real browser: walls of 1 to 36 cameras by mouse and keyboard, recordings, exports and holds."""
 
 import asyncio
+import json
+import re
 import shutil
 import socket
 import threading
@@ -99,8 +101,11 @@ class Shown:
 
 
 @contextmanager
-def browsing(shown: Shown, role: Role, *, timezone: str = "UTC") -> Iterator["Page"]:
-    """A browser that is logged in; whatever it complains about, and whatever it asks of others, fails the test."""
+def browsing(shown: Shown, role: Role, *, timezone: str = "UTC", awaited: str = "never") -> Iterator["Page"]:
+    """A browser that is logged in; whatever it complains about, and whatever it asks of others, fails the test.
+
+    awaited: a regular expression of complaints that belong to the test.
+    """
     from playwright.sync_api import sync_playwright
 
     troubles: list[str] = []
@@ -110,7 +115,12 @@ def browsing(shown: Shown, role: Role, *, timezone: str = "UTC") -> Iterator["Pa
         page = browser.new_page(viewport={"width": 1600, "height": 1000}, timezone_id=timezone, accept_downloads=True)
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.on(
+            "console",
+            lambda said: (
+                troubles.append(said.text) if said.type == "error" and not re.search(awaited, said.text) else None
+            ),
+        )
         page.on(
             "request",
             lambda asked: None if asked.url.startswith((shown.address, "blob:")) else troubles.append(asked.url),
@@ -249,6 +259,11 @@ def test_recordings_are_played_exported_and_held_by_who_may(tmp_path: Path) -> N
             with page.expect_download() as loading:
                 page.click("#export button")
             assert Path(loading.value.path()).read_bytes()[4:8] == b"ftyp"
+            with page.expect_download() as loading:
+                page.locator("#export-status a", has_text="Statement").click()
+            assert loading.value.suggested_filename.endswith(".mp4.statement.json")
+            told = json.loads(Path(loading.value.path()).read_text())
+            assert told["reason"] == "a report to the police" and told["pictures"] and told["damaged"] == []
             page.select_option("#hold-reason", "accident")
             page.click("#hold button")
             page.locator("#holds li").wait_for()
@@ -271,6 +286,8 @@ def test_recordings_are_played_exported_and_held_by_who_may(tmp_path: Path) -> N
             assert not page.locator("#export").is_visible() and not page.locator("#hold").is_visible()
             assert page.locator("#holds button").count() == 0
         actions = [one.action for one in shown.audit.entries(limit=1000)]
+        downloads = [one.details["name"] for one in shown.audit.entries(action="export.download", limit=1000)]
+        assert [str(name).partition(".")[2] for name in downloads] == ["mp4.statement.json", "mp4"]
         assert {"export", "hold.ask", "hold.approve", "hold.release"} <= set(actions), sorted(set(actions))
     finally:
         shown.close()

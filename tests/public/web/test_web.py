@@ -22,6 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 
 import skyveil
 from skyveil.core.camera import AskedRulers
+from skyveil.core.health import Cause
 from skyveil.core.ids import CameraId, PlaceId, camera_id
 from skyveil.measure.level import Level
 from skyveil.public.alarm.event import Occasion
@@ -175,6 +176,7 @@ MAY: dict[str, frozenset[Role]] = {
     "GET /api/v1/cameras/{camera}/recordings/init/{name}.mp4": frozenset({C, P, A}),
     "POST /api/v1/cameras/{camera}/exports": frozenset({C, P}),
     "GET /api/v1/cameras/{camera}/exports/{name}": frozenset({C, P}),
+    "GET /api/v1/cameras/{camera}/exports/{name}/statement": frozenset({C, P}),
     "GET /api/v1/cameras/{camera}/holds": frozenset({C, P, A}),
     "POST /api/v1/cameras/{camera}/holds": frozenset({C, P}),
     "POST /api/v1/cameras/{camera}/holds/{hold}/{decision}": frozenset({P}),
@@ -246,9 +248,8 @@ def routes(app: FastAPI) -> set[str]:
 
 def asked(client: TestClient, route: str, camera: str = "door") -> int:
     method, path = route.split(" ", 1)
-    name = {"init": "00112233aabbccdd", "exports": f"{camera}-20260501t140500z-0123abcd.mp4"}.get(
-        path.split("/")[-2], PARTS["name"]
-    )
+    names = {"init": "00112233aabbccdd", "exports": f"{camera}-20260501t140500z-0123abcd.mp4"}
+    name = next((value for part, value in names.items() if part in path.split("/")), PARTS["name"])
     filled = path.replace("{camera}", camera).replace("{name}", name)
     for part, value in PARTS.items():
         filled = filled.replace("{" + part + "}", value)
@@ -274,7 +275,7 @@ def test_every_role_gets_what_it_may_and_nothing_else(running: Running, role: Ro
         status = asked(client, route)
         if role in MAY[route]:
             assert status not in (401, 403) and (
-                status < 400 or route.endswith(("jpg", "plan", "{name}", "{token}"))
+                status < 400 or route.endswith(("jpg", "plan", "{name}", "statement", "{token}"))
             ), (
                 route,
                 status,
@@ -299,11 +300,13 @@ def test_exports_of_a_camera_whose_name_goes_on_are_not_given(running: Running, 
     client, after = running.client("operator"), "20260501t140500z-0123abcd"
     for camera in ("door", "door-2", f"door-{after}"):
         (tmp_path / f"{camera}-{after}.mp4").write_bytes(b"export")
-    statuses = [
-        client.get(f"/api/v1/cameras/door/exports/{camera}-{after}.mp4").status_code
-        for camera in ("door", "door-2", f"door-{after}")
-    ]
-    assert statuses == [200, 404, 404]
+        (tmp_path / f"{camera}-{after}.mp4.statement.json").write_text("{}")
+    for more in ("", "/statement"):
+        statuses = [
+            client.get(f"/api/v1/cameras/door/exports/{camera}-{after}.mp4{more}").status_code
+            for camera in ("door", "door-2", f"door-{after}")
+        ]
+        assert statuses == [200, 404, 404]
 
 
 def test_more_exports_than_may_wait_are_refused_until_there_is_room(
@@ -391,6 +394,26 @@ def test_a_login_form_without_its_token_is_refused(running: Running) -> None:
     client.get("/login")
     assert client.post("/login", data={"name": "admin", "password": GOOD, "csrf": "0" * 64}).status_code == 403
     assert client.post("/login", data={"name": "admin", "password": GOOD}).status_code == 403
+
+
+def test_a_name_that_is_too_long_for_an_account_is_told_on_the_form(running: Running) -> None:
+    client = running.client()
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+    assert csrf is not None
+    for form in ({"name": "a" * 65, "password": "b" * 300}, {"password": "no name"}, {"name": "admin"}):
+        answer = client.post("/login", data={**form, "csrf": csrf[1], "next": "/" + "c" * 600})
+        assert answer.status_code == 401 and "Name or password is wrong" in answer.text
+        assert 'name="next" value="/"' in answer.text
+        running.console.throttle.succeeded("name admin", "address testclient")
+    assert client.post("/login", data={"name": "a", "password": "b", "csrf": "c" * 100}).status_code == 403
+
+
+def test_every_cause_of_a_state_and_of_a_gap_has_words() -> None:
+    from skyveil.public.archive.recording import CUT_OFF
+    from skyveil.public.web.pages import words
+
+    gaps = {CUT_OFF, "link-lost", "disk-full", "clock-jump", "process-killed"}
+    assert sorted({f"cause.{one}" for one in {*Cause, *gaps}} - set(words("en"))) == []
 
 
 def test_ten_thousand_wrong_passwords_cost_next_to_nothing_and_lock_nobody_out_for_good(running: Running) -> None:

@@ -23,7 +23,7 @@ from skyveil.public.store.tables import grants, login_links, sessions, tokens, u
 
 PASSWORD_LEAST: Final = 12
 _PASSWORD_MOST: Final = 256
-_NAME_MOST: Final = 64
+NAME_MOST: Final = 64
 AT_ONCE: Final = 2
 """Passwords that are computed at a time: each takes 64 MiB (the second choice of RFC 9106, 4) and several threads."""
 LINK_S: Final = 600.0
@@ -250,7 +250,7 @@ class Accounts:
         values = {
             "digest": _digest(token),
             "user_id": self._id(name),
-            "name": label[:_NAME_MOST],
+            "name": label[:NAME_MOST],
             "scope": scope,
             "expires_s": self._now() + days * 86400,
         }
@@ -332,7 +332,7 @@ def _digest(secret: str) -> bytes:
 
 
 def _name(name: str) -> str:
-    if not 1 <= len(name) <= _NAME_MOST or not name.isprintable() or name != name.strip() or name.startswith("("):
+    if not 1 <= len(name) <= NAME_MOST or not name.isprintable() or name != name.strip() or name.startswith("("):
         raise SettingsRefused("a name has 1 to 64 printable characters and no spaces at its ends")
     return name
 

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.public.store import Principal
+from skyveil.public.store.accounts import NAME_MOST
 from skyveil.public.store.audit import NOBODY
 from skyveil.public.store.roles import Permission, Scope
 from skyveil.public.web.site import CameraView
@@ -108,6 +109,7 @@ def _may(principal: Principal | None, camera: CameraId | None) -> dict[str, bool
     """What the reader may do at all, and with the camera of the page where it has one."""
     asked = {
         "masks": Permission.WRITE_MASKS,
+        "read-masks": Permission.READ_MASKS,
         "draw": Permission.DRAW,
         "holds": Permission.DECIDE_HOLD,
         "asks": Permission.ASK_HOLD,
@@ -168,12 +170,13 @@ def _form(
 def login(
     request: Request,
     console: ConsoleDep,
-    name: Annotated[str, Form(max_length=64)],
-    password: Annotated[str, Form(max_length=256)],
-    csrf: Annotated[str, Form(max_length=64)] = "",
-    next: Annotated[str, Form(max_length=500)] = "/",
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Log in with a name and password."""
+    """Log in with a name and password; what is too long or missing is wrong, and the form says so."""
+    name = name[: NAME_MOST + 1]  # no account has this one
     secret = request.cookies.get(FORM, "")
     if not secret or not secrets.compare_digest(csrf.encode(), csrf_of(secret).encode()):
         return _form(request, console, error="login.csrf", next=next, code=status.HTTP_403_FORBIDDEN)
@@ -218,7 +221,7 @@ def logout(request: Request, console: ConsoleDep) -> Response:
 
 def own_path(text: str) -> str:
     """A path on this server, and never another one's address."""
-    return text if re.fullmatch(r"/(?![/\\])[\w/.-]*", text) else "/"
+    return text if re.fullmatch(r"/(?![/\\])[\w/.-]{0,499}", text) else "/"
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from skyveil.public.web.state import STRICT, Access, Console, ConsoleDep, camera
 router: Final = APIRouter(prefix="/api/v1/cameras/{camera}", tags=["recordings"])
 CanPlay = Annotated[Access, Depends(camera(Permission.PLAYBACK))]
 CanExport = Annotated[Access, Depends(camera(Permission.EXPORT))]
+ExportName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,120}\.mp4$")]
 _AGAIN_S: Final = "120"
 _LONGEST_EXPORT_S: Final = 6 * 3600
 _AFTER_CAMERA: Final = r"-[0-9]{8}t[0-9]{6}z-[0-9a-f]{8}\.mp4"
@@ -83,10 +84,11 @@ class ExportBody:
 @final
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A finished export."""
+    """A finished export. statement: where to get what it holds: its gaps and what of it is damaged."""
 
     url: str
     name: str
+    statement: str
 
 
 @final
@@ -203,23 +205,32 @@ def export(body: ExportBody, access: CanExport, console: ConsoleDep) -> Exported
         detail = "another export is being made, and as many wait for it as may: try again in some minutes"
         headers = {"Retry-After": _AGAIN_S}
         raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, detail, headers) from error
-    return Exported(url=f"/api/v1/cameras/{access.id}/exports/{name}", name=name)
+    url = f"/api/v1/cameras/{access.id}/exports/{name}"
+    return Exported(url=url, name=name, statement=f"{url}/statement")
 
 
 @router.get("/exports/{name}", response_class=FileResponse)
-def exported(
-    access: CanExport, console: ConsoleDep, name: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,120}\.mp4$")]
-) -> FileResponse:
+def exported(access: CanExport, console: ConsoleDep, name: ExportName) -> FileResponse:
     """A finished export."""
+    return _file_of(console, access, name, "", "video/mp4")
+
+
+@router.get("/exports/{name}/statement", response_class=FileResponse)
+def statement(access: CanExport, console: ConsoleDep, name: ExportName) -> FileResponse:
+    """The statement of a finished export: its span, who made it and why, its gaps, and what of it is damaged."""
+    return _file_of(console, access, name, ".statement.json", "application/json")
+
+
+def _file_of(console: Console, access: Access, name: str, more: str, kind: str) -> FileResponse:
     # The whole id: `hall` is where the exports of `hall-2` begin, too.
     if re.fullmatch(rf"{re.escape(access.id)}{_AFTER_CAMERA}", name) is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such export")
     try:
-        path = console.recordings.exported(name)
+        path = console.recordings.exported(name + more)
     except RecordingMissing as error:
         raise HTTPException(status.HTTP_404_NOT_FOUND, str(error)) from error
-    _viewed(console, access, "export.download", {"name": name})
-    return FileResponse(path, media_type="video/mp4", filename=name)
+    _viewed(console, access, "export.download", {"name": path.name})
+    return FileResponse(path, media_type=kind, filename=path.name)
 
 
 @router.get("/holds")

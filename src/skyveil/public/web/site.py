@@ -243,7 +243,10 @@ class Recordings(Protocol):
         ...
 
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
-        """Make an MP4; gives its name for `exported`. May take long. Raises RecordingMissing or ExportsFull."""
+        """Make an MP4, with a statement beside it; gives its name for `exported`. May take long.
+
+        Raises RecordingMissing or ExportsFull.
+        """
         ...
 
     def exported(self, name: str) -> Path:

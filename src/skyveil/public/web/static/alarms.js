@@ -1,5 +1,5 @@
 // The alarm desk: what is open now, with a sound until somebody takes it on, and what was.
-import { byId, context, duration, every, fill, make, t, timeCell } from "./page.js";
+import { byId, context, duration, every, fill, make, renew, t, timeCell } from "./page.js";
 import { attempt, get, send } from "./api.js";
 import { levelChip, rankOf, replayOf } from "./levels.js";
 
@@ -53,10 +53,10 @@ function alarmRow(alarm) {
   const head = make("div", { className: "place-head" },
     alarm.drill ? make("strong", { className: "drill" }, t("alarm.is-drill")) : null,
     make("strong", {}, alarm.name), levelChip(alarm.level),
-    make("span", { className: "soft" }, t("alarm.for", { time: duration(Math.max(0, Date.now() / 1000 - alarm.since_s)) })),
+    make("span", { className: "soft", "aria-live": "off" }, t("alarm.for", { time: duration(Math.max(0, Date.now() / 1000 - alarm.since_s)) })),
     make("span", { className: "grow" }),
     ...(alarm.place ? ways(alarm) : []), takeOn(alarm));
-  return make("li", { dataset: { level: alarm.level, state: taken(alarm) ? "taken" : "raised", alarm: alarm.id } }, head, ...alarm.reasons.map((reason) => make("p", {}, reason)));
+  return make("li", { dataset: { key: alarm.id, level: alarm.level, state: taken(alarm) ? "taken" : "raised" } }, head, ...alarm.reasons.map((reason) => make("p", {}, reason)));
 }
 
 /** To the camera now, and to the replay from when the alarm began. */
@@ -77,13 +77,7 @@ function takeOn(alarm) {
 
 async function showOpen() {
   open = await get("alarms");
-  const list = byId("open");
-  // A button that somebody is about to press must not move: rows are replaced only when what they say changes.
-  const said = JSON.stringify(open);
-  if (list.dataset.said !== said) {
-    list.dataset.said = said;
-    list.replaceChildren(...open.map(alarmRow));
-  }
+  renew(byId("open"), open.map(alarmRow));
   byId("quiet").hidden = open.length > 0;
   showSilence();
 }

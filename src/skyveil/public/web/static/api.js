@@ -8,11 +8,10 @@ export class ApiError extends Error {
   }
 }
 
-async function answer(response) {
-  if (response.status === 401) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-  }
-  if (response.ok) return response.status === 204 ? null : response.json();
+/** An answer that is good; another is an error, and nobody who is not logged in stays on the page. */
+async function good(response) {
+  if (response.ok) return response;
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   let detail = t("error.status", { status: response.status });
   try {
     const body = await response.json();
@@ -23,6 +22,14 @@ async function answer(response) {
   }
   throw new ApiError(response.status, detail);
 }
+
+async function answer(response) {
+  const { status } = await good(response);
+  return status === 204 ? null : response.json();
+}
+
+/** The bytes at an address of ours. */
+export const bytes = async (url) => (await good(await fetch(url))).arrayBuffer();
 
 /** Ask; a list in `query` names its key several times. */
 export async function get(path, query = {}) {

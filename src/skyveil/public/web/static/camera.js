@@ -52,6 +52,7 @@ byId("trust-view")?.addEventListener("click", () => attempt(async () => {
 const shapes = new Shapes(byId("masks"), { moved: showTools, changed: list, ended: () => choose(shapes.chosen) });
 
 function showTools() {
+  if (!context.may.masks) return;
   const changed = JSON.stringify(masks) !== JSON.stringify(saved);
   byId("mask-undo").disabled = !changed;
   byId("mask-save").disabled = !changed || masks.some((mask) => mask.points.length < 3);
@@ -70,7 +71,6 @@ function list() {
       context.may.masks ? make("button", { type: "button", onclick: () => choose(chosen ? null : index) }, t(chosen ? "mask.done" : "mask.edit")) : null,
       context.may.masks ? make("button", { type: "button", className: "danger", onclick: () => remove(index) }, t("mask.remove")) : null, corners);
   }));
-  byId("mask-tools").hidden = !context.may.masks;
   byId("mask-help").textContent = context.may.masks ? t(shapes.drawing !== null ? "mask.help-drawing" : "mask.help") : t("mask.help-reader");
   showTools();
 }
@@ -95,15 +95,15 @@ function remove(index) {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && shapes.chosen !== null) choose(null);
 });
-byId("mask-add").addEventListener("click", () => {
+byId("mask-add")?.addEventListener("click", () => {
   masks.push({ name: t("mask.new", { n: masks.length + 1 }), points: [] });
   choose(masks.length - 1, 0);
 });
-byId("mask-undo").addEventListener("click", () => {
+byId("mask-undo")?.addEventListener("click", () => {
   masks = structuredClone(saved);
   choose(null);
 });
-byId("mask-save").addEventListener("click", () => attempt(async () => {
+byId("mask-save")?.addEventListener("click", () => attempt(async () => {
   try {
     take(await send("PUT", masksPath, { version, masks }));
   } catch (error) {
@@ -113,7 +113,7 @@ byId("mask-save").addEventListener("click", () => attempt(async () => {
   }
 }, t("mask.saved")));
 
-await attempt(async () => take(await get(masksPath)));
+if (context.may["read-masks"]) await attempt(async () => take(await get(masksPath)));
 layOver(byId("stage"), video, [byId("masks")], (width, height) => shapes.resize(width, height));
 new LivePlayer(video, id, showHealth).start();
 every(5, () => attempt(showFacts));

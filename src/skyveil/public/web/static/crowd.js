@@ -1,5 +1,5 @@
 // How full places are: the density now on the plan and over the redacted picture, and how it was.
-import { byId, context, duration, every, make, slateText, t, timeOfDay } from "./page.js";
+import { byId, context, duration, every, make, renew, slateText, t, timeOfDay } from "./page.js";
 import { ApiError, attempt, get } from "./api.js";
 import { looksBack, offerShown, onDay, readDay, showsTime, timeColour, timeLegend } from "./day.js";
 import { drawOver, drawPlan } from "./field.js";
@@ -10,15 +10,19 @@ import { chart, strip } from "./series.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PLACES_EVERY_S = 30;
+const AGAIN_S = 30;
 let places = [];
 let chosen = null;
 let player = null;
 let maps = [];
-let { exact } = context.may;
+const refused = new Map(); // camera -> when its exact numbers were refused, unix seconds
 
+/** Whether a camera's exact numbers are shown: to who may, unless they are refused, which is asked again now and then. */
+const exactOf = (camera) => context.may.exact && !refused.has(camera);
+const looksBackAt = (camera) => exactOf(camera) && looksBack();
 const keyOf = (place) => `${place.camera}/${place.id}`;
 const cameraPath = (camera) => `cameras/${encodeURIComponent(camera)}`;
-const numbersPath = (place) => `${cameraPath(place.camera)}/places/${encodeURIComponent(place.id)}/numbers${exact ? "/exact" : ""}`;
+const numbersPath = (place) => `${cameraPath(place.camera)}/places/${encodeURIComponent(place.id)}/numbers${exactOf(place.camera) ? "/exact" : ""}`;
 const zoneOf = (camera, id) => places.find((place) => place.camera === camera && place.id === id);
 const headline = (place) => DENSITIES.find((name) => name in place.figures) ?? Object.keys(place.figures)[0] ?? "count";
 
@@ -44,12 +48,14 @@ async function findPlaces() {
 async function readNewest() {
   await Promise.all([...new Set(places.map((place) => place.camera))].map(async (camera) => {
     const here = places.filter((place) => place.camera === camera);
-    const now = exact ? await unlessRefused(get(`${cameraPath(camera)}/numbers`), null) : null;
+    const asks = context.may.exact && !(Date.now() / 1000 - refused.get(camera) < AGAIN_S);
+    const now = asks ? await unlessRefused(get(`${cameraPath(camera)}/numbers`), null) : null;
     if (now === null) {
-      exact = false;
+      if (asks) refused.set(camera, Date.now() / 1000);
       await Promise.all(here.map(readLastMinute));
       return;
     }
+    refused.delete(camera);
     for (const place of here) {
       const told = now.find((one) => one.place === place.id);
       place.figures = Object.fromEntries((told?.figures ?? []).map((figure) => [figure.measure, figure]));
@@ -68,6 +74,8 @@ async function readLastMinute(place) {
     const last = one.start_s.length - 1;
     return [one.measure, { measure: one.measure, unit: one.unit, told: one.told[last], value: one.value[last], sigma: one.sigma[last], quality: one.quality[last] }];
   }));
+  place.level = place.service = null;
+  place.reasons = [];
   place.at = Math.max(0, ...told.series.map((one) => one.start_s.at(-1) + told.period_s));
 }
 
@@ -76,7 +84,7 @@ function placeRow(place) {
   const facts = measures.flatMap(([name, text, quality]) => [make("dt", {}, name), make("dd", { dataset: { quality } }, text)]);
   const worse = (place.figures.voronoi_density ?? place.figures.density)?.quality === "at-least" && place.service !== "F";
   const pick = make("button", { type: "button", className: "quiet", "aria-pressed": String(keyOf(place) === chosen), onclick: () => choose(keyOf(place)) }, place.name);
-  return make("li", { dataset: { level: place.level ?? "unknown" } },
+  return make("li", { dataset: { key: keyOf(place), level: place.level ?? "unknown" } },
     make("div", { className: "place-head" }, pick, place.level ? levelChip(place.level) : null,
       place.service ? make("span", { className: "soft" }, t(worse ? "crowd.service-or-worse" : "crowd.service", { letter: place.service })) : null),
     ...(place.reasons ?? []).map((reason) => make("p", { className: "soft" }, reason)),
@@ -85,20 +93,17 @@ function placeRow(place) {
 
 function showPlaces() {
   const sorted = [...places].sort((a, b) => rankOf(b.level ?? "green") - rankOf(a.level ?? "green") || a.name.localeCompare(b.name));
-  byId("places").replaceChildren(...sorted.map(placeRow));
+  renew(byId("places"), sorted.map(placeRow));
   byId("empty").hidden = places.length > 0;
   byId("crowd").hidden = byId("history").hidden = places.length === 0;
 }
 
 function showCameras() {
   const cameras = new Map(places.map((place) => [place.camera, place.cameraName]));
-  const names = [...cameras.keys()];
   const select = byId("camera");
-  if (select.options.length === names.length) return;
   const before = select.value;
-  select.replaceChildren(...names.map((name) => make("option", { value: name }, cameras.get(name))));
-  select.value = names.includes(before) ? before : names[0] ?? "";
-  look();
+  renew(select, [...cameras].map(([id, name]) => make("option", { value: id, dataset: { key: id } }, name)));
+  if (select.value !== before) look();
 }
 
 function look() {
@@ -151,24 +156,25 @@ function drawField() {
   offerShown(zone?.thresholds ?? []);
   byId("scale").replaceChildren(...(zone ? (showsTime() ? timeLegend() : legend(zone.thresholds)) : []));
   byId("scale").setAttribute("aria-label", t(showsTime() ? "day.scale" : "crowd.scale"));
-  byId("look-back").hidden = !exact;
-  byId("no-field").hidden = maps.length > 0 || looksBack();
+  byId("look-back").hidden = !exactOf(camera);
+  byId("no-field").hidden = maps.length > 0 || looksBackAt(camera);
   byId("floor").hidden = maps.length === 0;
   drawOver(byId("warped"), byId("overlay").checked ? maps : [], paint);
   if (maps.length) drawPlan(byId("floor"), maps, paint);
 }
 
 async function showField() {
-  if (exact && looksBack()) return;
-  const now = exact ? await unlessRefused(get(`${cameraPath(byId("camera").value)}/density`), []) : [];
-  if (looksBack()) return; // chosen while the answer was on its way
+  const camera = byId("camera").value;
+  if (looksBackAt(camera)) return;
+  const now = exactOf(camera) ? await unlessRefused(get(`${cameraPath(camera)}/density`), []) : [];
+  if (looksBackAt(camera) || camera !== byId("camera").value) return; // chosen while the answer was on its way
   maps = now;
   drawField();
 }
 
 async function showDay() {
   const camera = byId("camera").value;
-  if (!exact || !looksBack() || !camera) return;
+  if (!camera || !looksBackAt(camera)) return;
   maps = await readDay(cameraPath(camera), (id) => zoneOf(camera, id)?.name ?? id);
   drawField();
 }
@@ -228,7 +234,7 @@ async function showStrips(query) {
   byId("strips").replaceChildren(...rows.flat(), make("span", {}), hours);
 }
 
-const showMaps = () => attempt(looksBack() ? showDay : showField);
+const showMaps = () => attempt(looksBackAt(byId("camera").value) ? showDay : showField);
 byId("camera").addEventListener("change", () => {
   look();
   showMaps();
@@ -249,7 +255,7 @@ every(1, () => attempt(async () => {
   outlines();
   const newest = Math.max(0, ...places.map((place) => place.at ?? 0));
   byId("age").textContent = newest ? t("crowd.age", { age: duration(Math.max(0, Date.now() / 1000 - newest)) }) : "";
-  if (places.length && chosen === null) choose(keyOf(places[0]));
+  if (places.length && !places.some((one) => keyOf(one) === chosen)) choose(keyOf(places[0]));
   const place = places.find((one) => keyOf(one) === chosen);
   if (place && Object.keys(place.figures).length > byId("measure").length) offerMeasures(place);
   if (places.length) await showField();

@@ -1,5 +1,13 @@
 // Numbers as people read them, and the measures that name how full a place is.
-import { t } from "./page.js";
+import { context, t } from "./page.js";
+
+const EXACT_S = 86400;
+
+/** Whose numbers of a span are shown: exact ones for the control room and a day, else those for staff; and the sentence that says so. */
+export function audience(span) {
+  if (!context.may.exact) return [false, t("replay.staff")];
+  return span.from < Date.now() / 1000 - EXACT_S ? [false, t("replay.old")] : [true, t("replay.exact")];
+}
 
 /** The densities that a level may rest on, the one that leads first. */
 export const DENSITIES = ["voronoi_density", "density", "local_density_max"];

@@ -1,5 +1,5 @@
 // Health of cameras and server.
-import { byId, causeWord, duration, every, make, showState, t, timeCell } from "./page.js";
+import { byId, causeWord, duration, every, make, renew, showState, t, timeCell } from "./page.js";
 import { attempt, get } from "./api.js";
 import { zoneOf } from "./zone.js";
 
@@ -13,13 +13,13 @@ function row(health) {
     health.fps.toFixed(1), duration(health.age_s), health.dropped, health.whole, health.restarts,
     megabytes(health.rss_bytes), health.clock_offset_s === null ? "" : `${health.clock_offset_s.toFixed(1)} s`,
   ];
-  return make("tr", {}, make("td", {}, link), make("td", {}, badge), make("td", { className: "why" }, causeWord(health.cause)), timeCell(health.since_s),
+  return make("tr", { dataset: { key: health.camera } }, make("td", {}, link), make("td", {}, badge), make("td", { className: "why" }, causeWord(health.cause)), timeCell(health.since_s),
     ...numbers.map((number) => make("td", { className: "number" }, String(number))));
 }
 
 every(2, () => attempt(async () => {
   const { cameras, server } = await get("health");
-  byId("cameras").tBodies[0].replaceChildren(...cameras.map(row));
+  renew(byId("cameras").tBodies[0], cameras.map(row));
   const bad = cameras.filter((one) => !["live", "starting", "stopped"].includes(one.state));
   const lines = bad.map((one) => `${one.name ?? one.camera}: ${causeWord(one.cause)}`)
     .concat((server.problems ?? []).filter((line) => !bad.some((one) => line.startsWith(`${one.camera}: `)))); // said already, in the reader's words

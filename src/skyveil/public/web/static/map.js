@@ -1,5 +1,5 @@
 // Site plans with their cameras. Only states are shown: nothing on this page depends on people.
-import { byId, every, make, showState, t } from "./page.js";
+import { byId, every, make, renew, showState, t } from "./page.js";
 import { attempt, get } from "./api.js";
 
 let sites = [];
@@ -16,13 +16,14 @@ function draw() {
     image.alt = t("map.plan-of", { name: chosen.name });
   }
   byId("plan").hidden = !chosen?.plan;
-  byId("markers").replaceChildren(...placed.map((camera) => {
+  renew(byId("markers"), placed.map((camera) => {
     const marker = link(camera, "badge marker");
+    marker.dataset.key = camera.id;
     marker.style.left = `${camera.position[0] * 100}%`;
     marker.style.top = `${camera.position[1] * 100}%`;
     return marker;
   }));
-  byId("unplaced").replaceChildren(...here.filter((camera) => !placed.includes(camera)).map((camera) => make("li", {}, link(camera, "badge"), make("span", { className: "soft" }, camera.place ?? ""))));
+  renew(byId("unplaced"), here.filter((camera) => !placed.includes(camera)).map((camera) => make("li", { dataset: { key: camera.id } }, link(camera, "badge"), make("span", { className: "soft" }, camera.place ?? ""))));
   byId("summary").textContent = t("wall.summary", { live: here.filter((camera) => camera.health?.state === "live").length, all: here.length });
 }
 
@@ -38,9 +39,6 @@ function link(camera, className) {
 byId("site").addEventListener("change", draw);
 every(3, () => attempt(async () => {
   [sites, cameras] = await Promise.all([get("sites"), get("cameras")]);
-  const select = byId("site");
-  if (select.options.length !== sites.length) {
-    select.replaceChildren(...sites.map((site) => make("option", { value: site.id }, site.name)));
-  }
+  renew(byId("site"), sites.map((site) => make("option", { value: site.id, dataset: { key: site.id } }, site.name)));
   draw();
 }));

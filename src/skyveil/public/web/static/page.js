@@ -26,6 +26,41 @@ export function fill(table, rows) {
   table.tBodies[0].replaceChildren(...(rows.length ? rows : [none()]));
 }
 
+/**
+ * Show rows in a list or table, in place: one whose `data-key` is there already is changed into what it is now, so that
+ * nothing that somebody is about to press, or has the keyboard's place, is taken away. What they listen to stays as well.
+ */
+export function renew(parent, rows) {
+  const focused = document.activeElement;
+  const known = new Map([...parent.children].map((row) => [row.dataset.key, row]));
+  rows.forEach((row, index) => {
+    const before = known.get(row.dataset.key);
+    if (before) become(before, row);
+    if (parent.children[index] !== (before ?? row)) parent.insertBefore(before ?? row, parent.children[index] ?? null);
+  });
+  while (parent.children.length > rows.length) parent.lastElementChild.remove();
+  if (document.activeElement !== focused && focused.isConnected) focused.focus({ preventScroll: true }); // it was moved
+}
+
+/** Change an element into what a new one of its kind is; only what differs is touched. */
+function become(element, fresh) {
+  if (element.isEqualNode(fresh)) return;
+  for (const { name } of [...element.attributes]) if (!fresh.hasAttribute(name)) element.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) {
+    if (name === "style") element.style.cssText = value; // the attribute itself is refused by the page's policy
+    else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+  const [old, now] = [[...element.childNodes], [...fresh.childNodes]];
+  now.forEach((child, index) => {
+    const before = old[index];
+    if (!before) element.append(child);
+    else if (before.nodeName !== child.nodeName) before.replaceWith(child);
+    else if (child.nodeType === Node.ELEMENT_NODE) become(before, child);
+    else if (before.data !== child.data) before.data = child.data;
+  });
+  for (const gone of old.slice(now.length)) gone.remove();
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /** Say something to the reader (and the screen reader) for some seconds. */

@@ -1,8 +1,10 @@
 // Plays what is recorded of one camera: segments of fragmented MP4, one after another.
-import { notify, t } from "./page.js";
+import { notify, t, timeOfDay } from "./page.js";
+import { ApiError, bytes } from "./api.js";
 
 const AHEAD_S = 12;
 const KEEP_S = 60;
+const MOST_MISSING = 150;
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 
 /** Whether anything is recorded from a time on. */
@@ -10,14 +12,16 @@ export const recordedFrom = (segments, from_s) => segments.some((segment) => seg
 
 /** Plays segments one after another; a new init segment or a gap starts a new stretch of the media's clock. */
 export class Playback {
-  /** Plays from a time on, unix seconds; `onnow` hears twice a second which time is shown. */
-  constructor(video, segments, from_s, onnow) {
+  /** Plays from a time on, unix seconds; `onnow` hears twice a second which time is shown, `time` writes one for people. */
+  constructor(video, segments, from_s, onnow, time = timeOfDay) {
     this.video = video;
     this.onnow = onnow;
+    this.time = time;
     this.list = segments.filter((segment) => segment.end_s > from_s);
     this.from_s = Math.max(from_s, this.list[0].start_s);
     this.next = 0;
     this.placed = []; // [media time, wall time] of each segment appended
+    this.missing = []; // segments in a row that are there no more
     this.at_s = 0;
     this.init = null;
     this.media = new Source();
@@ -29,6 +33,7 @@ export class Playback {
   }
 
   close() {
+    this.tellMissing();
     clearInterval(this.timer);
     this.closed = true;
     URL.revokeObjectURL(this.url);
@@ -46,10 +51,29 @@ export class Playback {
   fill() {
     if (this.busy || this.closed || this.next >= this.list.length || this.at_s - this.video.currentTime > AHEAD_S) return;
     this.busy = true;
-    this.one(this.list[this.next++]).catch((error) => notify(error.message, true)).finally(() => {
+    this.one(this.list[this.next]).then(() => this.tellMissing(), (error) => this.failed(error)).finally(() => {
+      this.next += 1;
       this.busy = false;
+      if (this.next >= this.list.length) this.tellMissing();
       if (!this.closed) this.fill();
     });
+  }
+
+  /** What was deleted meanwhile, or is damaged, is passed over; anything else that fails would fail for the next one, too. */
+  failed(error) {
+    if (this.closed) return;
+    if (error.status === 404) {
+      this.missing.push(this.list[this.next]);
+      if (this.missing.length < MOST_MISSING) return;
+    } else if (error.status !== 401) notify(why(error), true);
+    this.close();
+  }
+
+  /** One line for all that is missing in a row. */
+  tellMissing() {
+    if (!this.missing.length) return;
+    notify(t("rec.missing", { from: this.time(this.missing[0].start_s), to: this.time(this.missing.at(-1).end_s) }), true);
+    this.missing = [];
   }
 
   async one(segment) {
@@ -89,10 +113,9 @@ export class Playback {
 
 const updated = (buffer) => new Promise((done) => buffer.addEventListener("updateend", done, { once: true }));
 
-async function bytes(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(t("error.status", { status: response.status }));
-  return response.arrayBuffer();
+function why(error) {
+  if (error instanceof ApiError) return error.message;
+  return t(error instanceof TypeError ? "error.network" : "rec.unplayable");
 }
 
 /** The codec string out of the avcC box of an init segment: profile, constraints and level follow its version byte. */

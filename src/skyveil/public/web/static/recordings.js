@@ -80,7 +80,7 @@ function playFrom(seconds) {
     return;
   }
   session?.close();
-  session = new Playback(video, day.segments, seconds, showNow);
+  session = new Playback(video, day.segments, seconds, showNow, timeOfDay);
   byId("time").value = inputOf(session.from_s).slice(11);
   for (const form of [byId("export"), byId("hold")]) {
     setTime(form.elements.from, session.from_s);
@@ -125,12 +125,13 @@ byId("export").addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   button.disabled = true;
   byId("export-status").textContent = t("rec.export-busy");
-  await attempt(async () => {
+  const worked = await attempt(async () => {
     const made = await send("POST", `${base}/exports`, { ...span(form), reason: form.elements.reason.value });
     const link = make("a", { href: made.url, download: made.name }, made.name);
-    byId("export-status").replaceChildren(link);
+    byId("export-status").replaceChildren(link, " · ", make("a", { href: made.statement, download: "" }, t("rec.statement")));
     link.click();
   });
+  if (!worked) byId("export-status").textContent = "";
   button.disabled = false;
 });
 

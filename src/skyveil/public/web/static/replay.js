@@ -1,7 +1,7 @@
 // Replay of an alarm: the redacted recording of its camera, and in step with it the numbers of its place.
 import { byId, causeWord, context, dateTime, duration, make, t, timeOfDay } from "./page.js";
 import { attempt, get } from "./api.js";
-import { DENSITIES, figureText } from "./figures.js";
+import { audience, DENSITIES, figureText } from "./figures.js";
 import { levelChip, levelOfDensity, lineColourOf } from "./levels.js";
 import { Playback, recordedFrom } from "./playback.js";
 import { chart } from "./series.js";
@@ -10,7 +10,6 @@ const BEFORE_S = 60;
 const NEAR_S = 5;
 const MARGIN_S = 600;
 const LONGEST_S = 6 * 3600;
-const EXACT_S = 86400;
 const AGAIN_S = 30;
 const HEIGHT_PX = 150;
 const query = new URLSearchParams(location.search);
@@ -69,12 +68,6 @@ function showNow(seconds) {
 }
 
 // --- its numbers ------------------------------------------------------------------------------------------------------
-
-/** Whose numbers are shown: exact ones for the control room and a day, else those for staff; and the sentence that says so. */
-function audience(span) {
-  if (!context.may.exact) return [false, t("replay.staff")];
-  return span.from < Date.now() / 1000 - EXACT_S ? [false, t("replay.old")] : [true, t("replay.exact")];
-}
 
 async function seriesOf(place, measures, span, exact) {
   const path = `${base}/places/${encodeURIComponent(place.id)}/numbers${exact ? "/exact" : ""}`;

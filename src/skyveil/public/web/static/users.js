@@ -6,7 +6,9 @@ const ROLES = ["viewer", "operator", "privacy_officer", "admin"];
 let cameras = [];
 
 function row(user) {
-  const role = make("select", { "aria-label": t("users.role"), onchange: (event) => change(user, { role: event.target.value }) },
+  // An arrow key changes what is chosen: nothing is done before it is saved.
+  const save = make("button", { type: "button", className: "primary", hidden: true, onclick: () => change(user, { role: role.value }) }, t("save"));
+  const role = make("select", { "aria-label": t("users.role"), onchange: () => { save.hidden = role.value === user.role; } },
     ...ROLES.map((name) => make("option", { value: name, selected: name === user.role }, t(`role.${name}`))));
   const granted = ["viewer", "operator"].includes(user.role)
     ? make("button", { type: "button", onclick: () => grant(user) }, user.cameras.includes("*") ? t("users.all") : t("users.some", { n: user.cameras.length }))
@@ -17,7 +19,7 @@ function row(user) {
   ];
   const own = user.name === context.user.name;
   if (own) [role, ...actions].forEach((element) => { element.disabled = true; });
-  return make("tr", {}, make("td", {}, user.name), make("td", {}, role), make("td", {}, granted), timeCell(user.last_login_s), make("td", { className: "actions" }, ...actions));
+  return make("tr", {}, make("td", {}, user.name), make("td", { className: "actions" }, role, save), make("td", {}, granted), timeCell(user.last_login_s), make("td", { className: "actions" }, ...actions));
 }
 
 async function show() {
