@@ -23,7 +23,7 @@ class Clip:
 
 def looped(folder: Path, out: Path) -> Clip:
     """The video of a MOT set as it is: its packets, repeated."""
-    video = _video_of(folder)
+    video = video_of(folder)
     passes, frames = 0, 0
     with av.open(out, "w") as writing:
         stream: av.VideoStream | None = None
@@ -49,7 +49,7 @@ def looped(folder: Path, out: Path) -> Clip:
 
 def scaled(folder: Path, out: Path, *, width: int, height: int, fps: int) -> Clip:
     """The same frames larger and timed faster, so that the labels, scaled too, judge this clip as well."""
-    video, frames, factor = _video_of(folder), 0, 1.0
+    video, frames, factor = video_of(folder), 0, 1.0
     with av.open(out, "w") as writing:
         stream = writing.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -83,7 +83,7 @@ def first_frames(clip: Path, out: Path, count: int) -> Path:
     return out
 
 
-def _video_of(folder: Path) -> Path:
+def video_of(folder: Path) -> Path:
     return next(path for path in sorted(folder.iterdir()) if path.suffix in {".avi", ".mp4", ".mkv"})
 
 

@@ -66,6 +66,12 @@ def test_the_cover_of_a_target_holds_its_box_and_a_margin(
     assert covered((box[0] - 0.9, box[1] - 0.9, box[2] + 0.9, box[3] + 0.9), cover)
 
 
+@pytest.mark.parametrize("text", [(100, 100, 200, 130), (100, 100, 130, 200)])
+def test_the_cover_of_a_plate_reaches_around_its_text_by_shares_of_the_letters(text: Box) -> None:
+    cover = covers(zones(Kind.PLATE), Kind.PLATE, text)
+    assert np.allclose(cover, [[text[0] - 15, text[1] - 18, text[2] + 15, text[3] + 18]])
+
+
 def test_a_sure_face_takes_its_hair_along_when_heads_are_a_target_and_only_then() -> None:
     face: Box = (100, 100, 140, 150)
     (alone,) = covers(zones(Kind.FACE), Kind.FACE, face)

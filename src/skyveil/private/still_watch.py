@@ -31,6 +31,9 @@ _TURNED_PX: Final = 640
 """Longest side of a look that says whether people are turned, in network pixels; small pictures are not enlarged."""
 _TURNED: Final = 0.6
 """What a face must score in it."""
+_PLATES_PX: Final = 640
+_PLATES_ENLARGED: Final = 1.5
+"""Longest side that small pictures are enlarged to where plates are looked for, and by how much at most."""
 _GROWN: Final = 0.06
 """Share of its sides that a turned face grows on each: covers reach furthest above, where its hair is not."""
 _SAME_FACE: Final = 0.3
@@ -72,7 +75,8 @@ class StillWatch:
         if targets & {Kind.HEAD, Kind.PERSON}:
             found.append(self._persons(raw, faces))
         if Kind.PLATE in targets:
-            seen = self._finder.plates(raw, self._everything, scale=1.0, threshold=0.3)
+            scale = max(1.0, min(_PLATES_ENLARGED, _PLATES_PX / max(raw.width, raw.height)))
+            seen = self._finder.plates(raw, self._everything, scale=scale, threshold=0.3)
             found.append(found_in(raw, seen, Kind.PLATE))
         return found
 

@@ -22,6 +22,10 @@ _CUT: Final = 0.7
 larger."""
 _PLATE_HEIGHT: Final = 0.15
 """Highest plate, as a share of the picture's height: a vehicle that shows a higher one fills the picture."""
+_PLATE_BESIDE: Final = 0.5
+_PLATE_ABOVE: Final = 0.6
+"""How far a plate reaches beside, above and below its text, as shares of the text's height: of plates with one line of
+two, with a frame, or of which a word was found (docs/design/engine.md)."""
 _PLATE_NARROW: Final = 0.7
 """Least width of a plate as a share of its height: motorcycles' plates of two lines, seen at an angle."""
 
@@ -76,7 +80,7 @@ class Zones:
             rows.append(bodies)
         if Kind.PLATE in self._targets:
             plates = np.flatnonzero(kind == Kind.PLATE)
-            parts.append(_grown(xyxy[plates], left=0.12, above=0.2, right=0.12, below=0.2, least_px=2))
+            parts.append(_plates(xyxy[plates]))
             rows.append(plates)
         return np.concatenate(parts), np.concatenate(rows)
 
@@ -103,6 +107,14 @@ class Zones:
         plain = _grown(faces, left=0.2, above=0.2, right=0.2, below=0.2, least_px=1)
         head = _grown(faces, left=0.25, above=0.28, right=0.25, below=0.2, least_px=1)
         return np.asarray(np.where(sure[:, None], head, plain), np.float32)
+
+
+def _plates(text: BoxesXyxy) -> BoxesXyxy:
+    """The plates that text stands on: its edges are some shares of the height of the letters away."""
+    high = np.minimum(text[:, 2] - text[:, 0], text[:, 3] - text[:, 1])
+    beside, above = np.maximum(_PLATE_BESIDE * high, 2), np.maximum(_PLATE_ABOVE * high, 2)
+    grow = np.stack([-beside, -above, beside, above], axis=1)
+    return np.asarray(text + grow, np.float32)
 
 
 def _grown(xyxy: BoxesXyxy, *, left: float, above: float, right: float, below: float, least_px: float) -> BoxesXyxy:

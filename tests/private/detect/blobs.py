@@ -16,6 +16,7 @@ from tests.private.made import Box
 
 BRIGHT = 180
 FACE_CELL_PX = 4
+TEXT_PX = 80
 
 
 def blobs(picture: Pictures) -> list[Box]:
@@ -56,20 +57,23 @@ def as_yolox(picture: Pictures) -> Outputs:
 
 
 def as_text(picture: Pictures) -> Outputs:
-    """Text is where it is bright; the network shows it shrunken by what the decoder grows it by again."""
+    """Text is where it is bright, and not too high; the network shows it shrunken by what the decoder grows it by."""
     chance = np.zeros((1, 1, *picture.shape[:2]), np.float32)
     for x1, y1, x2, y2 in blobs(picture):
+        if y2 - y1 > TEXT_PX:
+            continue
         chance[0, 0, int(y1) + 2 : int(y2) - 2, int(x1) + 2 : int(x2) - 2] = 0.75
     return (chance,)
 
 
 @dataclass
 class BlobEngine:
-    """Notes the sizes it is shown; fails at look `fails_at`, counted from 0."""
+    """Notes the sizes and colours it is shown; fails at look `fails_at`, counted from 0."""
 
     entry: ModelEntry
     fails_at: int | None = None
     shown_wh: list[tuple[int, int]] = field(default_factory=list)
+    colours: set[int] = field(default_factory=set)
 
     @property
     def precision(self) -> Computed:
@@ -87,6 +91,7 @@ class BlobEngine:
             raise DetectorFailed(f"{self.entry.name}: failed as it was told")
         assert len(pictures) == 1
         self.shown_wh.append((pictures.shape[2], pictures.shape[1]))
+        self.colours |= set(np.unique(pictures).tolist())
         kinds = {CENTERFACE.name: as_centerface, YOLOX_NANO.name: as_yolox, PPOCR_DETECTOR.name: as_text}
         return Answer(kinds[self.entry.name](pictures[0]))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from skyveil.core.errors import DetectorFailed
 from skyveil.core.geometry import iou
-from skyveil.private.detect.boxes import Scored, beside_better, nothing, suppressed, together
+from skyveil.private.detect.boxes import Scored, beside_better, merged, nothing, suppressed, together
 from tests.private.made import Box, steady
 
 HERE: Box = (10, 10, 30, 40)
@@ -35,8 +35,21 @@ def test_a_box_is_dropped_only_for_one_that_stays() -> None:
     assert suppressed(chain, iou=0.3).score.tolist() == [np.float32(0.9), np.float32(0.7)]
 
 
+def test_boxes_that_say_the_same_become_one_that_holds_them() -> None:
+    found = merged(boxes((HERE, 0.5), ((12, 8, 33, 39), 0.9), ((100, 10, 120, 40), 0.7)), overlap=0.5)
+    assert found.xyxy.tolist() == [[10, 8, 33, 40], [100, 10, 120, 40]]
+    assert found.score.tolist() == [np.float32(0.9), np.float32(0.7)]
+
+
+def test_boxes_that_overlap_less_stay_apart_and_what_they_were_made_from_is_left_alone() -> None:
+    apart = boxes((HERE, 0.5), ((10, 30, 30, 60), 0.9))
+    assert len(merged(apart, overlap=0.5).xyxy) == 2
+    assert apart.xyxy.tolist() == [[*HERE], [10, 30, 30, 60]]
+
+
 def test_nothing_stays_nothing() -> None:
     assert len(suppressed(nothing(), iou=0.5).xyxy) == 0
+    assert len(merged(nothing(), overlap=0.5).xyxy) == 0
     assert together([]).xyxy.shape == (0, 4)
     assert together([nothing(), nothing()]).score.shape == (0,)
 

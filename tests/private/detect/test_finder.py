@@ -17,8 +17,8 @@ from skyveil.private.detect.finder import VIDEO_SIZES_WH, Finder
 from skyveil.private.detect.packing import SMALL_WH, WIDE_WH
 from skyveil.private.detect.pyramid import Area, Level, levels
 from skyveil.private.frame import RawFrame
-from tests.private.detect.blobs import Blobs
-from tests.private.made import Box, frame_of, plain, steady
+from tests.private.detect.blobs import TEXT_PX, Blobs
+from tests.private.made import Box, covered, frame_of, plain, steady
 
 SIZES = [(640, 480), (1900, 1070), (333, 217)]
 ONE = [Level(1.0, 0.0, float("inf"))]
@@ -172,6 +172,26 @@ def test_plates_are_found_where_they_are() -> None:
     assert box[1] <= 200
     assert box[2] >= 380
     assert box[3] >= 224
+
+
+@pytest.mark.parametrize("shapes", ["fixed", "any"])
+def test_plates_whose_letters_are_large_are_found_at_half_of_the_size(shapes: Shapes) -> None:
+    plate: Box = (100, 150, 420, 150 + 1.5 * TEXT_PX)
+    found = Blobs(shapes=shapes).finder.plates(showing(640, 480, plate), (0, 0, 640, 480), scale=1.0, threshold=0.3)
+    assert len(found.score) == 1
+    assert covered(plate, found.xyxy)
+
+
+def test_a_plate_that_is_seen_at_both_sizes_is_one() -> None:
+    plate: Box = (300, 200, 400, 230)
+    assert len(Blobs().finder.plates(showing(640, 480, plate), (0, 0, 640, 480), scale=1.0, threshold=0.3).score) == 1
+
+
+def test_beside_a_part_that_is_looked_at_for_plates_there_is_no_grey() -> None:
+    blobs = Blobs(shapes="any")
+    blobs.finder.plates(showing(330, 210), (0, 0, 330, 210), scale=1.0, threshold=0.3)
+    assert any(wide > 330 for wide, _ in blobs.text.shown_wh)
+    assert len(blobs.text.colours) == 1
 
 
 def test_the_networks_that_looked_are_named_and_no_others() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skyveil.core.ids import FrameId
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import Plane, plane_array
-from skyveil.private.detect.view import blank, letterboxed, rgb_view, shrunk_luma
+from skyveil.private.detect.view import blank, edged, letterboxed, rgb_view, shrunk_luma
 from skyveil.private.frame import RawFrame
 from tests.conftest import Picture
 from tests.private.made import SOURCE, frame_of, plain, steady
@@ -175,6 +175,16 @@ def test_a_view_smaller_than_its_canvas_lies_in_the_top_left_of_grey() -> None:
     assert np.array_equal(canvas[:48, :64], coloured())
     assert (canvas[48:] == blank((1, 1))).all()
     assert (canvas[:, 64:] == blank((1, 1))).all()
+
+
+def test_a_view_goes_on_in_its_last_row_and_column() -> None:
+    view = coloured()
+    canvas = edged(view, (96, 64))
+    assert canvas.shape == (64, 96, 3)
+    assert np.array_equal(canvas[:48, :64], view)
+    assert (canvas[48:, :64] == view[-1]).all()
+    assert (canvas[:48, 64:] == view[:, -1:]).all()
+    assert np.array_equal(edged(view, (64, 48)), view)
 
 
 def test_a_view_that_fills_its_canvas_is_its_canvas() -> None:

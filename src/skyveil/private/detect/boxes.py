@@ -81,3 +81,20 @@ def suppressed(boxes: Scored, *, iou: float) -> Scored:
     xywh = np.concatenate([boxes.xyxy[:, :2], boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]], axis=1)
     keep = cv2.dnn.NMSBoxes(xywh.tolist(), boxes.score.tolist(), 0.0, iou)
     return boxes.only(np.asarray(keep, np.intp).reshape(-1))
+
+
+def merged(boxes: Scored, *, overlap: float) -> Scored:
+    """Boxes that overlap by an IoU above `overlap` as the one that holds them, with the best score; best first."""
+    held = no_boxes()
+    scores: list[float] = []
+    for index in np.argsort(-boxes.score, kind="stable"):
+        box = boxes.xyxy[index : index + 1]
+        same = np.flatnonzero(iou(box, held)[0] > overlap)
+        if len(same):
+            first = int(same[0])
+            held[first, :2] = np.minimum(held[first, :2], box[0, :2])
+            held[first, 2:] = np.maximum(held[first, 2:], box[0, 2:])
+        else:
+            held = np.concatenate([held, box])
+            scores.append(float(boxes.score[index]))
+    return Scored(held, np.array(scores, np.float32))

@@ -10,13 +10,13 @@ from skyveil.core.kinds import Kind
 from skyveil.core.manifest import ModelEntry
 from skyveil.core.settings import Precision
 from skyveil.private.detect import centerface, text, yolox
-from skyveil.private.detect.boxes import Scored, suppressed, together
+from skyveil.private.detect.boxes import Scored, merged, suppressed, together
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.network import Network
 from skyveil.private.detect.networks import FACES, PERSONS, TEXT, USES, Use
 from skyveil.private.detect.packing import EDGE_PX, HIGH_WH, SMALL_WH, WIDE_WH, Canvas, Piece, enlarged, fits, shelved
 from skyveil.private.detect.pyramid import STILL_MULTIPLE_PX, AnySize, Area, FewSizes, Level, Sizes, Window
-from skyveil.private.detect.view import Rgb, blank, letterboxed, rgb_view
+from skyveil.private.detect.view import Rgb, blank, edged, letterboxed, rgb_view
 from skyveil.private.frame import RawFrame
 
 STILL_PERSON_SIZES_WH: Final = (
@@ -78,7 +78,9 @@ class Finder:
         found = []
         for level in pyramid:
             for window in self._sizes.windows(area, level.scale):
-                shown = np.ascontiguousarray(np.rot90(self._view(raw, window, level.scale), quarters))
+                shown = np.ascontiguousarray(
+                    np.rot90(letterboxed(_part(raw, window, level.scale), window.size_wh), quarters)
+                )
                 boxes = centerface.decode(self._network(FACES).infer(shown), threshold=threshold)[0]
                 boxes = _answered(_turned_back(boxes, window.size_wh, quarters), level)
                 found.append(_in_picture(boxes, window, level.scale))
@@ -104,7 +106,7 @@ class Finder:
         """Persons in one part of a frame, in picture pixels."""
         found = []
         for window in self._person_sizes.windows(area, scale):
-            answer = self._network(PERSONS).infer(self._view(raw, window, scale))
+            answer = self._network(PERSONS).infer(letterboxed(_part(raw, window, scale), window.size_wh))
             input_hw = (window.size_wh[1], window.size_wh[0])
             boxes = yolox.decode(answer, input_hw=input_hw, threshold=threshold)
             found.append(_in_picture(boxes, window, scale))
@@ -141,12 +143,18 @@ class Finder:
         return [found[index] for index in range(len(parts))]
 
     def plates(self, raw: RawFrame, area: Area, *, scale: float, threshold: float) -> Scored:
-        """What may be a number plate in one part of a frame: text of a plate's shape, in picture pixels."""
+        """What may be a number plate in one part of a frame: text, in picture pixels.
+
+        Looked for at `scale` and at half of it, where the letters of plates that are near are of a size that it knows.
+        """
         found = []
-        for window in self._sizes.windows(area, scale):
-            answer = self._network(TEXT).infer(self._view(raw, window, scale))
-            found.append(_in_picture(text.decode(answer, threshold=threshold), window, scale))
-        return suppressed(together(found), iou=0.5)
+        for shown_at in (scale, scale / 2):
+            for window in self._sizes.windows(area, shown_at):
+                # Beside grey, whole vehicles are text to the network.
+                view = edged(_part(raw, window, shown_at), window.size_wh)
+                answer = self._network(TEXT).infer(view)
+                found.append(_in_picture(text.decode(answer, threshold=threshold), window, shown_at))
+        return merged(together(found), overlap=0.5)
 
     def _network(self, use: Use) -> Network:
         if use.entry.name not in self._open:
@@ -154,11 +162,12 @@ class Finder:
             self._open[use.entry.name] = use.open(self._paths, shapes=shapes, precision=self._precision)
         return self._open[use.entry.name]
 
-    def _view(self, raw: RawFrame, window: Window, scale: float) -> Rgb:
-        x1, y1, x2, y2 = window.xyxy
-        size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
-        size = min(size[0], window.size_wh[0]), min(size[1], window.size_wh[1])
-        return letterboxed(rgb_view(raw, window.xyxy, size), window.size_wh)
+
+def _part(raw: RawFrame, window: Window, scale: float) -> Rgb:
+    """What a window shows, at most as large as it is."""
+    x1, y1, x2, y2 = window.xyxy
+    size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
+    return rgb_view(raw, window.xyxy, (min(size[0], window.size_wh[0]), min(size[1], window.size_wh[1])))
 
 
 def _of_piece(boxes: Scored, piece: Piece, picture_wh: tuple[int, int]) -> Scored:

@@ -77,6 +77,12 @@ def letterboxed(view: Rgb, size_wh: tuple[int, int]) -> Rgb:
     return canvas
 
 
+def edged(view: Rgb, size_wh: tuple[int, int]) -> Rgb:
+    """The view in the top left corner of a canvas of `size_wh` that its last row and column go on in."""
+    down, across = size_wh[1] - view.shape[0], size_wh[0] - view.shape[1]
+    return np.asarray(cv2.copyMakeBorder(view, 0, down, 0, across, cv2.BORDER_REPLICATE), np.uint8)
+
+
 def shrunk_luma(raw: RawFrame, *, shrink: int) -> NDArray[np.uint8]:
     """Luma of squares of `shrink` px, a power of two, (height // shrink, width // shrink), at least 1x1.
 
