@@ -116,6 +116,10 @@ def test_the_alarm_desk_says_how_old_an_alarm_is_now_and_leaves_its_buttons_wher
             assert page.evaluate(FOCUSED) == page.locator("#open button").inner_text()
             # A screen reader is told of the alarm, and not of each second.
             assert page.locator("#open .soft").first.get_attribute("aria-live") == "off"
+            page.locator("#log a").nth(2).focus()
+            for _ in range(2):
+                page.wait_for_event("response", lambda one: "alarms/log" in one.url)
+            page.wait_for_function("() => document.activeElement.matches('#log tr:nth-child(3) a')")
     finally:
         shown.close()
 

@@ -86,7 +86,7 @@ async function showOpen() {
 
 async function showLog() {
   const log = await get("alarms/log", { from: Math.floor(Date.now() / 1000 - 86400) });
-  fill(byId("log"), log.map((one) => make("tr", {},
+  fill(byId("log"), log.map((one) => make("tr", { dataset: { key: one.id } },
     timeCell(one.at_s), make("td", {}, one.name), make("td", {}, levelChip(one.level)),
     make("td", {}, (one.drill ? `${t("alarm.is-drill")} ` : "") + t(`alarm.event-${one.event}`)), make("td", {}, one.actor), make("td", { className: "why" }, one.words),
     make("td", {}, one.place ? make("a", { href: replayOf(one.camera, one.place, one.alarm, one.at_s) }, t("alarm.replay")) : null))));

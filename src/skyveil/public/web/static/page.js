@@ -23,18 +23,19 @@ export function make(tag, properties = {}, ...children) {
 /** Put rows into a table; one that says so when there are none, so that empty is not taken for not loaded. */
 export function fill(table, rows) {
   const none = () => make("tr", {}, make("td", { className: "soft", colSpan: table.tHead.rows[0].cells.length }, t("table.none")));
-  table.tBodies[0].replaceChildren(...(rows.length ? rows : [none()]));
+  renew(table.tBodies[0], rows.length ? rows : [none()]);
 }
 
 /**
  * Show rows in a list or table, in place: one whose `data-key` is there already is changed into what it is now, so that
  * nothing that somebody is about to press, or has the keyboard's place, is taken away. What they listen to stays as well.
+ * Rows without one are always new.
  */
 export function renew(parent, rows) {
   const focused = document.activeElement;
   const known = new Map([...parent.children].map((row) => [row.dataset.key, row]));
   rows.forEach((row, index) => {
-    const before = known.get(row.dataset.key);
+    const before = row.dataset.key === undefined ? undefined : known.get(row.dataset.key);
     if (before) become(before, row);
     if (parent.children[index] !== (before ?? row)) parent.insertBefore(before ?? row, parent.children[index] ?? null);
   });
