@@ -15,8 +15,8 @@ from skyveil.public.wire.cameras import TYPES
 SIZE_WH = (1920, 1080)
 
 
-def found(points: int = 64, *, left_out_m: float | None = 0.16789) -> RulerCamera:
-    return RulerCamera(5.97889, 34.91054, -0.71263, 63.80757, Fit(points, 10.77637, None, left_out_m, 0.0748))
+def found(points: int = 64, *, rms_px: float | None = 10.77637, left_out_m: float | None = 0.16789) -> RulerCamera:
+    return RulerCamera(5.97889, 34.91054, -0.71263, 63.80757, Fit(points, rms_px, None, left_out_m, 0.0748))
 
 
 def test_a_camera_is_told_rounded_and_with_what_it_rests_on_in_tens() -> None:
@@ -35,6 +35,11 @@ def test_nobody_is_told_a_camera_that_few_were_rulers_of() -> None:
         release_camera(found(LEAST_PAIRS - 1), size_wh=SIZE_WH)
     with pytest.raises(BoundaryViolated, match="release_camera"):
         release_progress(RulerState.FITTED, 60)
+
+
+def test_a_camera_whose_error_nobody_knows_is_not_told_as_one_without_error() -> None:
+    with pytest.raises(BoundaryViolated, match="has their error"):
+        release_camera(found(rms_px=None), size_wh=SIZE_WH)
 
 
 @pytest.mark.parametrize(("pairs", "told"), [(0, 0), (9, 0), (10, 10), (59, 50), (9999, 400)])

@@ -36,17 +36,22 @@ def release_progress(state: RulerState, pairs: int) -> RulerReport:
 
 
 def release_camera(found: "RulerCamera", *, size_wh: tuple[int, int]) -> RulerReport:
-    """The camera of pictures of this size, rounded; raises BoundaryViolated when it rests on fewer than 30 pairs."""
+    """The camera of pictures of this size, rounded.
+
+    Raises BoundaryViolated when it rests on fewer than 30 pairs, or nobody knows how well they agree with it.
+    """
     fit = found.fit
-    if fit.points < LEAST_PAIRS:
-        raise BoundaryViolated(f"a camera that people say rests on {LEAST_PAIRS} pairs or more, got {fit.points}")
+    if fit.points < LEAST_PAIRS or fit.rms_px is None:
+        raise BoundaryViolated(
+            f"a camera that people say rests on {LEAST_PAIRS} pairs or more, and has their error, got {fit.points}"
+        )
     told = RulerFit(
         size_wh,
         height_m=_rounded(found.height_m, HEIGHT_STEP_M),
         tilt_deg=_rounded(found.tilt_deg, ANGLE_STEP_DEG),
         roll_deg=_rounded(found.roll_deg, ANGLE_STEP_DEG),
         view_deg=_rounded(found.view_deg, ANGLE_STEP_DEG),
-        rms_px=_rounded(fit.rms_px or 0.0, _RMS_STEP_PX),
+        rms_px=_rounded(fit.rms_px, _RMS_STEP_PX),
         left_out_m=None if fit.left_out_m is None else _rounded(min(fit.left_out_m, MOST_ERROR), _SHARE_STEP),
         area_sigma=_rounded(min(fit.area_sigma, MOST_ERROR), _SHARE_STEP),
     )
