@@ -117,6 +117,8 @@ def test_a_good_file_gives_its_cameras_with_defaults_and_secrets(tmp_path: Path)
         ("site: hall", "site: hal", 15, "did you mean `hall`?"),
         ("id: stairs", "id: door", 22, "twice"),
         ("Europe/Zurich", "Europe/Zurch", 4, "time zone"),
+        ("Europe/Zurich", "posix/Europe/Zurich", 4, "time zone"),  # no browser knows it
+        ("Europe/Zurich", "localtime", 4, "time zone"),
         ("[0.5, 0.5]]", "[0.5, 1.5]]", 20, "less than or equal to 1"),
         ("version: 1", "version: 2", 2, "version"),
         ("hindsight: 3", "hindsight: many", 9, "hindsight"),

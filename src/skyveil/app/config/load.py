@@ -28,6 +28,8 @@ from skyveil.measure.points import crosses_itself, points_of, polygon_area
 
 _LEAST_SHARE: Final = 1e-6
 """Of the picture, the least that a zone can be: about a pixel."""
+_OF_FILES: Final = frozenset({"Factory", "localtime", "posixrules"})
+"""Names of files beside the time zones, which no browser knows as one."""
 _ADAPTER: Final = TypeAdapter(Config)
 _WORDS: Final = {
     "missing": "is required",
@@ -132,10 +134,9 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
     yield from checked_outputs(config.outputs, has_tls=config.server.tls is not None)
     zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
     zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]
+    known = zoneinfo.available_timezones() - _OF_FILES
     for where, zone in zones:
-        try:
-            zoneinfo.ZoneInfo(zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        if zone not in known:
             yield where, f"`{zone}` is no time zone; write one like Europe/Zurich"
     data, keys = config.server.data.absolute(), config.server.keys.absolute()
     if keys == data or data in keys.parents:
