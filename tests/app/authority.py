@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -45,9 +45,11 @@ class Authority:
         context.load_cert_chain(self.certificate(days=days, host=host))
         return context
 
-    def certificate(self, *, days: tuple[int, int] = (-1, 1), host: str = "127.0.0.1") -> Path:
-        """The file of such a certificate, with its key behind it."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def certificate(
+        self, *, days: tuple[int, int] = (-1, 1), host: str = "127.0.0.1", other_kind: bool = False
+    ) -> Path:
+        """The file of such a certificate, with its key behind it: of an elliptic curve, or RSA as the other kind."""
+        key = rsa.generate_private_key(65537, 2048) if other_kind else ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
@@ -67,7 +69,7 @@ def _name(text: str) -> x509.Name:
 
 
 def _begun(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: tuple[int, int]
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *, days: tuple[int, int]
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (

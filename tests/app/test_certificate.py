@@ -38,7 +38,8 @@ def test_who_connects_sees_the_new_one_and_who_is_there_stays(
     renewing: Callable[[Path, Path], None], tmp_path: Path
 ) -> None:
     authority, served = Authority(tmp_path), tmp_path / "server.pem"
-    first, second, other = (authority.certificate() for _ in range(3))
+    first, second = (authority.certificate() for _ in range(2))
+    other = authority.certificate(other_kind=True)
     shutil.copy(first, served)
     key = tmp_path / "key.pem"
     shutil.copy(first, key)
@@ -87,6 +88,10 @@ def test_who_connects_sees_the_new_one_and_who_is_there_stays(
             renewing(other, served)
             certificate.renew()
             assert (await connected())[2] == der(other)
+            renewing(first, key)
+            renewing(first, served)
+            certificate.renew()
+            assert (await connected())[2] == der(first)
 
     asyncio.run(look())
 

@@ -134,19 +134,22 @@ def test_exports_are_made_one_by_one_and_no_more_wait_than_may(tmp_path: Path, m
         running -= 1
         return tmp_path / "made.mp4"
 
-    def one() -> str:
-        return recordings.export(HALL, 0.0, 1.0, actor="ada", reason="a test")
+    def one(actor: str = "ada") -> str:
+        return recordings.export(HALL, 0.0, 1.0, actor=actor, reason="a test")
 
     monkeypatch.setattr("skyveil.app.recordings.export", slow)
     with ThreadPoolExecutor(EXPORTS) as threads:
-        taken = [threads.submit(one) for _ in range(EXPORTS)]
+        taken = [threads.submit(one)]
         assert begun.acquire(timeout=60)
+        with pytest.raises(ExportsFull, match="of yours"):  # one person keeps nobody out
+            one()
+        taken += [threads.submit(one, f"bo{number}") for number in range(1, EXPORTS)]
         until_s = time.monotonic() + 60
-        while recordings._places._value:
+        while len(recordings._actors) < EXPORTS:
             assert time.monotonic() < until_s
         for _ in range(2):
-            with pytest.raises(ExportsFull):
-                one()
+            with pytest.raises(ExportsFull, match="of others"):
+                one("cy")
         going.set()
         assert [made.result(60) for made in taken] == ["made.mp4"] * EXPORTS
     assert (most, one()) == (1, "made.mp4")

@@ -21,6 +21,10 @@ class Certificate:
         self._marks = self._marked()
         self._problem = ""
         self._load(self.context)
+        self._shown = self.context
+        # A context keeps a certificate for each kind of key, so that one of another kind would not be shown: each
+        # connection gets the context of the newest one, also where it names no server.
+        self.context.sni_callback = self._show
 
     def renew(self) -> None:
         """Show what lies there now, where it is another; what can not be used is told, and the one of before goes on.
@@ -32,18 +36,20 @@ class Certificate:
             self._problem = ""
             return
         try:
-            # First by itself: a key that does not fit would leave the context with half of both.
-            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-            self._load(self.context)
+            fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._load(fresh)
         except (OSError, ValueError) as error:
             self._tell(error.strerror or str(error) if isinstance(error, OSError) else str(error))
             return
-        self._marks, self._problem = marks, ""
+        self._shown, self._marks, self._problem = fresh, marks, ""
         log.info("%s is shown to who connects from now on", self._paths[0].name)
 
     def problem(self) -> str:
         """Why what lies there is not shown; empty while it is."""
         return self._problem
+
+    def _show(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._shown
 
     def _load(self, context: ssl.SSLContext) -> None:
         # With a passphrase, so that nobody is asked for one: nobody could be when the service runs.

@@ -61,7 +61,8 @@ class LiveRecordings:
         self._causes: dict[CameraId, str] = {}
         """Why a camera went, until its next fragment is taken."""
         self._trouble = ""
-        self._places = threading.Semaphore(EXPORTS)
+        self._asking = threading.Lock()
+        self._actors: set[str] = set()
         self._exporting = threading.Lock()
 
     def start(self, specs: Mapping[CameraId, CameraSpec]) -> None:
@@ -162,16 +163,23 @@ class LiveRecordings:
     def export(self, camera: CameraId, from_s: float, to_s: float, *, actor: str, reason: str) -> str:
         """Make an MP4 that shows no person and no plate; gives its name. Waits for another one that is being made.
 
-        Raises ExportsFull where too many wait already.
+        Raises ExportsFull where too many wait already, or one of the same person: else one could keep all others out.
         """
-        if not self._places.acquire(blocking=False):
-            raise ExportsFull
+        with self._asking:
+            if actor in self._actors:
+                raise ExportsFull("another export of yours is being made: wait for it")
+            if len(self._actors) == EXPORTS:
+                raise ExportsFull(
+                    "exports of others are being made, and as many wait as may: try again in some minutes"
+                )
+            self._actors.add(actor)
         config, archive, to = self._config, self._archive, self._exports
         try:
             with self._exporting:
                 return export(config, archive, camera, from_s, to_s, actor=actor, reason=reason, to=to).name
         finally:
-            self._places.release()
+            with self._asking:
+                self._actors.remove(actor)
 
     def exported(self, name: str) -> Path:
         """The file of an export."""

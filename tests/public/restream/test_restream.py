@@ -329,7 +329,10 @@ def test_strangers_that_begin_no_tls_are_counted_and_keep_nobody_out(
     """They were seen by nobody, for a minute each, and could use up the descriptors of the server."""
     monkeypatch.setattr(server, "CLIENTS", 4)
 
+    complaints: list[object] = []
+
     async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
         async with serving(clip, self_signed(tmp_path)[1]) as running, AsyncExitStack() as stack:
             strangers = [await stack.enter_async_context(connected(running)) for _ in range(8)]
             for stranger in strangers[:4]:
@@ -340,6 +343,7 @@ def test_strangers_that_begin_no_tls_are_counted_and_keep_nobody_out(
                 assert (await asyncio.to_thread(pulled, running.url(), 3))[0] == (320, 240)
 
     asyncio.run(run())
+    assert complaints == []
 
 
 def test_who_begins_tls_and_goes_no_further_is_let_go(

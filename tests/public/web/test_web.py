@@ -313,14 +313,15 @@ def test_more_exports_than_may_wait_are_refused_until_there_is_room(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> str:
-        raise ExportsFull
+        raise ExportsFull("exports of others are being made")
 
     body = {"from_s": 0.0, "to_s": 60.0, "reason": "accident"}
     with monkeypatch.context() as patched:
         patched.setattr(StillRecordings, "export", full)
         refused = running.client("operator").post("/api/v1/cameras/door/exports", json=body)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "120")
-        assert "try again in some minutes" in refused.json()["detail"]
+        assert refused.json()["detail"] == "exports of others are being made"
+        assert running.console.audit.entries(limit=1)[0].action == "export.refused"
     assert running.client("operator").post("/api/v1/cameras/door/exports", json=body).status_code == 200
 
 
@@ -387,6 +388,14 @@ def test_a_logout_ends_the_session_whose_cookie_it_takes_away(running: Running) 
     assert running.console.accounts.by_session(session) is None
     # Another site can not log anybody out: it sends no cookie, and takes none away.
     assert "set-cookie" not in running.client().post("/logout").headers
+
+
+def test_who_is_nobody_writes_nothing_to_the_audit_log_by_logging_out(running: Running) -> None:
+    client = running.client()
+    client.cookies.set(SESSION, "of nobody")
+    before = len(running.console.audit.entries(limit=1000))
+    assert f'{SESSION}=""' in client.post("/logout").headers["set-cookie"]
+    assert len(running.console.audit.entries(limit=1000)) == before
 
 
 def test_a_login_form_without_its_token_is_refused(running: Running) -> None:

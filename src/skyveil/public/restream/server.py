@@ -179,12 +179,13 @@ class RestreamServer:
             writer.transport.abort()
             return
         self._clients[client] = None
+        connection = writer.transport  # the writer has another one once TLS stands
         try:
             async with asyncio.timeout(LOGIN_S) as patience:
                 if self._tls is not None:
                     # Here and not in `start_server`, which tells us of nobody before, and so of no stranger that says
                     # nothing. Nothing is read yet: this runs in the round in which the connection came.
-                    await writer.start_tls(self._tls)
+                    await _start_tls(writer, self._tls)
                 while (request := await _request(reader)) is not None:
                     self._answer(request, client)
                     if client.playing:
@@ -197,7 +198,7 @@ class RestreamServer:
             self._full = self._full and len(self._clients) > CLIENTS // 2
             for stream in self._streams.values():
                 stream.clients.discard(client)
-            writer.transport.abort()
+            connection.abort()
 
     def _room(self) -> bool:
         """Whether there is room for one more; where there was none, the oldest that did not log in goes."""
@@ -288,6 +289,17 @@ class RestreamServer:
         elif given.get("nonce") == client.nonce:
             self._throttle.failed(client.address)
         return good
+
+
+async def _start_tls(writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
+    """TLS from here on; raises ConnectionAbortedError where the connection was aborted meanwhile."""
+    connection = writer.transport
+    try:
+        await writer.start_tls(context)
+    except AttributeError as error:
+        # What Python 3.11 makes of it; the writer would then complain once more when it is thrown away.
+        vars(writer)["_transport"] = connection
+        raise ConnectionAbortedError from error
 
 
 async def _request(reader: asyncio.StreamReader) -> _Request | None:

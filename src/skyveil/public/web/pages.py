@@ -212,9 +212,9 @@ def logout(request: Request, console: ConsoleDep) -> Response:
     """
     response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
     if session := session_of(request):
-        principal = console.accounts.by_session(session)
-        console.accounts.logout(session)
-        console.audit.record(principal.name if principal else NOBODY, "logout")
+        if principal := console.accounts.by_session(session):  # else strangers could fill the audit log
+            console.accounts.logout(session)
+            console.audit.record(principal.name, "logout")
         response.delete_cookie(SESSION, path="/")
     return response
 

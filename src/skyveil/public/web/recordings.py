@@ -202,9 +202,9 @@ def export(body: ExportBody, access: CanExport, console: ConsoleDep) -> Exported
     except RecordingMissing as error:
         raise HTTPException(status.HTTP_404_NOT_FOUND, str(error)) from error
     except ExportsFull as error:
-        detail = "another export is being made, and as many wait for it as may: try again in some minutes"
+        _viewed(console, access, "export.refused", {"from_s": body.from_s, "to_s": body.to_s})
         headers = {"Retry-After": _AGAIN_S}
-        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, detail, headers) from error
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, str(error), headers) from error
     url = f"/api/v1/cameras/{access.id}/exports/{name}"
     return Exported(url=url, name=name, statement=f"{url}/statement")
 

@@ -5,6 +5,8 @@ import { ApiError, bytes } from "./api.js";
 const AHEAD_S = 12;
 const KEEP_S = 60;
 const MOST_MISSING = 150;
+const MOST_TRIES = 8;
+const AGAIN_MS = 1000;
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 
 /** Whether anything is recorded from a time on. */
@@ -22,6 +24,8 @@ export class Playback {
     this.next = 0;
     this.placed = []; // [media time, wall time] of each segment appended
     this.missing = []; // segments in a row that are there no more
+    this.tries = 0; // of the next one
+    this.later_ms = 0; // when it is asked for again
     this.at_s = 0;
     this.init = null;
     this.media = new Source();
@@ -49,7 +53,7 @@ export class Playback {
   }
 
   fill() {
-    if (this.busy || this.closed || this.next >= this.list.length || this.at_s - this.video.currentTime > AHEAD_S) return;
+    if (this.busy || this.closed || Date.now() < this.later_ms || this.next >= this.list.length || this.at_s - this.video.currentTime > AHEAD_S) return;
     this.busy = true;
     this.one(this.list[this.next]).then(() => this.tellMissing(), (error) => this.failed(error)).finally(() => {
       this.next += 1;
@@ -59,12 +63,17 @@ export class Playback {
     });
   }
 
-  /** What was deleted meanwhile, or is damaged, is passed over; anything else that fails would fail for the next one, too. */
+  /** What was deleted meanwhile, or is damaged, is passed over; what can not be reached is asked for again for some seconds. */
   failed(error) {
     if (this.closed) return;
     if (error.status === 404) {
       this.missing.push(this.list[this.next]);
       if (this.missing.length < MOST_MISSING) return;
+    } else if ((error instanceof TypeError || error.status >= 500) && this.tries < MOST_TRIES) {
+      this.tries += 1;
+      this.next -= 1; // the same one
+      this.later_ms = Date.now() + AGAIN_MS;
+      return;
     } else if (error.status !== 401) notify(why(error), true);
     this.close();
   }
@@ -91,6 +100,7 @@ export class Playback {
     const data = await bytes(segment.url);
     this.buffer.timestampOffset = this.at_s - segment.media_s;
     await this.append(data);
+    this.tries = 0;
     this.placed.push([this.at_s, segment.start_s]);
     const first = this.placed.length === 1;
     const ranges = this.buffer.buffered;
