@@ -176,8 +176,8 @@ REACHES = {
     "give it other parameters": "os.sched_setparam(victim, os.sched_param(0))",
     "give it both": "number(314, 274, victim, struct.pack('IIQiIQQQ', 48, 3, 0, 0, 0, 0, 0, 0), 0)",
     "lower its priority": "os.setpriority(os.PRIO_PROCESS, victim, 1)",
-    "lower the priority of its group": "os.setpriority(os.PRIO_PGRP, 0, 1)",
-    "lower that of its account": "os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_USER, 0))",
+    "lower the priority of its group": "os.setpriority(os.PRIO_PGRP, victim, 1)",
+    "lower that of an account": "os.setpriority(os.PRIO_USER, NOBODYS, 1)",  # never of ours: all would feel it
     "let it wait for disks": "number(251, 30, 1, victim, 3 << 13)",
     "move its memory": "number(256, 238, victim, 64, struct.pack('Q', 1), struct.pack('Q', 1))",
     "ask where its memory lies": "number(279, 239, victim, 0, None, None, None, 0)",
@@ -211,11 +211,12 @@ REACHES = {
 _NOT_EVERYWHERE = {
     *("signal it by descriptor", "take a descriptor of it", "advise on its memory", "free its memory"),
     *("wait for its semaphore", "share a core with it", "compare with it", "move its memory", "count what it does"),
-    *("ask where its memory lies", "leave it a key", "ask for a key"),
+    *("ask where its memory lies", "leave it a key", "ask for a key", "lower that of an account"),
 }
 _A_VICTIM = """
 import platform, subprocess
-child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, process_group=0)
+NOBODYS = 2**31 - 2
 """
 _REACHED = """
 victim, model = child.pid, os.open(folder / "old", os.O_RDONLY)
