@@ -96,6 +96,12 @@ def test_corners_far_outside_neither_overflow_nor_move_the_edges(reach: float) -
     assert near.blocks[0, 19] == 0
 
 
+@pytest.mark.parametrize("x", [-16, -15])  # where a polygon outside is cut, and within a block of it
+def test_a_corner_that_is_there_twice_hides_as_much_as_once(x: int) -> None:
+    once, twice = polygon((x, 4), (20, 4), (20, 20)), polygon((x, 4), (x, 4), (20, 4), (20, 20))
+    assert picture_of(hidden_by(twice)) == picture_of(hidden_by(once))
+
+
 @pytest.mark.parametrize("far", [rectangle(-(2**24), 4, 2**24, 9), rectangle(4, -(2**24), 9, 2**24)])
 def test_corners_far_outside_one_way_only_take_no_more_memory_than_the_picture(far: Polygon) -> None:
     tracemalloc.start()
