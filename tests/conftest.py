@@ -5,7 +5,7 @@ the reason, where these are absent. Clips are made, never stored.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,17 @@ from skyveil.app.models import locate
 from skyveil.core.manifest import MODELS
 
 Picture: TypeAlias = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True)
+def _no_real_time() -> Iterator[None]:
+    """The AV1 encoder makes a thread of root's real-time; browsers that are started from it then starve the machine.
+
+    Workers refuse it that (`app.seccomp`); tests encode in their own process.
+    """
+    yield
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(scope="session")
