@@ -110,7 +110,7 @@ def test_networks_that_are_not_compiled_for_this_machine_are_told(
         return {one.level: one.what for one in diagnose(tmp_path / "none.yaml") if "compiled" in one.what}
 
     assert told()["warning"].startswith("3 of 3 compiled networks")
-    for name, content in use.compiled(weights, present=compiled_folder()):
+    for name, content in use.compiled(weights, present=compiled_folder(), scratch=tmp_path):
         write_compiled(name, content or b"")
     assert told() == {"ok": "the networks are compiled for this machine"}
     missing, damaged, _ = sorted(compiled_folder().glob("*.blob"))

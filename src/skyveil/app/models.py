@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, final
 
 import platformdirs
@@ -141,14 +142,15 @@ def compile_ahead() -> list[Path]:
 
     folder = compiled_folder()
     kept: list[Path] = []
-    for use in USES:
-        path = locate(use.entry)
-        if path is None:
-            continue
-        for name, content in use.compiled(path, present=folder):
-            if content is not None:
-                write_compiled(name, content)
-            kept.append(folder / name)
+    with TemporaryDirectory(prefix="skyveil-") as scratch:
+        for use in USES:
+            path = locate(use.entry)
+            if path is None:
+                continue
+            for name, content in use.compiled(path, present=folder, scratch=Path(scratch)):
+                if content is not None:
+                    write_compiled(name, content)
+                kept.append(folder / name)
     for stale in set(folder.glob("*.blob")) - set(kept):
         if not stale.name.startswith(DENSITY_PREFIX):
             stale.unlink()

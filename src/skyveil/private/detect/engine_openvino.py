@@ -38,6 +38,7 @@ from skyveil.private.detect.engine import (
 )
 from skyveil.private.detect.focus import fold_focus
 from skyveil.private.detect.graph import Graph
+from skyveil.private.detect.kernels import preferred_kernels, written_with
 from skyveil.private.detect.yolox import PERSON
 
 LONGEST_LOOK_S: Final = 120.0
@@ -81,19 +82,19 @@ class _Compiled(Protocol):
     def export_model(self) -> BytesIO: ...
 
 
-class _Loaded(Graph, Protocol):
+class _Model(Graph, Protocol):
+    def reshape(self, shape: list[int]) -> None: ...
+
+
+class _Loaded(_Model, Protocol):
     @property
     def outputs(self) -> Sequence[object]: ...
     def output(self, index: int) -> object: ...
     def get_parameters(self) -> Sequence[object]: ...
 
 
-class _Model(Graph, Protocol):
-    def reshape(self, shape: list[int]) -> None: ...
-
-
 class _Core(Protocol):
-    def read_model(self, weights: bytes) -> _Loaded: ...
+    def read_model(self, model: bytes, weights: bytes = b"") -> _Loaded: ...
     def get_property(self, device: str, name: str) -> str | Sequence[str]: ...
     def compile_model(self, model: _Model, device: str, config: dict[str, str | int]) -> _Compiled: ...
     def import_model(self, blob: bytes, device: str, config: dict[str, str | int]) -> _Compiled: ...
@@ -166,6 +167,7 @@ class OpenVinoEngine:
         # Networks of any shape show pictures: in 8 bits as few faces leaked, and 5.1 % was covered in vain, not 4.9 %.
         rounds = ranges is not None and shapes == "fixed" and multiplies_eight_bits()
         self._precision = _computed(precision, "BF16" in can, rounds)
+        self._kernels = preferred_kernels() if self._precision == "f32" else None
         self._ranges = Ranges.read(ranges) if ranges is not None and self._precision == "i8" else None
         self._config: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
@@ -200,10 +202,16 @@ class OpenVinoEngine:
             idle[-1].start_async([pictures])
         return _Look(self._entry.describe, batch, idle.pop(), idle)
 
-    def export(self, shape: Shape) -> bytes:
-        """The compiled network as `verified_blob` reads it, for this CPU and this version of OpenVINO."""
+    def export(self, shape: Shape, *, scratch: Path | None = None) -> bytes:
+        """The compiled network as `verified_blob` reads it, for this CPU and this version of OpenVINO.
+
+        With a folder `scratch` to write to it computes with the kernels of `preferred_kernels`.
+        """
         with translated(_RAISED, DetectorFailed, f"{self._entry.describe} can not be exported"):
-            return sealed_blob(self._compile(shape).export_model().getvalue())
+            model = self._shaped(shape)
+            if self._kernels is not None and scratch is not None:
+                model = self._core.read_model(*written_with(self._openvino, model, self._kernels, scratch=scratch))
+            return sealed_blob(self._core.compile_model(model, "CPU", self._config).export_model().getvalue())
 
     def blob_name(self, shape: Shape) -> str:
         """The file name of the compiled network: it changes with everything that the compiled form depends on."""
@@ -218,6 +226,7 @@ class OpenVinoEngine:
             "outputs": self._outputs,
             "preprocess": asdict(self._preprocess),
             "ranges": self._ranges and self._ranges.digest,
+            "kernels": self._kernels,
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         return f"{self._entry.name}-{digest[:16]}.blob"
@@ -255,6 +264,11 @@ class OpenVinoEngine:
             return self._core.import_model(blob, "CPU", self._config)
 
     def _compile(self, key: Shape) -> _Compiled:
+        model = self._shaped(key)
+        with translated(_RAISED, DetectorFailed, f"{self._entry.describe} does not take {key[2]}x{key[1]} pixels"):
+            return self._core.compile_model(model, "CPU", self._config)
+
+    def _shaped(self, key: Shape) -> _Model:
         if self._model is None:
             with translated(_RAISED, ModelCorrupt, f"{self._entry.describe} does not load"):
                 self._model = _with_preprocessing(
@@ -264,7 +278,7 @@ class OpenVinoEngine:
                     to_eight_bits(self._openvino, self._model, self._ranges)
         with translated(_RAISED, DetectorFailed, f"{self._entry.describe} does not take {key[2]}x{key[1]} pixels"):
             self._model.reshape([*key, 3])
-            return self._core.compile_model(self._model, "CPU", self._config)
+        return self._model
 
 
 @final

@@ -58,14 +58,15 @@ class Use:
             ranges=self.ranges,
         )
 
-    def compiled(self, path: Path, *, present: Path) -> Iterator[tuple[str, bytes | None]]:
+    def compiled(self, path: Path, *, present: Path, scratch: Path) -> Iterator[tuple[str, bytes | None]]:
         """For each of `sizes`, and for any size: the name and content of the compiled network's file.
 
-        The content is None where the folder `present` holds that file already, as it was written.
+        The content is None where the folder `present` holds that file already, as it was written. What is written to
+        the folder `scratch` on the way is left there.
         """
         for engine, shape in self._ahead(path):
             name = engine.blob_name(shape)
-            yield name, None if is_whole(present / name) else engine.export(shape)
+            yield name, None if is_whole(present / name) else engine.export(shape, scratch=scratch)
 
     def compiled_names(self, path: Path) -> list[str]:
         """The files that `compiled` gives, by the same names; nothing is compiled. ModelMissing or ModelCorrupt."""
