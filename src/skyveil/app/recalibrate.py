@@ -55,12 +55,11 @@ def calibrated(path: Path, camera: str, calibration: Calibration, *, version: st
     """
 
     def last() -> None:
-        if calibration_version(named(load(path), camera)) != version:
-            raise SettingsRefused("the camera was calibrated by somebody else meanwhile: load the page again")
+        _newest(named(load(path), camera), version)
 
-    last()
     config = load(path)
     one = named(config, camera)
+    _newest(one, version)
     places = drawing_of(config, one).places
     for place, said_of in zip(places, judged_on(config, one, places, calibration), strict=True):
         if said_of.refused:
@@ -70,6 +69,11 @@ def calibrated(path: Path, camera: str, calibration: Calibration, *, version: st
     with alone(path.resolve()):  # two that write the same calibration have one part file
         _write(path.absolute().parent / name, text)
     return set_keys(path, camera, {"calibration": name}, last=last)
+
+
+def _newest(camera: Camera, version: str) -> None:
+    if calibration_version(camera) != version:
+        raise SettingsRefused("the camera was calibrated by somebody else meanwhile: load the page again")
 
 
 def fitted_of(config: Config, camera: Camera, calibration: Calibration) -> Fitted:

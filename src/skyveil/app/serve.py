@@ -90,7 +90,7 @@ class Product:
         watch: Watch = VideoWatch(finder, settings, width=stream.width, height=stream.height, fps=stream.fps)
         messages = redacted(source, watch, Door(fill, encoder, tally, settings))
         yield encoder.header
-        yield from _with_sound(messages, task) if settings.keep_audio else messages
+        yield from _with_sound(messages, task, tally) if settings.keep_audio else messages
 
 
 @final
@@ -122,13 +122,14 @@ def _with_progress(messages: Iterator[Message], tally: FileTally, expected: int 
             yield Progress(tally.frames, expected)
 
 
-def _with_sound(messages: Iterator[Message], task: Task) -> Iterator[Message]:
+def _with_sound(messages: Iterator[Message], task: Task, tally: FileTally) -> Iterator[Message]:
     """The messages with the sound between them, a packet of sound never before the picture it belongs to."""
     sound = _sound(task)
     first = next(sound, None)
     if first is None:
         yield from messages
         return
+    tally.sound = True
     yield first
     waiting = next(sound, None)
     for message in messages:

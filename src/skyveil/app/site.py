@@ -319,7 +319,8 @@ class LiveSite:
         found += [] if self._supervisor is None else self._supervisor.problems()
         found += [f"{one}; what it measured before goes on" for one in self._refused]
         found += [_waits(self._waiting)] if self._waiting else []
-        found += [problem for one in (self.certificate,) if one is not None and (problem := one.problem())]
+        if self.certificate is not None and (problem := self.certificate.problem()):
+            found.append(problem)
         return found + self.recordings.problems() + told + self.crowd.problems()
 
     def losses(self) -> Mapping[str, int]:

@@ -16,6 +16,8 @@ class FileTally:
 
     def __init__(self) -> None:
         self.frames = 0
+        self.sound = False
+        """Whether the first sound of the file goes along, encoded anew."""
         self._damaged = 0
         self._whole = 0
         self._first_s: float | None = None
@@ -54,7 +56,7 @@ class FileTally:
             gaps=source.gaps,
             models=tuple(ModelUsed(entry.name, entry.sha256) for entry in models),
             precision=precision,
-            dropped=info.dropped,
+            dropped=_without_sound(info.dropped) if self.sound else info.dropped,
             timings_s=(("cpu", round(time.process_time() - self._began_s, 3)),),
         )
 
@@ -63,3 +65,9 @@ class FileTally:
         for covered, counted in zip(self._covered, self._counted, strict=True):
             shares.append(covered / counted if counted else shares[-1])
         return tuple(shares)
+
+
+def _without_sound(dropped: tuple[str, ...]) -> tuple[str, ...]:
+    """All but the first sound."""
+    first = next((index for index, word in enumerate(dropped) if word.startswith("audio ")), len(dropped))
+    return dropped[:first] + dropped[first + 1 :]

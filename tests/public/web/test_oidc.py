@@ -192,7 +192,15 @@ def test_who_is_vouched_for_and_mapped_gets_a_session_with_that_role(login: Logi
 @pytest.mark.parametrize(
     "next",
     # Browsers read a number as an address (134744072 is 8.8.8.8), and a backslash as a slash.
-    ["//134744072", "//elsewhere", "//0x7f000001", "/\\elsewhere", "https://elsewhere.example", "elsewhere"],
+    [
+        "//134744072",
+        "//elsewhere",
+        "//0x7f000001",
+        "/\\elsewhere",
+        "https://elsewhere.example",
+        "elsewhere",
+        "?/elsewhere",
+    ],
 )
 def test_a_login_leads_to_no_other_server(login: Login, next: str) -> None:
     asked = login.begin(next=next)

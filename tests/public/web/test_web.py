@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import html
 import queue
 import re
 import shutil
@@ -403,6 +404,26 @@ def test_a_login_form_without_its_token_is_refused(running: Running) -> None:
     client.get("/login")
     assert client.post("/login", data={"name": "admin", "password": GOOD, "csrf": "0" * 64}).status_code == 403
     assert client.post("/login", data={"name": "admin", "password": GOOD}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_to"),
+    [
+        ("/cameras/hall/recordings?at=1790000000", "/cameras/hall/recordings?at=1790000000"),
+        ("/health?a=1&b=2", "/health?a=1&b=2"),
+        ("/health?a=%0d%0aSet-Cookie", "/health"),
+        ("/health", "/health"),
+    ],
+)
+def test_a_login_leads_to_the_page_and_the_time_that_was_asked_for(running: Running, asked: str, led_to: str) -> None:
+    client = running.client()
+    answer = client.get(asked)
+    assert answer.status_code == 303
+    form = client.get(answer.headers["location"]).text
+    csrf = re.search(r'name="csrf" value="(\w+)"', form)
+    assert csrf is not None and f'name="next" value="{html.escape(led_to)}"' in form
+    login = {"name": "admin", "password": GOOD, "csrf": csrf[1], "next": led_to}
+    assert client.post("/login", data=login).headers["location"] == led_to
 
 
 def test_a_name_that_is_too_long_for_an_account_is_told_on_the_form(running: Running) -> None:

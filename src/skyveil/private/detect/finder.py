@@ -78,9 +78,7 @@ class Finder:
         found = []
         for level in pyramid:
             for window in self._sizes.windows(area, level.scale):
-                shown = np.ascontiguousarray(
-                    np.rot90(letterboxed(_part(raw, window, level.scale), window.size_wh), quarters)
-                )
+                shown = np.ascontiguousarray(np.rot90(_boxed(raw, window, level.scale), quarters))
                 boxes = centerface.decode(self._network(FACES).infer(shown), threshold=threshold)[0]
                 boxes = _answered(_turned_back(boxes, window.size_wh, quarters), level)
                 found.append(_in_picture(boxes, window, level.scale))
@@ -106,7 +104,7 @@ class Finder:
         """Persons in one part of a frame, in picture pixels."""
         found = []
         for window in self._person_sizes.windows(area, scale):
-            answer = self._network(PERSONS).infer(letterboxed(_part(raw, window, scale), window.size_wh))
+            answer = self._network(PERSONS).infer(_boxed(raw, window, scale))
             input_hw = (window.size_wh[1], window.size_wh[0])
             boxes = yolox.decode(answer, input_hw=input_hw, threshold=threshold)
             found.append(_in_picture(boxes, window, scale))
@@ -161,6 +159,11 @@ class Finder:
             shapes: Shapes = "fixed" if use is PERSONS else self._shapes
             self._open[use.entry.name] = use.open(self._paths, shapes=shapes, precision=self._precision)
         return self._open[use.entry.name]
+
+
+def _boxed(raw: RawFrame, window: Window, scale: float) -> Rgb:
+    """What a window shows, with grey beside it where it is smaller than the window's size."""
+    return letterboxed(_part(raw, window, scale), window.size_wh)
 
 
 def _part(raw: RawFrame, window: Window, scale: float) -> Rgb:

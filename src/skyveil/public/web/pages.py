@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Query, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -220,8 +221,11 @@ def logout(request: Request, console: ConsoleDep) -> Response:
 
 
 def own_path(text: str) -> str:
-    """A path on this server, and never another one's address."""
-    return text if re.fullmatch(r"/(?![/\\])[\w/.-]{0,499}", text) else "/"
+    """A path on this server, with its plain parameters, and never another one's address."""
+    path, _, query = text.partition("?")
+    if not re.fullmatch(r"/(?![/\\])[\w/.-]{0,499}", path):
+        return "/"
+    return f"{path}?{query}" if re.fullmatch(r"[\w=&.-]{1,100}", query) else path
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
@@ -237,7 +241,8 @@ Reader = Annotated[Principal | None, Depends(page_reader)]
 
 
 def _to_login(request: Request) -> Response:
-    return RedirectResponse(f"/login?next={own_path(request.url.path)}", status.HTTP_303_SEE_OTHER)
+    asked = own_path(f"{request.url.path}?{request.url.query}")
+    return RedirectResponse(f"/login?next={quote(asked)}", status.HTTP_303_SEE_OTHER)
 
 
 def _page(name: str, need: Permission | None) -> Callable[[Request, Console, Principal | None], Response]:

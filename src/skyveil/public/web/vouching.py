@@ -154,7 +154,7 @@ def _throttled() -> Response:
 
 def _page(text: str, code: int, *, next: str = "") -> Response:
     """A page of one sentence; with `next` it goes on to that path of ours."""
-    on = own_path(next)
+    on = html.escape(own_path(next))
     head = "" if text else f'<meta http-equiv="refresh" content="0;url={on}">'
     body = f"<p>{html.escape(text)} <a href='/login'>Skyveil</a>" if text else f"<p><a href='{on}'>Skyveil</a>"
     page = f"<!doctype html><meta charset='utf-8'>{head}<title>Skyveil</title>{body}"

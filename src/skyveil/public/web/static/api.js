@@ -11,7 +11,7 @@ export class ApiError extends Error {
 /** An answer that is good; another is an error, and nobody who is not logged in stays on the page. */
 async function good(response) {
   if (response.ok) return response;
-  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   let detail = t("error.status", { status: response.status });
   try {
     const body = await response.json();
