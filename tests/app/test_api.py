@@ -56,6 +56,7 @@ def test_a_file_is_redacted_once_and_then_known(astronaut: Picture, make_clip: C
     with pytest.raises(OutputRefused, match="--overwrite"):
         skyveil.redact_file(clip, settings=RedactSettings(preset="ultrafast", targets=frozenset({Kind.PERSON})))
     shutil.copy(done.path, tmp_path / "own.redacted.mp4")
+    shutil.copy(done.result, tmp_path / "own.redacted.mp4.json")
     with pytest.raises(InputRefused, match="was made by skyveil"):
         skyveil.redact_file(tmp_path / "own.redacted.mp4")
 

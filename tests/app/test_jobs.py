@@ -1,11 +1,15 @@
 """Paths become jobs: what is taken, what is left out, where outputs go, what is refused."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from skyveil.app.jobs import Plan, is_own_output, plan, result_of, shown, still_format, writable
+from skyveil.app.jobs import Plan, plan, still_format, writable
+from skyveil.app.made import is_own_output, result_of
+from skyveil.app.names import shown
 from skyveil.core.errors import InputRefused, OutputRefused, SettingsRefused
 from skyveil.core.settings import Codec
 
@@ -65,14 +69,55 @@ def test_an_output_folder_inside_the_input_folder_is_no_input(tmp_path: Path) ->
     assert [left.path for left in found.skipped] == [tmp_path / "out" / "a.mp4"]
 
 
-def test_own_outputs_are_left_out_by_name_and_by_result(tmp_path: Path) -> None:
-    made(tmp_path, "a.mp4", "a.redacted.mp4", "b.mp4")
-    (tmp_path / "b.mp4.json").write_text('{\n  "schema": "skyveil.result/1"}')
+def told(path: Path) -> None:
+    """Write a result beside a file that tells its size and hash."""
+    data = path.read_bytes()
+    side = {"name": path.name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    result_of(path).write_text(json.dumps({"schema": "skyveil.result/1", "output": side}))
+
+
+def test_own_outputs_are_left_out_named_or_not(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp4", "a.redacted.mp4")
+    told(tmp_path / "a.redacted.mp4")
     found = planned(tmp_path)
     assert [job.source.name for job in found.jobs] == ["a.mp4"]
-    assert {left.path.name for left in found.skipped} == {"a.redacted.mp4", "b.mp4"}
+    assert [left.path.name for left in found.skipped] == ["a.redacted.mp4"]
     assert planned(tmp_path / "a.redacted.mp4").jobs == ()
-    assert not is_own_output(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("beside", [None, '{"schema": "skyveil.result/1"}', "of the file before", "[]"])
+def test_what_only_looks_like_ours_is_redacted(tmp_path: Path, beside: str | None) -> None:
+    """By its name, or by a result of another file, anybody could have a raw file left out."""
+    (raw,) = made(tmp_path, "raw.redacted.mp4")
+    if beside == "of the file before":
+        told(raw)
+        raw.write_bytes(raw.read_bytes() + b"x")
+    elif beside is not None:
+        result_of(raw).write_text(beside)
+    assert not is_own_output(raw)
+    assert [job.source for job in planned(tmp_path).jobs] == [raw]
+    assert [job.source for job in planned(raw).jobs] == [raw]
+
+
+@pytest.mark.parametrize("end", ["", ".json", ".skyveil.part", ".json.skyveil.part"])
+def test_an_input_is_nothing_that_another_output_writes(tmp_path: Path, end: str) -> None:
+    clip, taken = made(tmp_path, "a.mp4", f"a.redacted.mp4{end}")
+    found = planned(clip, taken)
+    assert clip not in [job.source for job in found.jobs]
+    assert "is itself an input" in found.refused[0].why
+    (alone,) = made(tmp_path / "alone", f"b.mp4{end}")
+    assert "is itself an input" in planned(alone, output=tmp_path / "alone" / "b.mp4").refused[0].why
+
+
+def test_a_sidecar_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    (clip,) = made(tmp_path, "a.mp4")
+    (job,) = planned(clip).jobs
+    job.result.write_text('{"photo": "taken on a holiday"}')
+    with pytest.raises(OutputRefused, match="is no result of skyveil"):
+        writable(job, overwrite=False)
+    writable(job, overwrite=True)
+    job.result.write_text('{"schema": "skyveil.result/1"}')
+    writable(job, overwrite=False)
 
 
 def test_unknown_files_in_a_folder_are_listed_and_named_ones_tried(tmp_path: Path) -> None:
@@ -216,7 +261,7 @@ def test_the_kind_is_read_from_the_first_bytes(tmp_path: Path) -> None:
 
 
 def test_a_name_that_would_be_too_long_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:
-    made(tmp_path, f"{'n' * 240}.mp4", f"{'字' * 80}.mp4", f"{'m' * 230}.mp4", "a.mp4")
+    made(tmp_path, f"{'n' * 240}.mp4", f"{'字' * 80}.mp4", f"{'m' * 220}.mp4", "a.mp4")
     found = planned(tmp_path)
     assert [job.source.name[0] for job in found.jobs] == ["a", "m"]
     assert all("--output" in left.why for left in found.refused) and len(found.refused) == 2

@@ -13,10 +13,10 @@ from PIL import Image
 
 from skyveil.app.serve import Product
 from skyveil.app.task import Task
-from skyveil.core.errors import DetectorFailed, InputRefused, ModelMissing
+from skyveil.core.errors import DetectorFailed, InputRefused, ModelMissing, SettingsRefused
 from skyveil.core.kinds import Kind
 from skyveil.core.manifest import CENTERFACE, YOLOX_NANO
-from skyveil.core.settings import Precision, RedactSettings
+from skyveil.core.settings import Mask, Precision, RedactSettings
 from skyveil.private.detect.engine import Shapes
 from skyveil.private.detect.finder import Finder
 from skyveil.public.encode.header import AudioHeader, AudioPacket, StillImage, StreamHeader
@@ -186,6 +186,20 @@ def talking(tmp_path: Path) -> Path:
             container.mux([*video.encode(shown), *audio.encode(heard)])
         container.mux([*video.encode(None), *audio.encode(None)])
     return path
+
+
+@pytest.mark.usefixtures("factory")
+@pytest.mark.parametrize(
+    "points", [((64, 0), (90, 0), (90, 40)), ((0, 48), (9, 48), (9, 60)), ((-9, 0), (0, 0), (0, 40))]
+)
+def test_a_mask_beside_the_picture_is_refused(make_clip: ClipMaker, points: tuple[tuple[float, float], ...]) -> None:
+    """Who drew it on a larger picture believes that something is covered."""
+    path = make_clip([np.zeros((48, 64, 3), np.uint8)] * 3)
+    beside = RedactSettings(frozenset({Kind.FACE}), preset="ultrafast", masks=(Mask(points),))
+    with pytest.raises(SettingsRefused, match="lies outside of the picture of 64x48"):
+        list(Product({})(Task(path, beside)))
+    touching = RedactSettings(frozenset({Kind.FACE}), preset="ultrafast", masks=(Mask(((63, 47), (90, 47), (90, 90))),))
+    assert isinstance(list(Product({})(Task(path, touching)))[-1], Finished)
 
 
 @pytest.mark.usefixtures("factory")

@@ -1,6 +1,7 @@
 """`skyveil redact`: options, lines, exit codes, with the real command line in a process of its own."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,31 @@ def test_json_is_one_object_on_stdout(clip: Path) -> None:
     assert said["schema"] == "skyveil.run/1"
     assert [result["frames"] for result in said["results"]] == [30]
     assert "gone.mp4" in said["failed"][0]["path"]
+
+
+@pytest.mark.parametrize("stream", ["1>/dev/full", "1>&-", "2>&-", "0<&-", "1>&- 2>&- 0<&-", "| true"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_files_are_done_although_nobody_reads_of_it(clip: Path, stream: str, as_json: bool) -> None:
+    other = clip.with_name("other.mp4")
+    other.write_bytes(clip.read_bytes())
+    command = [sys.executable, "-m", "tests.cli.stand_in", "redact", str(clip.parent), "--jobs", "1"]
+    line = f"set -o pipefail; {shlex.join([*command, *(['--json'] if as_json else [])])} {stream}"
+    ran = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment(), check=False)
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode == (1 if as_json and stream in {"1>/dev/full", "| true"} else 0), ran.stderr
+    for one in (clip, other):
+        with av.open(str(one.with_name(f"{one.stem}.redacted.mp4"))) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 30
+    assert (clip.parent / "skyveil-report.html").is_file()
+
+
+def test_a_report_of_somebody_else_stays_and_is_told(clip: Path) -> None:
+    page = clip.with_name("clip.redacted.mp4.html")
+    page.write_text("my notes")
+    ran = run("redact", clip)
+    assert ran.code == 0 and page.read_text() == "my notes"
+    one_line_refusal(ran, "the report was not written", "is no report of skyveil")
+    assert run("redact", clip, "--overwrite").code == 0 and "Skyveil report" in page.read_text()
 
 
 def test_dry_run_writes_nothing(clip: Path) -> None:

@@ -97,6 +97,16 @@ def test_two_files_do_not_fit_one_output(tmp_path: Path) -> None:
 
 @pytest.mark.models
 @pytest.mark.usefixtures("models")
+def test_what_is_looked_at_is_not_replaced(tmp_path: Path) -> None:
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"a picture")
+    (tmp_path / "link.jpg").symlink_to(picture)
+    for output in (picture, tmp_path / "link.jpg"):
+        ran = run("verify", picture, "--output", output, "--overwrite")
+        assert ran.code == 2 and "is the file that is looked at" in ran.err
+    assert picture.read_bytes() == b"a picture"
+
+
 def test_a_missing_file_and_one_that_is_no_media_fail_in_one_line_each(tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a video")

@@ -148,7 +148,7 @@ def test_a_run_that_was_left_in_the_middle_makes_the_worker_useless(make_clip: C
 def test_a_signal_ends_the_run_and_leaves_nothing(make_clip: ClipMaker, number: int, code: int) -> None:
     source = clip(make_clip, "hangs.mp4")
     with start("redact", source) as process:
-        until(lambda: (source.parent / "hangs.redacted.mp4.part").exists())
+        until(lambda: (source.parent / "hangs.redacted.mp4.skyveil.part").exists())
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -172,7 +172,7 @@ def test_killed_at_any_moment_leaves_no_output_under_its_name(make_clip: ClipMak
     assert source.read_bytes() == before
     good = source.rename(source.with_name("good.mp4"))
     for left in source.parent.glob("*.part"):
-        left.rename(source.parent / "good.redacted.mp4.part")
+        left.rename(source.parent / "good.redacted.mp4.skyveil.part")
     assert run("redact", good).code == 0
     assert not list(source.parent.glob("*.part"))
 

@@ -18,8 +18,8 @@ def names(folder: Path) -> list[str]:
 def test_nothing_has_the_name_before_commit_and_nothing_else_after(tmp_path: Path) -> None:
     with OutputFile(tmp_path / "a.bin", overwrite=False) as output:
         output.write(b"bytes")
-        assert names(tmp_path) == ["a.bin.part"]
-        assert (tmp_path / "a.bin.part").stat().st_mode & 0o777 == 0o600
+        assert names(tmp_path) == ["a.bin.skyveil.part"]
+        assert (tmp_path / "a.bin.skyveil.part").stat().st_mode & 0o777 == 0o600
         output.commit()
     assert names(tmp_path) == ["a.bin"]
     assert (tmp_path / "a.bin").read_bytes() == b"bytes"
@@ -98,20 +98,20 @@ def test_a_link_that_appears_meanwhile_is_not_written_through(tmp_path: Path) ->
 def test_a_link_in_place_of_the_part_is_refused(tmp_path: Path) -> None:
     original = tmp_path / "original.bin"
     original.write_bytes(b"original")
-    (tmp_path / "a.bin.part").symlink_to(original)
+    (tmp_path / "a.bin.skyveil.part").symlink_to(original)
     with pytest.raises(OutputRefused, match="not a file"):
         OutputFile(tmp_path / "a.bin", overwrite=True)
     assert original.read_bytes() == b"original"
 
 
 def test_a_part_that_somebody_replaced_gets_no_name_and_stays(tmp_path: Path) -> None:
-    part = tmp_path / "a.bin.part"
+    part = tmp_path / "a.bin.skyveil.part"
     with pytest.raises(OutputRefused, match="replaced"), OutputFile(tmp_path / "a.bin", overwrite=False) as output:
         part.unlink()
         part.write_bytes(b"somebody else's")
         output.commit()
     assert part.read_bytes() == b"somebody else's"
-    assert names(tmp_path) == ["a.bin.part"]
+    assert names(tmp_path) == ["a.bin.skyveil.part"]
 
 
 def test_a_run_that_is_killed_leaves_a_part_that_the_next_run_over_the_same_target_removes(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_run_that_is_killed_leaves_a_part_that_the_next_run_over_the_same_targ
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.bin")], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert names(tmp_path) == ["a.bin.part"]
+    assert names(tmp_path) == ["a.bin.skyveil.part"]
     with OutputFile(tmp_path / "a.bin", overwrite=False) as output:
         output.write(b"whole")
         output.commit()

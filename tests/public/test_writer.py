@@ -171,7 +171,7 @@ def test_a_writer_that_is_not_committed_leaves_nothing(tmp_path: Path, finished:
             writer.write(packet)
         if finished:
             writer.finish()
-            assert names(tmp_path) == ["a.mp4.part"]
+            assert names(tmp_path) == ["a.mp4.skyveil.part"]
     assert names(tmp_path) == []
 
 
@@ -208,7 +208,7 @@ def test_a_writer_killed_on_the_spot_leaves_only_its_part_and_the_next_run_succe
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)
         process.wait(30)
-    assert names(tmp_path) == ["a.mp4.part"]
+    assert names(tmp_path) == ["a.mp4.skyveil.part"]
     recorded(path, *encoded(STEADY_MS, info(), FAST))
     assert names(tmp_path) == ["a.mp4"]
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyveil.app.batch import Already, Batch, Done, Lost, Options
-from skyveil.app.jobs import Plan, plan, shown
+from skyveil.app.jobs import Plan, plan
 from skyveil.app.models import ensure_for
+from skyveil.app.names import shown
 from skyveil.app.sandbox import unsupported
 from skyveil.core.errors import DetectorFailed, InputRefused, SettingsRefused
 from skyveil.core.ids import FrameId, SourceId

@@ -6,7 +6,6 @@ first; then nothing can be half-done, because every output is a `.part` until it
 where that was asked for, verified.
 """
 
-import hashlib
 import queue
 import signal
 import threading
@@ -18,11 +17,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, TypeAlias, final
 
-from skyveil.app.jobs import Job, Plan, shown, writable
+from skyveil.app.jobs import Job, Plan, writable
+from skyveil.app.made import sha256_of, told_hash
+from skyveil.app.names import shown
 from skyveil.app.process import COMMAND, SILENT_S, Worker
 from skyveil.app.recording import Recorded, independent, recording, suspects_in
 from skyveil.app.task import Begin, Sound, Task, settings_json, with_masks
-from skyveil.core.errors import InputRefused, OutputRefused, SkyveilError, WorkerFailed
+from skyveil.core.errors import OutputRefused, SkyveilError, WorkerFailed
 from skyveil.core.settings import Mask, RedactSettings
 from skyveil.public.record.output import flush_folders
 from skyveil.public.record.result import FileSide, Result, Verified, read_result, write_result
@@ -277,7 +278,7 @@ class Batch:
             return None
         if self._options.verify and not _found_clean(fields.get("verified")):
             return None
-        made, of = (_told_hash(fields.get(side)) for side in ("output", "input"))
+        made, of = (told_hash(fields.get(side)) for side in ("output", "input"))
         if made is None or of is None or made != sha256_of(job.output) or of != sha256_of(job.source):
             return None
         return Already(job, damaged=fields.get("state") != "done")
@@ -321,18 +322,6 @@ class _Slot:
     worker: Worker | None = None
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file, read in blocks; InputRefused when it can not be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise InputRefused(f"{shown(path)}: can not be read: {error.strerror}") from error
-    return digest.hexdigest()
-
-
 def masks_over(suspects: Sequence[Suspect]) -> tuple[Mask, ...]:
     """Polygons that cover suspects of a redacted file, with room around them in place and time."""
     masks = []
@@ -361,12 +350,6 @@ def _sound(output: Path) -> Sound:
     """The codec that the output's container takes for sound."""
     container = CONTAINERS.get(output.suffix.lower())
     return "aac" if container is None else container.audio
-
-
-def _told_hash(side: object) -> str | None:
-    """The hash in one side of a result that was read back."""
-    sha256 = side.get("sha256") if isinstance(side, dict) else None
-    return sha256 if isinstance(sha256, str) else None
 
 
 def _found_clean(verified: object) -> bool:

@@ -1,24 +1,27 @@
 """From paths to jobs: which files are redacted, where each output goes, and what is refused. App, parent side.
 
 An output made beside its input is called `NAME.redacted.EXT`; in an output folder the tree and the names of the input
-folder are kept. Beside every output lies `OUTPUT.json`, its result. Both marks say "ours" to a later run, which then
-leaves the file out. A video keeps its container when that can hold the chosen codec and its exact times (MP4, MOV,
-Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format, but GIF, BMP and AVIF become PNG. The
-kind is read from the first bytes, not from the name.
+folder are kept. Beside every output lies `OUTPUT.json`, its result. A file whose hash such a result tells is ours to a
+later run, which leaves it out. A video keeps its container when that can hold the chosen codec and its exact times
+(MP4, MOV, Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format, but GIF, BMP and AVIF become
+PNG. The kind is read from the first bytes, not from the name.
 """
 
 import glob
 import os
 import stat
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, final
 
+from skyveil.app.made import is_own_output, result_of
+from skyveil.app.names import shown
 from skyveil.core.errors import InputRefused, OutputRefused, SettingsRefused
 from skyveil.core.settings import Codec
 from skyveil.core.stills import StillFormat, still_format_of
+from skyveil.public.record.output import PART_SUFFIX
+from skyveil.public.record.result import read_result
 
 MARK: Final = ".redacted"
 _NAME_BYTES: Final = 255
@@ -95,6 +98,12 @@ class Job:
         """Where the result JSON of this job goes."""
         return result_of(self.output)
 
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """All that this job makes or replaces, under the names that files have meanwhile as well; the report apart."""
+        ends = ("", PART_SUFFIX, ".json", f".json{PART_SUFFIX}")
+        return tuple(self.output.with_name(self.output.name + end) for end in ends)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -153,22 +162,6 @@ def plan(paths: Iterable[str], *, output: str | None, codec: Codec) -> Plan:
     return Plan(tuple(jobs), tuple(skipped), tuple(refused), _report_place(jobs, target))
 
 
-def result_of(output: Path) -> Path:
-    """Where the result JSON of an output lies."""
-    return output.with_name(output.name + ".json")
-
-
-def shown(path: Path | str) -> str:
-    """A path or name for a screen: control and direction characters are escaped, so it stays one honest line."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(
-        letter.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"}
-        else letter
-        for letter in text
-    )
-
-
 def writable(job: Job, *, overwrite: bool) -> None:
     """Raise OutputRefused unless the output of `job` may be written now."""
     output = job.output
@@ -178,6 +171,8 @@ def writable(job: Job, *, overwrite: bool) -> None:
         raise OutputRefused(
             f"{shown(output)}: exists already; use --overwrite to replace it or --output for another name"
         )
+    if job.result.exists() and not overwrite and read_result(job.result) is None:
+        raise OutputRefused(f"{shown(job.result)}: exists and is no result of skyveil; move it away or use --overwrite")
     folder = next(parent for parent in output.parents if parent.exists())
     if not folder.is_dir():
         raise OutputRefused(f"{shown(folder)}: is not a folder; choose another --output")
@@ -196,17 +191,6 @@ def still_format(source: Path) -> StillFormat | None:
     if empty:
         raise InputRefused(f"{shown(source)}: is empty; nothing to redact")
     return found
-
-
-def is_own_output(path: Path) -> bool:
-    """Whether an earlier run made this file: by its name, or by a result JSON beside it."""
-    if path.stem.endswith(MARK):
-        return True
-    try:
-        with result_of(path).open("rb") as file:
-            return b'"skyveil.result/' in file.read(64)
-    except OSError:
-        return False
 
 
 @final
@@ -315,10 +299,10 @@ def _plan_one(
     item: _Found, target: _Target, codec: Codec, jobs: list[Job], skipped: list[Left], refused: list[Left]
 ) -> None:
     """Add the job for one file, or the reason why there is none."""
-    if is_own_output(item.source):
-        skipped.append(Left(item.source, "was made by skyveil"))
-        return
     try:
+        if is_own_output(item.source):
+            skipped.append(Left(item.source, "was made by skyveil"))
+            return
         still = still_format(item.source)
         output = _named_so(_output(item, target, still, codec))
     except (InputRefused, OutputRefused) as error:
@@ -329,7 +313,7 @@ def _plan_one(
 
 def _named_so(output: Path) -> Path:
     """The output itself; OutputRefused when its name, or that of what lies beside it, is longer than a name may be."""
-    if len(os.fsencode(output.name)) + len(".json") > _NAME_BYTES:
+    if len(os.fsencode(output.name)) + len(".json") + len(PART_SUFFIX) > _NAME_BYTES:
         raise OutputRefused(f"{shown(output)}: the name would be too long; give a shorter one with --output")
     return output
 
@@ -351,7 +335,7 @@ def _output(item: _Found, target: _Target, still: StillFormat | None, codec: Cod
 
 
 def _without_collisions(jobs: list[Job], refused: list[Left]) -> list[Job]:
-    """The jobs whose outputs are theirs alone and are nobody's input."""
+    """The jobs whose outputs are theirs alone and, with all that lies beside them, nobody's input."""
     claims: dict[str, list[Job]] = {}
     for job in jobs:
         # Case folded: on a disk that ignores case A.mp4 and a.mp4 are one file.
@@ -364,8 +348,8 @@ def _without_collisions(jobs: list[Job], refused: list[Left]) -> list[Job]:
             other = next(rival for rival in rivals if rival is not job)
             why = f"{shown(job.output.name)} would also be the output of {shown(other.source.name)}; redact them apart"
             refused.append(Left(job.source, why))
-        elif os.path.realpath(job.output) in inputs:
-            refused.append(Left(job.source, f"{shown(job.output)} is itself an input; choose another --output"))
+        elif taken := next((path for path in job.writes if os.path.realpath(path) in inputs), None):
+            refused.append(Left(job.source, f"{shown(taken)} is itself an input; choose another --output"))
         else:
             kept.append(job)
     return kept

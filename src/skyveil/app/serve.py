@@ -1,7 +1,7 @@
 """What a worker does with one file: opens it, redacts it, answers with messages. App, behind the wall."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, final
 from skyveil.app.pipeline import Door, redacted
 from skyveil.app.tally import FileTally
 from skyveil.app.task import Task
+from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import SourceId
-from skyveil.core.settings import RedactSettings
+from skyveil.core.settings import Mask, RedactSettings
 from skyveil.core.stills import StillFormat
 from skyveil.gate.fill import make_fill
 from skyveil.private.capture.source import Source, SourceInfo, open_media
@@ -48,6 +49,7 @@ class Product:
             return
         settings = task.settings
         with closing(open_media(task.source, _SOURCE, ten_bit=settings.codec != "h264")) as source:
+            _refuse_masks_beside(settings.masks, source.info)
             finder = self._finder(source.info, settings)
             tally = FileTally()
             messages = self._messages(task, source, finder, tally)
@@ -91,6 +93,16 @@ class Product:
         messages = redacted(source, watch, Door(fill, encoder, tally, settings))
         yield encoder.header
         yield from _with_sound(messages, task, tally) if settings.keep_audio else messages
+
+
+def _refuse_masks_beside(masks: Sequence[Mask], info: SourceInfo) -> None:
+    """Raise SettingsRefused for a mask that lies beside the picture: who drew it believes that something is covered."""
+    width, height = info.stream.width, info.stream.height
+    for mask in masks:
+        x, y = zip(*mask.points, strict=True)
+        if min(x) >= width or min(y) >= height or max(x) <= 0 or max(y) <= 0:
+            place = f"{min(x):g},{min(y):g} to {max(x):g},{max(y):g}"
+            raise SettingsRefused(f"a mask ({place}) lies outside of the picture of {width}x{height}; give its pixels")
 
 
 @final

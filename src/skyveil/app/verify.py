@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, final
 
-from skyveil.app.jobs import shown
+from skyveil.app.names import shown
 from skyveil.app.process import COMMAND, Worker
 from skyveil.app.recording import independent, suspects_in
 from skyveil.app.task import Begin, Task

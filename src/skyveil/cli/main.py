@@ -138,6 +138,7 @@ def build(wanted: Container[str]) -> typer.Typer:
 
 def main() -> None:
     """Run the command line; ends the process with the command's exit code."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names need not be valid text
     wanted = [argument for argument in sys.argv[1:] if not argument.startswith("-")][:1]
@@ -147,6 +148,16 @@ def main() -> None:
         if wanted == ["redact"] and (ended.code is None or isinstance(ended.code, int)):
             _leave(ended.code or 0)
         raise
+
+
+def _open_streams() -> None:
+    """Open what leads nowhere for standard streams that are closed: the next file would get their number."""
+    for number, name, way in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(number, way))
 
 
 def _leave(code: int) -> None:

@@ -1,6 +1,7 @@
 """What a person, or a program, sees of a run: a bar or lines, a report, an exit code. CLI."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from typing import Final, TextIO, TypeAlias, final
 import typer
 
 from skyveil.app.batch import Advanced, Already, Done, Event, Lost, Stopped
-from skyveil.app.jobs import Job, Plan, shown, writable
+from skyveil.app.jobs import Job, Plan, writable
+from skyveil.app.names import shown
 from skyveil.core.errors import SkyveilError
 from skyveil.public.record.report import Entry, write_report
 from skyveil.public.wire import Suspect
@@ -25,8 +27,10 @@ Show: TypeAlias = Callable[[Event], None]
 class Tally:
     """Adds up a run, tells of each file once, and knows the exit code."""
 
-    def __init__(self, plan: Plan, *, as_json: bool) -> None:
+    def __init__(self, plan: Plan, *, overwrite: bool, as_json: bool) -> None:
         self._plan = plan
+        self._overwrite = overwrite
+        self._untold = False
         self._as_json = as_json
         self._done: dict[Job, Done] = {}  # by job: two files of one run may have one name
         self._already: list[Already] = []
@@ -43,7 +47,7 @@ class Tally:
         """0 done, 1 something failed or suspects are left, 2 nothing to do, 3 damaged frames, 128 + N by signal."""
         if self._signal is not None:
             return self._signal
-        if self._failed or any(done.suspects for done in self._done.values()):
+        if self._failed or self._untold or any(done.suspects for done in self._done.values()):
             return 1
         if not self._plan.jobs:
             return 2
@@ -74,14 +78,14 @@ class Tally:
             _line("skyveil: nothing to redact: no video or picture among what was named", error=True)
         report = self._report() if self._done else None
         if self._as_json:
-            sys.stdout.write(json.dumps(self._json(report), indent=2) + "\n")
+            self._untold = not _told(json.dumps(self._json(report), indent=2), error=False)
         elif report is not None:
             _line(f"report  {report}")
 
     def _report(self) -> str | None:
         entries = [self._entry(job) for job in self._plan.jobs]
         try:
-            write_report(self._plan.report, entries)
+            write_report(self._plan.report, entries, overwrite=self._overwrite)
         except SkyveilError as error:
             _line(f"skyveil: the report was not written: {error}", error=True)
             return None
@@ -246,5 +250,17 @@ def _told_rows(verb: str, rows: list[Json], second: str, between: str) -> None:
 
 
 def _line(text: str, *, error: bool = False) -> None:
-    """One line, whatever the terminal's encoding."""
-    typer.echo(text, err=error)
+    """One line, whatever the terminal's encoding; where it can not be written, the work goes on without."""
+    _told(text, error=error)
+
+
+def _told(text: str, *, error: bool) -> bool:
+    """Whether a text could be written. A reader that is gone or a full disk is told nothing more."""
+    try:
+        typer.echo(text, err=error)
+    except OSError:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, (sys.stderr if error else sys.stdout).fileno())
+        os.close(silent)
+        return False
+    return True

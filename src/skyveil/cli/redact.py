@@ -154,7 +154,7 @@ def _run(
     from skyveil.app.models import ensure_for
     from skyveil.cli.progress import Tally, screen
 
-    tally = Tally(plan, as_json=as_json)
+    tally = Tally(plan, overwrite=overwrite, as_json=as_json)
     if plan.jobs:
         models = ensure_for(settings, verify=verify)
         options = Options(overwrite=overwrite, slots=slots, input_hash=input_hash, verify=verify, models=models)

@@ -49,6 +49,8 @@ def verify(
             raise SettingsRefused(reason)
         if output is not None and len(files) != 1:
             raise SettingsRefused("--output holds the suspects of one file; name that file alone, or use --json")
+        if output is not None and output.exists() and files[0].exists() and output.samefile(files[0]):
+            raise SettingsRefused("--output is the file that is looked at; name another one")
         settings = RedactSettings(targets=frozenset({Kind.FACE}), precision=precision)
         for answer in verify_files(files, settings, ensure_for(settings, verify=True), _tell):
             clean = clean and isinstance(answer, Verdict) and not answer.suspects
@@ -78,7 +80,7 @@ def _print(answer: "Verdict | Unverified", *, as_json: bool) -> None:
 
 def lines(verdict: "Verdict") -> list[str]:
     """One file's suspects for a screen, and how they were looked for."""
-    from skyveil.app.jobs import shown
+    from skyveil.app.names import shown
 
     names = ", ".join(model.name for model in verdict.finished.models)
     how = "independent" if verdict.independent else "not independent: the network that decides looked again"
@@ -96,7 +98,7 @@ def lines(verdict: "Verdict") -> list[str]:
 
 def _tell(file: Path, progress: "Progress") -> None:
     """Counts frames on a terminal; silent elsewhere."""
-    from skyveil.app.jobs import shown
+    from skyveil.app.names import shown
 
     if sys.stderr.isatty():
         of = f" of {progress.expected}" if progress.expected else ""

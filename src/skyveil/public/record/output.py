@@ -1,7 +1,7 @@
 """One file that appears whole or not at all. Public side: the only place that makes, names and removes output files.
 
-`NAME.part` is made beside the target, private to its owner and locked; `commit` gives it the target's name in one
-step after its bytes are on the disk. Whatever happens before that, the `.part` goes. A process killed on the spot
+`NAME.skyveil.part` is made beside the target, private to its owner and locked; `commit` gives it the target's name in
+one step after its bytes are on the disk. Whatever happens before that, the `.part` goes. A process killed on the spot
 leaves the `.part`, which the next run over the same target removes: nobody holds its lock any more.
 """
 
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, final
+from typing import Final, Self, final
 
 from skyveil.core.errors import OutputRefused
 
-PART_SUFFIX = ".part"
+PART_SUFFIX: Final = ".skyveil.part"
+"""Nobody else's: what is left under such a name is removed, and a download that goes on is called NAME.part."""
 
 
 def refuse_target(path: Path, *, overwrite: bool) -> None:

@@ -33,6 +33,8 @@ _PICTURE_WIDTH_PX: Final = 320
 _CURVE_POINTS: Final = 600
 _CURVE_WIDTH: Final = 600.0
 _CURVE_HEIGHT: Final = 80.0
+_OURS: Final = b"<title>Skyveil report</title>"
+_HEAD_BYTES: Final = 2048
 _CURVE_TOPS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -48,12 +50,24 @@ class Entry:
     note: str = ""
 
 
-def write_report(path: Path, entries: Sequence[Entry]) -> None:
-    """Write the page in one step, over an older one. Raises OutputRefused."""
+def write_report(path: Path, entries: Sequence[Entry], *, overwrite: bool) -> None:
+    """Write the page in one step, over an older one; over anything else only with `overwrite`. Raises OutputRefused."""
+    if not overwrite and not _is_none_or_ours(path):
+        raise OutputRefused(f"{path}: exists and is no report of skyveil; move it away or use --overwrite")
     page = render(entries)
     with OutputFile(path, overwrite=True) as output:
         output.write(page.encode("utf-8", "backslashreplace"))
         output.commit()
+
+
+def _is_none_or_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _OURS in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def render(entries: Sequence[Entry]) -> str:
