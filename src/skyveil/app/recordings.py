@@ -33,7 +33,7 @@ def archive_of(config: Config) -> tuple[Archive, KeyStore, Holds]:
     refuse_for_root(config)
     keys = KeyStore(config.server.keys)
     folder = config.server.data / "recordings"
-    return Archive(folder, keys), keys, Holds(config.server.data)
+    return Archive(folder, keys), keys, Holds(config.server.data, keys=config.server.keys)
 
 
 @final

@@ -54,7 +54,7 @@ class Site:
 
     def again(self, hours: float = 1e6) -> None:
         self.keys = KeyStore(self.keys_folder)
-        self.holds = Holds(self.data, now=self.clock)
+        self.holds = Holds(self.data, keys=self.keys_folder, now=self.clock)
         self.recorder = Recorder(
             self.data / "recordings",
             self.keys,
@@ -233,6 +233,26 @@ def test_a_damaged_list_of_holds_deletes_nothing(site: Site, stream: Stream) -> 
     site.recorder.sweep({HALL: Policy(hours=72)})
     assert any("the list of holds is damaged" in one for one in site.recorder.problems())
     assert site.archive.segment(HALL, 1)
+
+
+def test_a_list_of_holds_that_a_backup_left_out_deletes_nothing(site: Site, stream: Stream) -> None:
+    site.record(3, stream)
+    site.recorder.close()
+    site.holds.ask(HALL, START_S, START_S + 1, reason="crime", days=30, actor="ada")
+    kept = (site.data / "holds.json").read_bytes()
+    (site.data / "holds.json").unlink()
+    site.again(hours=72)
+    site.clock.s += 100 * 3600
+    site.recorder.sweep({HALL: Policy(hours=72)})
+    assert any("holds.json is missing: nothing is deleted" in one for one in site.recorder.problems())
+    assert site.archive.segment(HALL, 1)
+    # A version before this one left no mark beside the keys: the list that is there makes one.
+    (site.keys_folder / "holds.mark").unlink()
+    (site.data / "holds.json").write_bytes(kept)
+    site.again()
+    (site.data / "holds.json").unlink()
+    with pytest.raises(RecordingMissing, match="is missing"):
+        site.holds.of(HALL)
 
 
 def test_a_hole_is_a_gap_with_its_cause(site: Site, stream: Stream) -> None:

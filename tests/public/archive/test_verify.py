@@ -134,7 +134,9 @@ def test_the_command_tells_days_and_cameras_that_are_gone(tmp_path: Path, stream
     config = tmp_path / "site.yaml"
     config.write_text(CONFIG.replace("data: data, keys: keys", f"data: {tmp_path}/data, keys: {tmp_path}/keys"))
     keys = KeyStore(tmp_path / "keys")
-    recorder = Recorder(tmp_path / "data/recordings", keys, Holds(tmp_path / "data"), floor_bytes=0)
+    recorder = Recorder(
+        tmp_path / "data/recordings", keys, Holds(tmp_path / "data", keys=tmp_path / "keys"), floor_bytes=0
+    )
     start_s = time.time() - 60
     recorder.begin(HALL, stream.init)
     for number in range(60):

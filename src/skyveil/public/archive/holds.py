@@ -49,11 +49,18 @@ class Hold:
 
 @final
 class Holds:
-    """The holds of all cameras, in one file. Any thread may call it."""
+    """The holds of all cameras, in one file. Any thread may call it.
 
-    def __init__(self, folder: Path, *, now: Callable[[], float] = time.time) -> None:
+    An empty file beside the keys says that there is a list: where a backup was restored without it, what it held would
+    be deleted otherwise.
+    """
+
+    def __init__(self, folder: Path, *, keys: Path, now: Callable[[], float] = time.time) -> None:
         self._path = folder / "holds.json"
+        self._mark = keys / "holds.mark"
         self._now = now
+        if self._path.exists() and not self._mark.exists():  # of a version that made none
+            self._marked()
         self._lock = threading.Lock()
 
     def of(self, camera: CameraId) -> list[Hold]:
@@ -110,6 +117,9 @@ class Holds:
 
     def _read(self) -> list[Hold]:
         if not self._path.exists():
+            if self._mark.exists():
+                why = f"{self._path} is missing: nothing is deleted until it is restored"
+                raise RecordingMissing(f"{why}; where it held nothing, remove {self._mark}")
             return []
         try:
             return [Hold(**fields) for fields in json.loads(self._path.read_bytes())]
@@ -119,4 +129,9 @@ class Holds:
 
     def _write(self, holds: list[Hold]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._marked()
         write_durably(self._path, json.dumps([asdict(hold) for hold in holds], indent=1).encode())
+
+    def _marked(self) -> None:
+        self._mark.parent.mkdir(parents=True, exist_ok=True)
+        self._mark.touch(mode=0o600)
