@@ -130,6 +130,8 @@ def test_from_the_desk_a_replay_shows_picture_and_exact_numbers_in_step(tmp_path
             assert "ada" in page.locator("#events").inner_text()
             assert "Exact numbers" in page.locator("#whose").inner_text()
             assert page.locator("#charts .chart").count() == 5
+            labels = page.locator("#charts .uplot[role=img]").evaluate_all("all => all.map(one => one.ariaLabel)")
+            assert len(labels) == 5 and "Density (Voronoi) (per m²)" in labels, labels
             figures = page.locator("#figures").inner_text()
             assert "Red" in figures and "4.90 ± 0.10 per m²" in figures and "98 persons" in figures, figures
             assert "Gate: Flow forward" in figures and "Crowd pressure" in figures

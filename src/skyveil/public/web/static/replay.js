@@ -103,7 +103,7 @@ function showCharts(groups, span, events) {
     const names = group.map((series, at) => make("span", { className: at ? "second" : "first" }, named(series)));
     const plot = make("div");
     box.append(make("div", { className: "names" }, ...names), plot);
-    cursors.push(chart(plot, group, { unit: t(`unit.${group[0].unit}`), ...limitsOf(group[0]), height: HEIGHT_PX, span, marks, steps: true, onpick: (seconds) => show(seconds) }));
+    cursors.push(chart(plot, group, { name: group.map(named).join(", "), unit: t(`unit.${group[0].unit}`), ...limitsOf(group[0]), height: HEIGHT_PX, span, marks, steps: true, onpick: (seconds) => show(seconds) }));
   });
 }
 

@@ -4,7 +4,23 @@ import { colourOf, levelOfDensity, lineColourOf, RISING } from "./levels.js";
 
 const HEIGHT_PX = 260;
 const PADDING_PX = 16;
+const DAY_S = 86400;
 const shown = new Map();
+
+const dated = (parts) => new Intl.DateTimeFormat(document.documentElement.lang, parts);
+const days = dated({ month: "numeric", day: "numeric" });
+const minutes = dated({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = dated({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** What stands at the ticks of a time axis, which are `step` seconds apart: times, and the day where it begins. */
+function moments(plot, ticks, axis, space, step) {
+  const day = (at) => days.format(new Date(at * 1000));
+  return ticks.map((at, index) => {
+    if (step >= DAY_S) return day(at);
+    const time = (step < 60 ? seconds : minutes).format(new Date(at * 1000));
+    return index && day(at) === day(ticks[index - 1]) ? time : `${time}\n${day(at)}`;
+  });
+}
 
 /** Times and values of several series on one axis; where a period is missing, a gap. */
 function aligned(all) {
@@ -25,11 +41,11 @@ function aligned(all) {
 
 /**
  * Draw one series or two, the first with a band of twice its sigma; a number that is not known leaves a gap, never
- * a zero. limits, levels: where which level begins. span: from and to of the axis. marks: times with the colour of a line. steps: draw periods and
+ * a zero. name: what those hear who do not see it. limits, levels: where which level begins. span: from and to of the axis. marks: times with the colour of a line. steps: draw periods and
  * not a line between their beginnings. onpick: told which time was clicked.
  * Gives what moves the cursor to a time.
  */
-export function chart(element, all, { title, unit, limits = [], levels = RISING.slice(1), height = HEIGHT_PX, span = null, marks = [], steps = false, onpick = null }) {
+export function chart(element, all, { title, name = title, unit, limits = [], levels = RISING.slice(1), height = HEIGHT_PX, span = null, marks = [], steps = false, onpick = null }) {
   shown.get(element)?.destroy();
   const style = getComputedStyle(document.documentElement);
   const token = (name) => style.getPropertyValue(name).trim();
@@ -60,7 +76,7 @@ export function chart(element, all, { title, unit, limits = [], levels = RISING.
   const plot = new uPlot({
     title, height, width: (element.clientWidth || 600) - PADDING_PX,
     scales: { x: span ? { range: [span.from, span.to] } : {}, y: { range: (_, low, high) => [Math.min(0, low ?? 0), 1.05 * Math.max(high ?? 0, limits[0] ?? 0) || 1] } },
-    axes: [scale, { ...scale, label: unit, labelSize: 24 }],
+    axes: [{ ...scale, values: moments }, { ...scale, label: unit, labelSize: 24 }],
     legend: { show: false },
     bands: [{ series: [2, 3], fill: `color-mix(in srgb, ${token("--accent")} 18%, transparent)` }],
     series: [{}, line(token("--accent")), faint, faint, ...all.slice(1).map(() => line(token("--warn"))),
@@ -70,6 +86,8 @@ export function chart(element, all, { title, unit, limits = [], levels = RISING.
       if (now !== null) upright(drawn, now, token("--text"), []);
     }] },
   }, data, element);
+  plot.root.setAttribute("role", "img");
+  plot.root.setAttribute("aria-label", unit ? `${name} (${unit})` : name);
   shown.set(element, plot);
   if (onpick) plot.over.addEventListener("click", (event) => onpick(plot.posToVal(event.offsetX, "x")));
   return (seconds) => {

@@ -11,7 +11,7 @@ function row(user) {
   const role = make("select", { "aria-label": t("users.role"), onchange: () => { save.hidden = role.value === user.role; } },
     ...ROLES.map((name) => make("option", { value: name, selected: name === user.role }, t(`role.${name}`))));
   const granted = ["viewer", "operator"].includes(user.role)
-    ? make("button", { type: "button", onclick: () => grant(user) }, user.cameras.includes("*") ? t("users.all") : t("users.some", { n: user.cameras.length }))
+    ? make("button", { type: "button", onclick: () => grant(user) }, user.cameras.includes("*") ? t("users.all") : t(user.cameras.length === 1 ? "users.one" : "users.some", { n: user.cameras.length }))
     : t("users.all");
   const actions = [
     make("button", { type: "button", onclick: () => change(user, { enabled: !user.enabled }) }, t(user.enabled ? "users.disable" : "users.enable")),
