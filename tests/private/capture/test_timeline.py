@@ -17,6 +17,8 @@ REPAIRS = [
     ([0, None, 80], [0, 40, 80]),
     ([0, None, 20, 40], [0, 10, 20, 40]),  # missing between close neighbours
     ([0, 40, 40, 120], [0, 40, 80, 120]),  # repeated
+    ([0, 40, 40, 40, 80, 120, 160, 200], [0, 40, 80, 120, 130, 140, 160, 200]),  # more than fit: then it catches up
+    ([40, 40, 40, 40], [40, 80, 120, 160]),  # a clock that stands
     ([0, 80, 40, 120], [0, 80, 100, 120]),  # slightly back
     ([0, 40, 900_000, 120, 160], [0, 40, 80, 120, 160]),  # a damaged time leaps away
     ([50_000, 50_040, 0, 40], [50_000, 50_040, 50_080, 50_120]),  # the clock starts again

@@ -14,6 +14,10 @@ _LEAP_S: Final = 10
 """A frame this far ahead of both its neighbours has a damaged time (10 s: FFmpeg's own dts_delta_threshold)."""
 
 
+_CATCH_UP: Final = 4
+"""Frames follow each other so many times faster while they are placed later than the file says."""
+
+
 @final
 class Timeline:
     """Places frames on one strictly ascending clock of `time_base`."""
@@ -27,6 +31,7 @@ class Timeline:
         self.last: int | None = None
         """Time of the frame placed last."""
         self._moved_by = 0
+        self._given: int | None = None
         self._restart = round(_RESTART_S / time_base)
         self._leap = round(_LEAP_S / time_base)
 
@@ -35,6 +40,7 @@ class Timeline:
         given = None if pts is None else pts + self._moved_by
         after = None if following is None else following + self._moved_by
         placed = self._placed(given, after)
+        self._given = given
         self.repaired += placed != given
         self.last = placed
         return placed
@@ -51,6 +57,8 @@ class Timeline:
         if pts < last - self._restart:
             self._moved_by += last + self.step - pts
             return last + self.step
+        if self._given is not None and pts > self._given:
+            return last + max(1, self.step // _CATCH_UP)  # the file's times go on, and repeated ones took their places
         return self._between(last, following)
 
     def _first(self, pts: int | None, following: int | None) -> int:
