@@ -29,6 +29,7 @@ from skyveil.core.stills import StillFormat
 from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
+from skyveil.private.capture.depth import eight_bits, from_all_bits, pillow_reduces
 from skyveil.private.capture.refusal import shown
 from skyveil.private.capture.sniff import still_format_in
 from skyveil.private.capture.source import Gap, SourceInfo
@@ -60,7 +61,7 @@ def open_still(path: Path, source_id: SourceId) -> "StillSource":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are allowed here
         with _opened(path, still_format) as image:
-            return StillSource(source_id, image, still_format)
+            return StillSource(source_id, path, image, still_format)
 
 
 def _opened(path: Path, still_format: StillFormat) -> Image.Image:
@@ -93,9 +94,9 @@ class StillSource:
 
     gaps: tuple[Gap, ...] = ()
 
-    def __init__(self, source_id: SourceId, image: Image.Image, still_format: StillFormat) -> None:
+    def __init__(self, source_id: SourceId, path: Path, image: Image.Image, still_format: StillFormat) -> None:
         dropped = _dropped(image)
-        upright = _upright_rgb(image)
+        upright = _upright_rgb(path, image)
         self.truncated = upright is None
         picture = _black(_upright_size(image)) if upright is None else _picture(upright)
         time = MediaTime(0, Fraction(1))
@@ -140,11 +141,13 @@ def _dropped(image: Image.Image) -> tuple[str, ...]:
     return (*more, *(word for key, word in (("exif", "EXIF"), ("xmp", "XMP")) if image.info.get(key)))
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image | None:
-    """The picture as it is to be seen, mode RGB; None when its pixels do not decode."""
+def _upright_rgb(path: Path, image: Image.Image) -> Image.Image | None:
+    """The picture as it is to be seen, mode RGB; None when its pixels do not decode. Raises InputRefused."""
     try:
-        image.load()
-        return _flat_srgb(ImageOps.exif_transpose(image))
+        reduced, orientation = pillow_reduces(image), _orientation(image)
+        image.load()  # turns a TIFF, which then no longer tells its orientation
+        upright = ImageOps.exif_transpose(image)
+        return _flat_srgb(from_all_bits(path, image, upright, orientation) if reduced else upright)
     except _BROKEN:
         return None
 
@@ -152,16 +155,20 @@ def _upright_rgb(image: Image.Image) -> Image.Image | None:
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     """The displayed size of a picture whose pixels can not be read."""
     try:
-        sideways = image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+        sideways = _orientation(image) in (5, 6, 7, 8)
     except _BROKEN:
         sideways = False
     return (image.height, image.width) if sideways else image.size
 
 
+def _orientation(image: Image.Image) -> int:
+    return int(image.getexif().get(_ORIENTATION_TAG, 1))
+
+
 def _flat_srgb(image: Image.Image) -> Image.Image:
     """8 bits a sample, sRGB, what is transparent laid on white."""
     profile = image.info.get("icc_profile")
-    shallow = _eight_bits(image)
+    shallow = eight_bits(image)
     if not shallow.has_transparency_data:
         return _srgb(shallow, profile)
     layered = shallow.convert("RGBA")
@@ -170,23 +177,6 @@ def _flat_srgb(image: Image.Image) -> Image.Image:
     flat = Image.new("RGB", layered.size, "white")
     flat.paste(_srgb(layered.convert("L" if grey else "RGB"), profile), mask=alpha)
     return flat
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits and of floating point as 8 bits; every other mode has 8 bits or fewer already."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
-    peak = float(values.max(initial=0))
-    white = next((limit for limit in _whites(image.mode) if peak <= limit), peak)
-    return Image.fromarray(np.clip(values * (255 / white), 0, 255).round().astype(np.uint8))
-
-
-def _whites(mode: str) -> tuple[float, ...]:
-    """Values that may stand for white in a mode that does not say, smallest first."""
-    if mode.startswith("I;16"):
-        return (65535,)
-    return (1, 255, 65535) if mode == "F" else (255, 65535)
 
 
 def _srgb(image: Image.Image, profile: object) -> Image.Image:
