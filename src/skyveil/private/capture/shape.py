@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from skyveil.private._pixels import Plane, plane_array
 from skyveil.private.capture.orientation import Orientation
+from skyveil.private.capture.transparency import may_be_transparent, on_white
 
 _BT709: Final = 1
 _UNSPECIFIED: Final = 2
@@ -79,7 +80,7 @@ class Shaper:
         even_width, even_height = first.width + first.width % 2, first.height + first.height % 2
         self.width: Final = even_height if orientation.transposed else even_width
         self.height: Final = even_width if orientation.transposed else even_height
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._layers = VideoReformatter(), VideoReformatter()
 
     @property
     def bit_depth(self) -> int:
@@ -107,6 +108,9 @@ class Shaper:
         if same_size and self._same_samples(picture):
             return picture
         rgb = is_rgb(picture)
+        if may_be_transparent(picture.format.name):
+            full, deep = is_full_range(picture), self.bit_depth > 8
+            picture = on_white(picture, self._layers, rgb=rgb, full_range=full, deep=deep)
         source_range = ColorRange.JPEG if rgb or is_full_range(picture) else ColorRange.MPEG
         if not rgb:
             picture.colorspace = _UNSPECIFIED  # equal on both sides: the matrix is a label here, not an operation
