@@ -92,6 +92,45 @@ def test_an_intact_file_is_not_called_truncated(tmp_path: Path) -> None:
     assert (source.truncated, source.gaps, len(frames)) == (False, (), FRAMES)
 
 
+def late(path: Path, codec: str) -> Path:
+    """40 frames from second 5 on, whole."""
+    pictures = [scene(index, 160, 128) for index in range(FRAMES)]
+    times = [5000 + 40 * index for index in range(FRAMES)]
+    return Clip(path, codec, pictures, times=times, options={"g": "10"}).write()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.nut", "ffv1"), ("a.wmv", "wmv2")]
+)
+def test_an_intact_file_that_begins_late_is_not_called_truncated(tmp_path: Path, name: str, codec: str) -> None:
+    source, frames = frames_of(late(tmp_path / name, codec))
+    assert (source.truncated, source.gaps, len(frames)) == (False, (), FRAMES)
+    assert frames[0].time.seconds == 5
+
+
+def test_a_file_that_begins_late_and_is_cut_ends_where_it_should_have(tmp_path: Path) -> None:
+    source, frames = frames_of(cut(late(tmp_path / "a.mkv", "libx264"), 0.6))
+    assert source.truncated
+    assert len(frames) < FRAMES
+    assert source.gaps[-1][1] == pytest.approx(6.6, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_mkvmerge_counts_from_the_first_frame(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "a.mkv"
+    pictures = [scene(index, 160, 128) for index in range(FRAMES)]
+
+    def sign(stream: av.VideoStream) -> None:
+        stream.metadata["_STATISTICS_WRITING_APP"] = "mkvmerge"
+
+    Clip(path, "ffv1", pictures, times=[5000 + 40 * index for index in range(FRAMES)], prepare=sign).write()
+    path.write_bytes(path.read_bytes().replace(b"00:00:06.6", b"00:00:01.6"))
+    source, _ = frames_of(cut(path, share))
+    assert source.truncated == (share < 1)
+    if source.truncated:
+        assert source.gaps[-1][1] == pytest.approx(6.6, abs=0.05)
+
+
 def test_a_stream_that_begins_between_key_frames_is_flagged_until_the_first_one(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.ts", qp="20", bf="0", sc_threshold="0").write()
     data = path.read_bytes()

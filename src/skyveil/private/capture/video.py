@@ -33,6 +33,9 @@ _MICROSECOND: Final = Fraction(1, 1_000_000)
 _GAP_STEPS: Final = 1.5
 """Frames further apart than this many usual steps leave out at least one."""
 
+_FROM_ZERO: Final = ("matroska,webm", "nut", "asf")
+_MKVMERGE_TAG: Final = "_STATISTICS_WRITING_APP"
+
 
 def open_video(path: Path, source_id: SourceId, *, ten_bit: bool = False) -> "VideoSource":
     """Open the first video stream of the file at `path`; raises InputRefused."""
@@ -153,7 +156,7 @@ class VideoSource:
 
     def _declared_end(self) -> int | None:
         """Media time at which the video should end, when the file says so of this very stream."""
-        start = self._stream.start_time or 0
+        start = 0 if _counts_from_zero(self._container, self._stream) else self._stream.start_time or 0
         if self._container.format.name == "asf" and len(self._container.streams) > 1:
             return None  # FFmpeg gives each stream the duration of the longest
         if self._stream.duration is not None:
@@ -229,6 +232,15 @@ def _word_for(stream: Stream) -> str:
     if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
         return f"{stream.type} {stream.codec_context.codec.canonical_name}"
     return f"{stream.type} stream {stream.index + 1}"
+
+
+def _counts_from_zero(container: InputContainer, stream: Stream) -> bool:
+    """Whether the durations that a file tells are those from time 0 to the end, and not from its first frame.
+
+    FFmpeg writes Matroska, NUT and ASF so. mkvmerge, known by its statistics, counts from the first frame.
+    """
+    counted = any(key.startswith(_MKVMERGE_TAG) for key in stream.metadata)
+    return container.format.name in _FROM_ZERO and not counted
 
 
 def _matroska_duration_s(tag: str) -> Fraction | None:
