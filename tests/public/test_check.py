@@ -145,6 +145,17 @@ def test_a_still_passes_and_a_cut_or_resized_one_does_not(tmp_path: Path, format
             check_still(str(path), wrong)
 
 
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
+def test_a_large_still_is_checked_without_a_word_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: StillFormat
+) -> None:
+    frame = through_the_gate(picture(0, 48, 32, "rgb24"), 0, MediaTime(0, MS))
+    image = StillImage(format, 48, 32, encode_still(frame, format=format))
+    (tmp_path / "a").write_bytes(image.data)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 48 * 32 - 1)
+    assert check_still(str(tmp_path / "a"), image).size == len(image.data)  # a warning is an error in tests
+
+
 def test_the_length_is_that_of_the_media(checked: tuple[Path, Expected]) -> None:
     path, expected = checked
     assert check_media(str(path), expected).duration_s == float(Fraction(2000, 1000))

@@ -1,5 +1,9 @@
 """The formats of pictures, and how first bytes tell them from video. Core: both sides of the wall must agree."""
 
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final, Literal, TypeAlias
 
 StillFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic"]
@@ -24,6 +28,19 @@ _SIGNATURES: Final[tuple[tuple[bytes, StillFormat], ...]] = (
 
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+
+_filtering = threading.Lock()
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Read a picture without Pillow's warnings: of odd metadata, and of sizes that are allowed here.
+
+    One thread at a time, because the filter is the whole process's.
+    """
+    with _filtering, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def still_format_of(file: BinaryIO) -> StillFormat | None:

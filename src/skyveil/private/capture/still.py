@@ -5,7 +5,6 @@ Upright, in sRGB, without transparency, 8 bits a sample. Nothing of the file but
 
 import io
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from fractions import Fraction
@@ -25,7 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from skyveil.core.errors import InputRefused
 from skyveil.core.ids import FrameId, SourceId
-from skyveil.core.stills import StillFormat
+from skyveil.core.stills import StillFormat, unwarned
 from skyveil.core.stream import StreamInfo
 from skyveil.core.time import MediaTime
 from skyveil.private._pixels import plane_array
@@ -58,10 +57,8 @@ def open_still(path: Path, source_id: SourceId) -> "StillSource":
     still_format = still_format_in(path)
     if still_format is None:
         raise InputRefused(f"{shown(path)} is not a picture: give a JPEG, PNG, WebP, TIFF or HEIC file")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are allowed here
-        with _opened(path, still_format) as image:
-            return StillSource(source_id, path, image, still_format)
+    with unwarned(), _opened(path, still_format) as image:
+        return StillSource(source_id, path, image, still_format)
 
 
 def _opened(path: Path, still_format: StillFormat) -> Image.Image:

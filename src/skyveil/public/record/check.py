@@ -11,7 +11,7 @@ import io
 import math
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from skyveil.core.errors import OutputWrong
+from skyveil.core.stills import unwarned
 from skyveil.public.encode.header import StillImage, StreamHeader
 from skyveil.public.encode.units import note_content
 
@@ -100,7 +101,8 @@ def _still_size(image: StillImage) -> tuple[int, int]:
         return int(opened.size[0]), int(opened.size[1])
     from PIL import Image
 
-    with Image.open(io.BytesIO(image.data)) as picture:
+    large = image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf)
+    with unwarned() if large else nullcontext(), Image.open(io.BytesIO(image.data)) as picture:
         picture.load()
         return picture.size
 
