@@ -18,7 +18,8 @@ from skyveil.app import crowd
 from skyveil.app.config import Config, Secrets, load, told
 from skyveil.app.config.models import Quiet
 from skyveil.app.config.networks import DensityUse
-from skyveil.app.crowd import LiveCrowd, grounds_of
+from skyveil.app.crowd import LiveCrowd
+from skyveil.app.crowd_plan import grounds_of, planned
 from skyveil.app.server import audit_of, database_of
 from skyveil.app.site import LiveSite
 from skyveil.core.camera import CameraSpec
@@ -117,7 +118,7 @@ def test_a_camera_that_does_not_run_has_the_calibration_of_its_file(tmp_path: Pa
     live = LiveCrowd(config, engine, {}, health=dict, tell=lambda event: None)
     assert live.places(camera_id("hall"))[0].staff
     (tmp_path / "hall.json").write_bytes(b"\xff")
-    live.configure(config, {})
+    live.configure(planned(config, {}))
     assert [one.staff for one in live.places(camera_id("hall"))] == [False, True]
     engine.dispose()
 
@@ -145,7 +146,7 @@ def test_numbers_of_a_place_that_a_camera_has_not_are_not_taken(tmp_path: Path) 
         live.heard(hall, one)
         live.heard(camera_id("other"), one)
     assert [one.place for one in live.newest(hall)] == ["gate"]
-    live.configure(dataclasses.replace(config, cameras=()), {})
+    live.configure(planned(dataclasses.replace(config, cameras=()), {}))
     assert not live.newest(hall)
     live.close()
     engine.dispose()
@@ -343,7 +344,9 @@ def test_a_camera_that_keeps_its_density_network_as_its_calibration_is_refused_i
     live = LiveCrowd(config, engine, {}, health=dict, tell=lambda event: None)
     assert [one.public for one in live.places(camera_id("hall"))] == [True, True]
     (hall,) = config.cameras
-    live.configure(dataclasses.replace(config, cameras=(dataclasses.replace(hall, density_network=NETWORK),)), {})
+    live.configure(
+        planned(dataclasses.replace(config, cameras=(dataclasses.replace(hall, density_network=NETWORK),)), {})
+    )
     assert [(one.staff, one.public) for one in live.places(camera_id("hall"))] == [(True, False)] * 2
     engine.dispose()
 
@@ -374,7 +377,7 @@ def test_retention_quiet_hours_and_escalation_change_with_a_reload(
     live = LiveCrowd(config, engine, {}, health=dict, tell=lambda event: None)
     quiet = dataclasses.replace(config.alarms, escalate_s=7.0, quiet=Quiet("22:00", "06:00"))
     numbers = dataclasses.replace(config.numbers, staff_days=2, public_days=3)
-    live.configure(dataclasses.replace(config, alarms=quiet, numbers=numbers), {})
+    live.configure(planned(dataclasses.replace(config, alarms=quiet, numbers=numbers), {}))
     hours = QuietHours(clock(22), clock(6), ZoneInfo(config.server.timezone))
     assert taken[-2:] == [Retention(2 * 86400, 3 * 86400), {"escalate_s": 7.0, "quiet": hours}]
     engine.dispose()

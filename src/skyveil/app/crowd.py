@@ -1,49 +1,39 @@
 """Numbers and alarms of a running site: configuration, store, desk and messages, tied together. App."""
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import time
 from time import monotonic
 from time import time as unix_s
 from typing import Final, final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from skyveil.app.alarms import Alarms, Watch, Watched
+from skyveil.app.alarms import Alarms
 from skyveil.app.config import Config
-from skyveil.app.config.measured import crowd_of
-from skyveil.app.config.models import Camera, Zone
+from skyveil.app.crowd_plan import CrowdPlan, planned, public_of, thresholds_of, titled
 from skyveil.app.drawings import Drawings
 from skyveil.app.hour_maps import HourMaps
-from skyveil.app.numbers import Numbers, Telling, fair_epsilon
+from skyveil.app.numbers import Numbers
 from skyveil.core.camera import CameraSpec
-from skyveil.core.errors import CalibrationRefused, MeasureRefused, SettingsRefused
 from skyveil.core.health import CameraHealth
-from skyveil.core.ids import CameraId, PlaceId, camera_id
-from skyveil.gate.grounds import Grounds, grounds
-from skyveil.measure.calibration_text import calibration_from
-from skyveil.measure.level import DEFAULTS, LevelState, Thresholds, ZoneKind
+from skyveil.core.ids import CameraId, PlaceId
+from skyveil.measure.level import LevelState, ZoneKind
 from skyveil.measure.measures import Measure
-from skyveil.measure.points import Points, points_of
 from skyveil.public.aggregate import Aggregate, NumberSeries
 from skyveil.public.alarm.cap import open_alarm_xml
 from skyveil.public.alarm.desk import Desk
 from skyveil.public.alarm.event import AlarmEvent, Occasion
-from skyveil.public.alarm.quiet import QuietHours
 from skyveil.public.audience import Audience
-from skyveil.public.budget import DAY_S
 from skyveil.public.density_map import DensityMap, sealed_map
 from skyveil.public.hour_map import HourMap
 from skyveil.public.store.alarm_log import AlarmLog, LoggedEvent
 from skyveil.public.store.draw_mark import NAME, DrawMark
 from skyveil.public.store.hour_maps import HourMapStore
 from skyveil.public.store.ledger import Ledger, Spent
-from skyveil.public.store.numbers import NumberStore, Retention
+from skyveil.public.store.numbers import NumberStore
 from skyveil.public.store.spool import Spool
 from skyveil.public.web.site import PlaceView
 
@@ -85,48 +75,18 @@ class LiveCrowd:
         self._failed: dict[str, str] = {}
         """What fails now, by thread."""
         self._maps: dict[tuple[CameraId, PlaceId], tuple[float, DensityMap]] = {}
-        self.configure(config, specs)
+        self.configure(planned(config, specs))
 
-    def configure(self, config: Config, specs: Mapping[CameraId, CameraSpec]) -> None:
-        """Count, tell, watch, keep and be quiet as another configuration says, of which these cameras run."""
-        self._config = config
-        kept = config.numbers
-        self._store.keep(Retention(kept.staff_days * DAY_S, kept.public_days * DAY_S))
-        self._places = {
-            camera_id(one.id): frozenset(
-                [PlaceId(zone.id) for zone in one.zones] + [PlaceId(line.id) for line in one.lines]
-            )
-            for one in config.cameras
-        }
-        self._thresholds = {
-            (camera_id(one.id), PlaceId(zone.id)): thresholds_of(zone).densities
-            for one in config.cameras
-            for zone in one.zones
-        }
+    def configure(self, plan: CrowdPlan) -> None:
+        """Count, tell, watch, keep and be quiet as another configuration says. Nothing here can be refused."""
+        self._config, self._grounds = plan.config, plan.grounds
+        self._store.keep(plan.retention)
+        self._places, self._thresholds = plan.places, plan.thresholds
         self._maps = {key: one for key, one in tuple(self._maps.items()) if self._counted(*key)}
-        texts = {camera_id(one.id): _calibration(one, specs) for one in config.cameras}
-        self._grounds = {name: grounds_of(one, texts[name]) for one in config.cameras for name in [camera_id(one.id)]}
-        stay_s = config.numbers.stay_minutes * 60
-        self._numbers.configure(
-            {
-                name: Telling(found, public_of(config, one), fair_epsilon(found), stay_s, drawn_of(one, texts[name]))
-                for one in config.cameras
-                for name, found in [(camera_id(one.id), self._grounds[camera_id(one.id)])]
-            }
-        )
-        self._numbers.keep(self._places)
-        groups = {one.id: one.name for one in config.groups}
-        self._alarms.configure(
-            {
-                camera_id(one.id): Watch(
-                    {PlaceId(zone.id): Watched(_titled(one, zone.name), thresholds_of(zone)) for zone in one.zones},
-                    (one.id, one.name) if one.group is None else (one.group, groups[one.group]),
-                )
-                for one in config.cameras
-                if one.enabled and one.zones and one.calibration is not None
-            }
-        )
-        self._alarms.adjust(escalate_s=config.alarms.escalate_s, quiet=_quiet(config))
+        self._numbers.configure(plan.tellings)
+        self._numbers.keep(plan.places)
+        self._alarms.configure(plan.watches)
+        self._alarms.adjust(escalate_s=plan.config.alarms.escalate_s, quiet=plan.quiet)
 
     def start(self) -> None:
         """Store and judge from now on, once a second."""
@@ -316,80 +276,9 @@ class LiveCrowd:
     def drill(self, camera: CameraId, place: PlaceView, actor: str) -> Occasion:
         """Raise a drill at a place."""
         of = next(one for one in self._config.cameras if one.id == camera)
-        return self._alarms.drill(camera, place.id, _titled(of, place.name), actor)
+        return self._alarms.drill(camera, place.id, titled(of, place.name), actor)
 
     def cap_xml(self, alarm: Occasion) -> bytes:
         """An open alarm as CAP 1.2."""
         kept = self._config.alarms
         return open_alarm_xml(alarm, now_s=unix_s(), sender=kept.sender, link=kept.link)
-
-
-def thresholds_of(zone: Zone) -> Thresholds:
-    """The thresholds of a zone: its own, or those of its kind."""
-    own = zone.thresholds
-    if own is None:
-        return DEFAULTS[ZoneKind(zone.kind)]
-    return Thresholds(own.yellow, own.orange, own.red, own.critical, rise_s=own.rise_s, fall_s=own.fall_s)
-
-
-def public_of(config: Config, camera: Camera) -> bool:
-    """Whether the public may be told of a camera: not while a density network counts in its zones, whose sum one visit
-    may change by more than the noise is made for.
-
-    A configuration with both is refused; a camera whose new calibration is refused keeps the network that it had.
-    """
-    return config.numbers.public and not (camera.zones and camera.density_network)
-
-
-def _titled(camera: Camera, place: str) -> str:
-    """The name of a place in alarms and messages: two cameras may have a zone of one name."""
-    return f"{camera.name}: {place}"
-
-
-def _calibration(camera: Camera, specs: Mapping[CameraId, CameraSpec]) -> str | None:
-    """The calibration that a camera measures with, whatever its file holds by now; that of its file where it does not
-    run."""
-    spec = specs.get(camera_id(camera.id))
-    try:
-        crowd = crowd_of(camera) if spec is None else spec.crowd
-    except CalibrationRefused as error:
-        log.warning("%s", error)
-        return None
-    return None if crowd is None else crowd.calibration
-
-
-def grounds_of(camera: Camera, calibration: str | None) -> Grounds:
-    """What of a camera may be told outside the control room: its lines, and its zones of 10 m2 or more.
-
-    A zone has an area only where the camera is calibrated; where zones overlap, none of them is told.
-    """
-    lines = frozenset(PlaceId(one.id) for one in camera.lines)
-    try:
-        return grounds(_floor_of(camera, calibration), lines)
-    except (MeasureRefused, SettingsRefused) as error:
-        log.warning("no zone of camera %s is told outside the control room: %s", camera.id, error)
-        return grounds({}, lines)
-
-
-def drawn_of(camera: Camera, calibration: str | None) -> dict[PlaceId, str]:
-    """A name for how each place of a camera is drawn and measured: other corners or calibration, another name."""
-    zones = [(one.id, f"zone {one.points} {calibration or ''}") for one in camera.zones]
-    lines = [(one.id, f"line {one.points} {calibration or ''}") for one in camera.lines]
-    return {PlaceId(name): hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in zones + lines}
-
-
-def _floor_of(camera: Camera, text: str | None) -> dict[PlaceId, Points]:
-    """The corners of every zone in metres on the floor; none without a calibration."""
-    if text is None or not camera.zones:
-        return {}
-    calibration = calibration_from(text)
-    return {
-        PlaceId(zone.id): calibration.floor_of(points_of(zone.points) * calibration.size_wh) for zone in camera.zones
-    }
-
-
-def _quiet(config: Config) -> QuietHours | None:
-    quiet = config.alarms.quiet
-    if quiet is None:
-        return None
-    return QuietHours(time.fromisoformat(quiet.start), time.fromisoformat(quiet.end), ZoneInfo(config.server.timezone))

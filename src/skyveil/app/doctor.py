@@ -57,6 +57,8 @@ def diagnose(path: Path) -> list[Diagnosis]:
         specs(config, secrets)
         told(config, secrets)
         sent_on(config, secrets)
+        if config.server.oidc is not None:
+            secrets.get(config.server.oidc.client_secret)
         refuse_unusable(config)
         found.append(Diagnosis("ok", f"{path.name} can be read; cameras: {len(config.cameras)}"))
     except SkyveilError as error:

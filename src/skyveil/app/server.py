@@ -19,19 +19,18 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skyveil import __version__
 from skyveil.app.certificate import Certificate
-from skyveil.app.config import Config, Secrets, load, refuse_unusable_server
+from skyveil.app.config import Config, load, refuse_unusable_server
 from skyveil.app.owner import only_server, refuse_for_root
 from skyveil.app.site import LiveSite, log_refused
 from skyveil.app.supervisor import COMMAND
+from skyveil.app.voucher import voucher_of
 from skyveil.core.errors import SettingsRefused, SkyveilError
 from skyveil.public.archive import Heads, KeyStore
 from skyveil.public.live.hub import Hub
 from skyveil.public.store import Accounts, AuditLog, open_database
 from skyveil.public.store.audit import SYSTEM
-from skyveil.public.store.roles import Role
 from skyveil.public.web.app import create_app
 from skyveil.public.web.state import Console
-from skyveil.public.web.vouching import Voucher
 
 log: Final = logging.getLogger(__name__)
 _STOP_S: Final = 2
@@ -174,7 +173,7 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
         behind_proxy=config.server.behind_tls_proxy,
         version=__version__,
         started_s=time.time(),
-        voucher=_voucher(config),
+        voucher=voucher_of(config),
     )
     tls = config.server.tls
     server = _Uvicorn(
@@ -225,23 +224,6 @@ async def _serve(path: Path, config: Config, engine: Engine, accounts: Accounts,
         await site.telling.close()
         audit.record(SYSTEM, "server.stop")
         audit.publish()
-
-
-def _voucher(config: Config) -> Voucher | None:
-    """The identity provider of a configuration; raises SettingsRefused."""
-    oidc = config.server.oidc
-    if oidc is None:
-        return None
-    try:
-        from skyveil.public.web.oidc import Oidc, Provider, RoleFor
-    except ImportError as error:
-        raise SettingsRefused(
-            "logging in by OpenID Connect needs the extra `oidc`: pip install skyveil[oidc]"
-        ) from error
-    secret = Secrets(config.server.secrets).get(oidc.client_secret)
-    roles = tuple(RoleFor(one.value, Role(one.role), one.cameras) for one in oidc.roles)
-    redirect = f"{oidc.address.rstrip('/')}/oidc/answer"
-    return Oidc(Provider(oidc.issuer, oidc.client_id, secret, oidc.claim, roles, redirect))
 
 
 def _stop(server: _Uvicorn) -> None:

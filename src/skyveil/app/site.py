@@ -14,15 +14,14 @@ from sqlalchemy import Engine
 
 from skyveil import __version__
 from skyveil.app.certificate import Certificate
-from skyveil.app.config import Config, Secrets, Told, load, reloaded, sent_on, set_masks, specs, told
+from skyveil.app.config import Config, Secrets, Told, load, sent_on, set_masks, specs, told
 from skyveil.app.config.load import settings_of
-from skyveil.app.config.measured import with_places
 from skyveil.app.config.models import Camera
 from skyveil.app.config.models import Mask as ConfigMask
-from skyveil.app.config.restart import in_force
 from skyveil.app.crowd import LiveCrowd
-from skyveil.app.networks import needed, newly_needed
+from skyveil.app.networks import needed
 from skyveil.app.places import drawing_of, drawn, judged, named
+from skyveil.app.prepared import prepared
 from skyveil.app.recalibrate import calibrated, calibration_view, fitted, fitted_of
 from skyveil.app.recordings import LiveRecordings
 from skyveil.app.restreaming import Restreaming, Wanted, told_reasons
@@ -328,27 +327,24 @@ class LiveSite:
         return {"notices": self.telling.lost(), **self.crowd.losses()}
 
     def _apply(self, config: Config, *, before: Mapping[CameraId, CameraSpec] | None = None) -> str:
-        """Run another configuration; cameras that did not change are not disturbed. before: what ran, for the words."""
-        secrets = Secrets(config.server.secrets)
-        wanted, refused = reloaded(config, secrets, self._specs)
-        to_tell, to_send = told(config, secrets), sent_on(config, secrets)
-        models = newly_needed(wanted, self._specs)
-        # After `sent_on`: streams that are to be encrypted from now on are not sent in the clear until a restart.
-        config, self._waiting = in_force(with_places(config, self.config, refused), self.config.server)
-        old = self._specs if before is None else before
-        self._refused = list(refused.values())
-        told_reasons(self._audit, self._sent_on, to_send)
-        self.config, self._specs, self._told = config, wanted, to_tell
+        """Run another configuration, all of it or, where it is refused, nothing; cameras that did not change are not
+        disturbed. before: what ran, for the words."""
+        new = prepared(config, self.config, self._specs, self._sent_on)
+        old, wanted = self._specs if before is None else before, new.specs
+        told_reasons(self._audit, self._sent_on, new.sent_on)
+        # From here on nothing is refused: who is told that the old configuration runs on finds all of it.
+        self._refused, self._waiting = new.refused, new.waiting
+        self.config, self._specs, self._told = new.config, wanted, new.told
         self._know_views()
         # What may not leave any more ends before a process shows more, and what may begins when the old one is gone.
-        self._in_loop(partial(self.restreaming.narrow, to_send.cameras))
-        self.recordings.configure(config, wanted)
+        self._in_loop(partial(self.restreaming.narrow, new.sent_on.cameras))
+        self.recordings.configure(new.config, wanted)
         if self._supervisor is not None:
-            self._supervisor.models = models or self._supervisor.models
+            self._supervisor.models = new.models or self._supervisor.models
             self._supervisor.apply(wanted)
-        self.crowd.configure(config, wanted)  # after the masks: numbers that are late harm nobody
-        self._sent_on = to_send
-        self._in_loop(partial(self.restreaming.configure, to_send))
+        self.crowd.configure(new.crowd)  # after the masks: numbers that are late harm nobody
+        self._sent_on = new.sent_on
+        self._in_loop(partial(self.restreaming.configure, new.sent_on))
         added, removed = wanted.keys() - old.keys(), old.keys() - wanted.keys()
         changed = {name for name in wanted.keys() & old.keys() if wanted[name] != old[name]}
         for name in removed:

@@ -48,6 +48,7 @@ def check(
     Exit 1 when there is one.
     """
     from skyveil.app.config import Secrets, load, refuse_unusable, schema, sent_on, specs, told
+    from skyveil.app.voucher import voucher_of
 
     if as_schema:
         sys.stdout.write(schema())
@@ -59,6 +60,7 @@ def check(
         found = specs(loaded, secrets)
         told(loaded, secrets)
         sent_on(loaded, secrets)
+        voucher_of(loaded)
         refuse_unusable(loaded)
     except SettingsRefused as error:
         typer.echo(str(error), err=True)

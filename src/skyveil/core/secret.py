@@ -8,6 +8,15 @@ from skyveil.core.errors import SettingsRefused
 _DEFAULT_PORTS: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
+def is_private(address: str) -> bool:
+    """Whether nobody between can read what is sent to an address: by https, or within this machine."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost"))
+
+
 @final
 class Secret:
     """A password or token; printing, formatting and comparing by order show stars, pickling is refused."""

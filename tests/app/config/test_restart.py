@@ -9,6 +9,7 @@ from skyveil.app.config.passwords import Secrets
 from skyveil.app.server import audit_of, database_of
 from skyveil.app.site import LiveSite
 from skyveil.public.live.hub import Hub
+from tests.app.authority import Authority
 
 OIDC = "issuer: 'https://id.example', client_id: c, client_secret: {secret: s}, address: 'https://console.example'"
 BEFORE = f"oidc: {{{OIDC}, roles: [{{value: staff, role: admin}}]}}"
@@ -57,8 +58,10 @@ def test_streams_that_are_encrypted_from_a_reload_on_are_not_sent_in_the_clear(t
     path.write_text("version: 1\n")
     engine = database_of(load(path))
     site = LiveSite(path, Hub(), audit_of(load(path), engine), engine)
+    Authority(tmp_path).server()
+    (own,) = tmp_path.glob("server*.pem")
     restream = "outputs: {restream: {username: vms, password: {secret: s}, tls: true}}"
-    path.write_text(f"version: 1\nserver: {{tls: {{certificate: a.pem, key: b.pem}}}}\n{restream}\n")
+    path.write_text(f"version: 1\nserver: {{tls: {{certificate: {own.name}, key: {own.name}}}}}\n{restream}\n")
     assert site.reload() == "needs a restart: server.tls"
     wanted = sent_on(load(path), Secrets(tmp_path / "secrets.yaml"))
     assert wanted.tls is not None and site._sent_on == wanted

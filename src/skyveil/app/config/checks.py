@@ -1,11 +1,11 @@
-"""What no single value of an output shows. App."""
+"""What no single value of the server or of an output shows. App."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from skyveil.app.config.models import Outputs, Secret
+from skyveil.app.config.models import Outputs, Secret, Server
 from skyveil.core.errors import SettingsRefused
-from skyveil.core.secret import SafeUrl
+from skyveil.core.secret import SafeUrl, is_private
 from skyveil.public.notify.webhook import SCHEMES as WEBHOOK_SCHEMES
 from skyveil.public.restream.push import SCHEMES as PUSH_SCHEMES
 
@@ -19,9 +19,30 @@ def checked_secret(reference: Secret | None, where: Where) -> Iterator[tuple[Whe
         yield where, "a password is `{secret: NAME}` or `{env: NAME}`"
 
 
+def checked_server(server: Server) -> Iterator[tuple[Where, str]]:
+    """What is wrong with where the server listens, and with who vouches for people."""
+    yield from _checked_bind(server.bind, ("server", "bind"))
+    if server.oidc is not None:
+        yield from checked_secret(server.oidc.client_secret, ("server", "oidc", "client_secret"))
+        for key, address in (("issuer", server.oidc.issuer), ("address", server.oidc.address)):
+            if not is_private(address):
+                yield ("server", "oidc", key), "the addresses of a login provider start with https://"
+
+
+def _checked_bind(bind: str, where: Where) -> Iterator[tuple[Where, str]]:
+    """What is no address: the system is asked for others only when the server listens."""
+    try:
+        wrong = b"\0" in bind.encode("idna")
+    except UnicodeError:
+        wrong = True
+    if wrong:
+        yield where, f"{bind!r} is no address to listen on: write one like 127.0.0.1, or 0.0.0.0 for all"
+
+
 def checked_outputs(outputs: Outputs, *, has_tls: bool) -> Iterator[tuple[Where, str]]:
     """What is wrong with where health is told and streams are sent."""
     if outputs.restream is not None:
+        yield from _checked_bind(outputs.restream.bind, ("outputs", "restream", "bind"))
         yield from checked_secret(outputs.restream.password, ("outputs", "restream", "password"))
         if outputs.restream.tls and not has_tls:
             yield ("outputs", "restream", "tls"), "there is no certificate: write `server.tls`"

@@ -19,6 +19,11 @@ def refuse_unusable_server(server: Server) -> None:
     _refuse(list(_of_server(server)))
 
 
+def refuse_unusable_tls(server: Server) -> None:
+    """The same for its certificate, where streams that are sent on begin to be encrypted with it."""
+    _refuse(list(_of_certificate(server)))
+
+
 def _refuse(problems: list[str]) -> None:
     if problems:
         raise SettingsRefused("\n".join(problems))
@@ -33,6 +38,10 @@ def _of_server(server: Server) -> Iterator[str]:
         else:
             if not there.is_dir():
                 yield f"`server.{key}`: {there} is no folder: name one, or a place where one can be made"
+    yield from _of_certificate(server)
+
+
+def _of_certificate(server: Server) -> Iterator[str]:
     if server.tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from skyveil.app.config import models
-from skyveil.app.config.checks import Where, checked_outputs, checked_secret
+from skyveil.app.config.checks import Where, checked_outputs, checked_secret, checked_server
 from skyveil.app.config.document import Document, read
 from skyveil.app.config.measured import checked_density, crowd_of, density_of
 from skyveil.app.config.models import Camera, Config
@@ -129,8 +129,10 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
     for index, camera in enumerate(config.cameras):
         yield from checked_camera(config, camera, ("cameras", index))
     yield from checked_secret(config.defaults.password, ("defaults", "password"))
-    if config.server.oidc is not None:
-        yield from checked_secret(config.server.oidc.client_secret, ("server", "oidc", "client_secret"))
+    yield from checked_server(config.server)
+    quiet = config.alarms.quiet
+    if quiet is not None and quiet.start == quiet.end:
+        yield ("alarms", "quiet", "end"), "quiet hours begin and end at different times"
     yield from checked_outputs(config.outputs, has_tls=config.server.tls is not None)
     zones: list[tuple[Where, str]] = [(("server", "timezone"), config.server.timezone)]
     zones += [(("sites", n, "timezone"), one.timezone) for n, one in enumerate(config.sites) if one.timezone]

@@ -22,7 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from skyveil.core.errors import LoginRefused, SettingsRefused
-from skyveil.core.secret import Secret
+from skyveil.core.secret import Secret, is_private
 from skyveil.public.store.roles import Role
 from skyveil.public.web.vouching import OLDEST_S, Asked, Known
 
@@ -62,10 +62,7 @@ class Provider:
     def __post_init__(self) -> None:
         """Raise SettingsRefused for addresses that are not https, but for those of this machine."""
         for address in (self.issuer, self.redirect):
-            parts = urlsplit(address)
-            if parts.scheme != "https" and not (
-                parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
-            ):
+            if not is_private(address):
                 raise SettingsRefused("the addresses of a login provider start with https://")
 
 
