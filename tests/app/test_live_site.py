@@ -142,7 +142,7 @@ def test_what_is_shown_is_recorded_listed_verified_exported_and_held(tmp_path: P
     assert "square" in command("recordings", "list")
     assert "4 cameras, 0 findings" in command("recordings", "verify")
     for name, role in (("ada", "operator"), ("officer", "privacy_officer")):
-        command("user", "add", name, "--role", role, input="plenty of goats\n")
+        command("user", "add", name, "--role", role, "--cameras", "square", input="plenty of goats\n")
     span = [datetime.fromtimestamp(one, UTC).isoformat() for one in (began_s - 60, began_s + 600)]
     hold = command("recordings", "hold", "add", "square", *span, "--reason", "accident", "--user", "ada").strip()
     command("recordings", "hold", "approve", "square", hold, "--user", "officer")

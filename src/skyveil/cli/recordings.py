@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
@@ -11,10 +12,13 @@ import typer
 from skyveil.cli.site import one_line, site_accounts
 from skyveil.core.errors import SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
+from skyveil.core.names import known_camera, nearest
 
 if TYPE_CHECKING:
     from skyveil.app.config import Config
-    from skyveil.public.archive import Policy
+    from skyveil.public.archive import Archive, Policy
+    from skyveil.public.store import Accounts
+    from skyveil.public.store.roles import Permission
 
 recordings_app: Final = typer.Typer(name="recordings", help="What was recorded, redacted.", no_args_is_help=True)
 _Config: TypeAlias = Annotated[
@@ -130,14 +134,18 @@ def add_hold(
     """Ask for a hold; it holds once a privacy officer approved it."""
     from skyveil.app.config import load
     from skyveil.app.recordings import archive_of
+    from skyveil.public.store.roles import Permission
 
     with one_line(), site_accounts(config) as (accounts, audit):
-        _known(user, [one.name for one in accounts.users()])
-        _, _, holds = archive_of(load(config))
-        name = camera_id(camera)
-        made = holds.ask(name, seconds_of(start), seconds_of(end), reason=reason, days=days, actor=user)
+        loaded = load(config)
+        archive, _, holds = archive_of(loaded)
+        name = _open_to(accounts, user, Permission.ASK_HOLD, camera, _cameras(loaded, archive))
+        from_s, to_s = seconds_of(start), seconds_of(end)
+        made = holds.ask(name, from_s, to_s, reason=reason, days=days, actor=user)
         audit.record(user, "hold.ask", name, {"hold": made.id, "reason": reason, "days": days})
         typer.echo(made.id)
+        if not any(one.kind == "segment" for _, one in archive.entries(name, from_s, to_s)):
+            typer.echo(f"nothing is recorded of {name} in this span: only what still comes would be kept", err=True)
 
 
 @hold_app.command("list")
@@ -147,39 +155,59 @@ def list_holds(camera: _Camera, config: _Config = _DEFAULT) -> None:
     from skyveil.app.recordings import archive_of
 
     with one_line():
-        _, _, holds = archive_of(load(config))
-        for one in holds.of(camera_id(camera)):
+        loaded = load(config)
+        archive, _, holds = archive_of(loaded)
+        for one in holds.of(known_camera(camera, _cameras(loaded, archive))):
             typer.echo(f"{one.id}  {one.state(time.time())}  {_shown(one.from_s)} to {_shown(one.to_s)}  {one.reason}")
 
 
 @hold_app.command("approve")
 def approve_hold(camera: _Camera, hold: _Id, user: _Who, config: _Config = _DEFAULT) -> None:
     """Approve a hold, as a privacy officer."""
-    _decide(config, camera_id(camera), hold, user, approve=True)
+    _decide(config, camera, hold, user, approve=True)
 
 
 @hold_app.command("release")
 def release_hold(camera: _Camera, hold: _Id, user: _Who, config: _Config = _DEFAULT) -> None:
     """Let a hold go, as a privacy officer."""
-    _decide(config, camera_id(camera), hold, user, approve=False)
+    _decide(config, camera, hold, user, approve=False)
 
 
-def _decide(config: Path, camera: CameraId, hold: str, user: str, *, approve: bool) -> None:
+def _decide(config: Path, camera: str, hold: str, user: str, *, approve: bool) -> None:
     from skyveil.app.config import load
     from skyveil.app.recordings import archive_of
-    from skyveil.public.store.roles import Role
+    from skyveil.public.store.roles import Permission
 
     with one_line(), site_accounts(config) as (accounts, audit):
-        _known(user, [one.name for one in accounts.users() if one.role is Role.PRIVACY_OFFICER])
-        _, _, holds = archive_of(load(config))
-        holds.decide(camera, hold, approve=approve, actor=user)
-        audit.record(user, "hold.approve" if approve else "hold.release", camera, {"hold": hold})
+        loaded = load(config)
+        archive, _, holds = archive_of(loaded)
+        name = _open_to(accounts, user, Permission.DECIDE_HOLD, camera, _cameras(loaded, archive))
+        holds.decide(name, hold, approve=approve, actor=user)
+        audit.record(user, "hold.approve" if approve else "hold.release", name, {"hold": hold})
         typer.echo("approved" if approve else "released")
 
 
-def _known(user: str, names: list[str]) -> None:
-    if user not in names:
-        raise SettingsRefused(f"no account that may do this is named {user!r}")
+def _cameras(config: "Config", archive: "Archive") -> set[str]:
+    """The cameras of the configuration, and those that are in it no more of which something is left."""
+    return {*(one.id for one in config.cameras), *archive.traces()}
+
+
+def _open_to(
+    accounts: "Accounts", user: str, permission: "Permission", camera: str, cameras: Collection[str]
+) -> CameraId:
+    """A camera with which an account may do this, by the rules of the API; SettingsRefused for another account, and
+    alike for a camera that is not there and one that is not granted."""
+    from skyveil.public.store.accounts import ALL
+    from skyveil.public.store.roles import ALLOWED, NEED_GRANTS
+
+    able = {one.name: one for one in accounts.users() if one.enabled and permission in ALLOWED[one.role]}
+    if user not in able:
+        raise SettingsRefused(f"no account that may do this is named {user!r}{nearest(user, able)}")
+    granted = able[user].cameras if able[user].role in NEED_GRANTS else (ALL,)
+    seen = {one for one in cameras if ALL in granted or one in granted}
+    if camera not in seen:
+        raise SettingsRefused(f"there is no camera `{camera}` for {user}{nearest(camera, seen)}")
+    return CameraId(camera)
 
 
 def seconds_of(text: str) -> float:

@@ -1,7 +1,6 @@
 """Reads `skyveil.yaml`; every problem at once, with line, key and nearest name. App."""
 
 import dataclasses
-import difflib
 import json
 import zoneinfo
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from skyveil.core.camera import SCHEMES, UDP_IN_CLEAR, CameraSpec, CrowdSpec
 from skyveil.core.errors import CalibrationRefused, SettingsRefused
 from skyveil.core.ids import CameraId, camera_id
 from skyveil.core.kinds import Kind
+from skyveil.core.names import nearest, no_such
 from skyveil.core.secret import SafeUrl
 from skyveil.core.settings import Mask, RedactSettings, targets_from
 from skyveil.measure.points import crosses_itself, points_of, polygon_area
@@ -111,8 +111,7 @@ def said(kind: str, text: str) -> str:
 
 def _nearest(name: str, where: Where) -> str:
     keys = [one for one in where[:-1] if isinstance(one, str)]
-    close = difflib.get_close_matches(name, _KEYS.get(keys[-1] if keys else "", ()), 1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    return nearest(name, _KEYS.get(keys[-1] if keys else "", ()))
 
 
 def _checked(config: Config) -> Iterator[tuple[Where, str]]:
@@ -161,8 +160,7 @@ def checked_camera(config: Config, camera: Camera, where: Where) -> Iterator[tup
         ("group", camera.group, [one.id for one in config.groups]),
     ):
         if name is not None and name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            yield (*where, key), f"there is no {key} `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
+            yield (*where, key), no_such(key, name, known)
     yield from checked_secret(camera.password, (*where, "password"))
     yield from _checked_places(camera, where)
     yield from checked_density(config, camera, where)

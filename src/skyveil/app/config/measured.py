@@ -1,6 +1,5 @@
 """What is measured of the crowd before a camera, from its configuration. App."""
 
-import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
@@ -15,6 +14,7 @@ from skyveil.core.density import Density
 from skyveil.core.density import DensityNetwork as Network
 from skyveil.core.errors import CalibrationRefused
 from skyveil.core.ids import CameraId, PlaceId, camera_id
+from skyveil.core.names import no_such
 
 PUBLIC_REFUSED: Final = (
     "the public can not be told of a zone that a density network counts: take out `density_network` or `numbers.public`"
@@ -87,9 +87,7 @@ def checked_density(config: Config, camera: Camera, where: Where) -> Iterator[tu
     if use is None:
         return
     if use.network not in known:
-        close = difflib.get_close_matches(use.network, known, 1)
-        hint = f"; did you mean `{close[0]}`?" if close else ""
-        yield (*where, "density_network", "network"), f"there is no density network `{use.network}`{hint}"
+        yield (*where, "density_network", "network"), no_such("density network", use.network, known)
     if camera.calibration is None:
         yield (*where, "density_network"), "it counts heads over the floor, in metres: add a `calibration`"
     if config.numbers.public and camera.enabled:
