@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from skyveil.core.errors import SettingsRefused, SkyveilError
+from skyveil.core.names import refuse_unknown
 from skyveil.core.secret import Secret
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def add_user(
     with one_line(), site_accounts(config) as (accounts, audit):
         if role not in set(Role):
             raise SettingsRefused(f"unknown role {role!r}: choose {', '.join(Role)}")
-        accounts.add(name, ask_password().reveal(), Role(role), cameras=[one for one in cameras.split(",") if one])
+        wanted = _cameras(config, cameras)
+        accounts.add(name, ask_password().reveal(), Role(role), cameras=wanted)
         audit.record("(command line)", "user.add", name, {"role": role})
         typer.echo(f"added {name} as {role}")
 
@@ -159,10 +161,25 @@ def grant_user(
     config: _Config = _DEFAULT,
 ) -> None:
     """Open exactly these cameras to an account."""
+    from skyveil.public.store.roles import NEED_GRANTS
+
     with one_line(), site_accounts(config) as (accounts, audit):
-        accounts.grant(name, [one for one in cameras.split(",") if one])
+        accounts.grant(name, _cameras(config, cameras))
         audit.record("(command line)", "user.grant", name, {"cameras": cameras[:200]})
-        typer.echo(f"{name} may see {cameras}")
+        role = next(one.role for one in accounts.users() if one.name == name)
+        if role in NEED_GRANTS:
+            typer.echo(f"{name} may see {cameras or 'no camera'}")
+        else:
+            typer.echo(f"{name} sees all cameras, as every {role}: a grant counts for viewers and operators")
+
+
+def _cameras(config: Path, text: str) -> list[str]:
+    """The cameras of a list with commas; SettingsRefused for one that the configuration does not have."""
+    from skyveil.app.config import load
+
+    found = [one for one in text.split(",") if one]
+    refuse_unknown(found, [one.id for one in load(config).cameras])
+    return found
 
 
 @user_app.command("login-link")

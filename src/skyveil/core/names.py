@@ -24,3 +24,11 @@ def known_camera(name: str, known: Iterable[str]) -> CameraId:
     if name not in cameras:
         raise SettingsRefused(no_such("camera", name, cameras))
     return CameraId(name)
+
+
+def refuse_unknown(cameras: Iterable[str], known: Iterable[str]) -> None:
+    """Raise SettingsRefused for the first camera of a grant that is not known; `*` stands for all."""
+    there = set(known)
+    for name in cameras:
+        if name != "*":
+            known_camera(name, there)

@@ -819,6 +819,20 @@ def test_a_token_reads_makes_and_ends_no_tokens_and_changes_no_password(running:
     assert person.delete(f"/api/v1/tokens/{number}").status_code == 204 and accounts.by_token(kept) is None
 
 
+def test_a_camera_that_is_not_there_can_not_be_granted(running: Running) -> None:
+    client = running.client("admin")
+    for wanted, told in (
+        (["dor"], "there is no camera `dor`; did you mean `door`?"),
+        (["door", "../x"], "there is no camera `../x`"),
+    ):
+        answer = client.put("/api/v1/users/viewer/grants", json={"cameras": wanted})
+        assert (answer.status_code, answer.json()["detail"]) == (422, told)
+    assert client.put("/api/v1/users/viewer/grants", json={"cameras": ["stairs"]}).status_code == 204
+    assert client.put("/api/v1/users/viewer/grants", json={"cameras": ["*"]}).status_code == 204
+    granted = next(one.cameras for one in running.console.accounts.users() if one.name == "viewer")
+    assert list(granted) == ["*"]
+
+
 def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running) -> None:
     client = running.client("admin")
     text = client.get("/metrics").text

@@ -1,10 +1,11 @@
 """What no single value of the server or of an output shows. App."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from skyveil.app.config.models import Outputs, Secret, Server
 from skyveil.core.errors import SettingsRefused
+from skyveil.core.names import no_such
 from skyveil.core.secret import SafeUrl, is_private
 from skyveil.public.notify.webhook import SCHEMES as WEBHOOK_SCHEMES
 from skyveil.public.restream.push import SCHEMES as PUSH_SCHEMES
@@ -19,14 +20,18 @@ def checked_secret(reference: Secret | None, where: Where) -> Iterator[tuple[Whe
         yield where, "a password is `{secret: NAME}` or `{env: NAME}`"
 
 
-def checked_server(server: Server) -> Iterator[tuple[Where, str]]:
-    """What is wrong with where the server listens, and with who vouches for people."""
+def checked_server(server: Server, cameras: Sequence[str]) -> Iterator[tuple[Where, str]]:
+    """What is wrong with where the server listens, and with who vouches for people, who may see some of `cameras`."""
     yield from _checked_bind(server.bind, ("server", "bind"))
     if server.oidc is not None:
         yield from checked_secret(server.oidc.client_secret, ("server", "oidc", "client_secret"))
         for key, address in (("issuer", server.oidc.issuer), ("address", server.oidc.address)):
             if not is_private(address):
                 yield ("server", "oidc", key), "the addresses of a login provider start with https://"
+        for index, role in enumerate(server.oidc.roles):
+            for n, name in enumerate(role.cameras):
+                if name != "*" and name not in cameras:
+                    yield ("server", "oidc", "roles", index, "cameras", n), no_such("camera", name, cameras)
 
 
 def _checked_bind(bind: str, where: Where) -> Iterator[tuple[Where, str]]:

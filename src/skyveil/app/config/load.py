@@ -128,7 +128,7 @@ def _checked(config: Config) -> Iterator[tuple[Where, str]]:
     for index, camera in enumerate(config.cameras):
         yield from checked_camera(config, camera, ("cameras", index))
     yield from checked_secret(config.defaults.password, ("defaults", "password"))
-    yield from checked_server(config.server)
+    yield from checked_server(config.server, [one.id for one in config.cameras])
     quiet = config.alarms.quiet
     if quiet is not None and quiet.start == quiet.end:
         yield ("alarms", "quiet", "end"), "quiet hours begin and end at different times"

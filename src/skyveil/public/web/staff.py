@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final, final
 from fastapi import APIRouter, Depends, HTTPException, Path, status
 from pydantic import Field
 
+from skyveil.core.names import refuse_unknown
 from skyveil.public.store import Principal
 from skyveil.public.store.roles import Permission, Role, Scope
 from skyveil.public.web.state import STRICT, ConsoleDep, Somebody, allowed, refusals
@@ -163,6 +164,7 @@ def remove_user(name: UserName, principal: CanUsers, console: ConsoleDep) -> Non
 def grant(name: UserName, body: Grants, principal: CanUsers, console: ConsoleDep) -> None:
     """Open exactly these cameras to an account."""
     with refusals():
+        refuse_unknown(body.cameras, [one.id for one in console.site.cameras()])
         console.accounts.grant(name, body.cameras)
     console.audit.record(principal.name, "user.grant", name, {"cameras": ",".join(sorted(body.cameras))[:200]})
 
