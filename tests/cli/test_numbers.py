@@ -27,8 +27,10 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def run(config: Path, output: Path, *more: str, start: str = "2026-05-01T12:00:00") -> tuple[int, str]:
-    words = ["numbers", "north", "gate", start, "2026-05-01T15:00:00+02:00", "-o", str(output), "-c", str(config)]
+def run(
+    config: Path, output: Path, *more: str, start: str = "2026-05-01T12:00:00", of: tuple[str, str] = ("north", "gate")
+) -> tuple[int, str]:
+    words = ["numbers", *of, start, "2026-05-01T15:00:00+02:00", "-o", str(output), "-c", str(config)]
     done = CliRunner().invoke(app, [*words, *more])
     return done.exit_code, done.output
 
@@ -56,3 +58,26 @@ def test_a_file_is_never_replaced_and_a_time_is_a_time(config: Path, tmp_path: P
     assert run(config, tmp_path / "a.csv")[0] == 1
     assert (tmp_path / "a.csv").read_text() == "mine"
     assert run(config, tmp_path / "b.csv", start="noon")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        (("nrth", "gate"), "there is no camera `nrth`; did you mean `north`?"),
+        (("north", "gat"), "north has no zone or line `gat`; did you mean `gate`?"),
+        (("suth", "gate"), "there is no camera `suth`; did you mean `south`?"),
+        (("south", "flor"), "south has no zone or line `flor`; did you mean `floor`?"),
+        (("bare", "gate"), "bare has no zone or line `gate`"),
+        (("../x", "gate"), "there is no camera `../x`"),
+    ],
+)
+def test_a_camera_and_place_that_are_not_there_make_no_table(
+    config: Path, tmp_path: Path, of: tuple[str, str], told: str
+) -> None:
+    zone = "zones: [{id: floor, name: Floor, points: [[0, 0], [1, 0], [1, 1]]}]"
+    camera = "name: A, purpose: Safety, source: 'rtsp://h/a'"
+    config.write_text(config.read_text() + f"cameras: [{{id: south, {camera}, {zone}}}, {{id: bare, {camera}}}]\n")
+    assert run(config, tmp_path / "a.csv", of=of) == (2, f"{told}\n")
+    assert not (tmp_path / "a.csv").exists()
+    assert run(config, tmp_path / "a.csv", of=("south", "floor"))[0] == 0  # configured, and nothing counted yet
+    assert run(config, tmp_path / "b.csv")[0] == 0  # counted, and taken out of the configuration

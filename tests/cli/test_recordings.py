@@ -80,3 +80,12 @@ def test_a_camera_that_was_taken_out_is_held_while_something_of_it_is_left(site:
     assert run(*decided, "operator-1").exit_code == 2
     assert run(*decided, "privacy_officer-1").stdout == "approved\n"
     assert run("recordings", "hold", "list", "north-door", "-c", site).stderr == "there is no camera `north-door`\n"
+
+
+def test_an_export_of_a_camera_that_is_not_there_says_which_one_was_meant(site: Path) -> None:
+    asked = (*SPAN, "--reason", "a test", "-o", site.parent / "out", "-c", site)
+    ran = run("recordings", "export", "nrth-door", *asked)
+    assert (ran.exit_code, ran.stderr) == (2, "there is no camera `nrth-door`; did you mean `north-door`?\n")
+    ran = run("recordings", "export", "north-door", *asked)
+    assert ran.exit_code == 1 and "nothing is recorded" in ran.stderr
+    assert not list(site.parent.glob("out/*.mp4"))

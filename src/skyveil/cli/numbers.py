@@ -11,7 +11,8 @@ import typer
 from skyveil.cli.recordings import seconds_of
 from skyveil.cli.site import one_line
 from skyveil.core.errors import OutputRefused, SettingsRefused
-from skyveil.core.ids import PlaceId, camera_id
+from skyveil.core.ids import PlaceId
+from skyveil.core.names import known_camera, nearest
 
 
 def numbers(
@@ -42,12 +43,22 @@ def numbers(
             )
         if output.exists():
             raise OutputRefused(f"{output} exists already")
-        engine = database_of(load(config))
+        loaded = load(config)
+        engine = database_of(loaded)
         from_s = int(seconds_of(start))
         try:
-            found = NumberStore(engine).series(
+            store = NumberStore(engine)
+            known = {(one.id, zone.id) for one in loaded.cameras for zone in one.zones}
+            known |= {(one.id, line.id) for one in loaded.cameras for line in one.lines}
+            if (camera, place) not in known:  # one that was taken out has numbers still
+                known |= {(one.id, "") for one in loaded.cameras} | store.places()
+            of = known_camera(camera, [one for one, _ in known])
+            places = {each for one, each in known if one == of and each}
+            if place not in places:
+                raise SettingsRefused(f"{of} has no zone or line `{place}`{nearest(place, places)}")
+            found = store.series(
                 Audience.PUBLIC if public else Audience.STAFF,
-                camera_id(camera),
+                of,
                 PlaceId(place),
                 NEEDS[name],
                 period_s=PERIODS[period],

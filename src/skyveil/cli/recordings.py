@@ -110,7 +110,8 @@ def export_recording(
             raise SettingsRefused("an export needs a reason: --reason 'report of an accident'")
         loaded = load(config)
         archive, _, _ = archive_of(loaded)
-        name, from_s, to_s = camera_id(camera), seconds_of(start), seconds_of(end)
+        name = known_camera(camera, _cameras(loaded, archive))
+        from_s, to_s = seconds_of(start), seconds_of(end)
         audit.record(_ACTOR, "export", name, {"from_s": from_s, "to_s": to_s, "reason": reason[:200]})
         typer.echo(export(loaded, archive, name, from_s, to_s, actor=_ACTOR, reason=reason, to=output))
 

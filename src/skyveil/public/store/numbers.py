@@ -155,6 +155,16 @@ class NumberStore:
             made.append(NumberSeries(place, Measure(name), period_s, start_s, told, value, sigma, quality))
         return made
 
+    def places(self) -> set[tuple[CameraId, PlaceId]]:
+        """Cameras with their places that staff or the public were told numbers of; it reads every key."""
+        with self._engine.connect() as connection:
+            rows = [
+                row
+                for table in (staff_numbers, TABLES[Audience.PUBLIC])
+                for row in connection.execute(select(table.c.camera, table.c.place).distinct())
+            ]
+        return {(CameraId(str(camera)), PlaceId(str(place))) for camera, place in rows}
+
     def told_to_staff(self, camera: CameraId, place: PlaceId, start_s: int, end_s: int) -> list[Number]:
         """Everything staff were told of a place between two times, of periods shorter than that span."""
         table, shorter = staff_numbers, [one for one in _STAFF_PERIODS_S if one < end_s - start_s]
