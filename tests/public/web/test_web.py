@@ -847,6 +847,18 @@ def test_metrics_and_health_hold_nothing_that_depends_on_people(running: Running
     }  # fmt: skip
 
 
+def test_a_camera_that_never_came_has_no_age(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = running.client("admin")
+    sample = re.compile(r'^skyveil_camera_age_seconds\{camera="(\w+)"\} (.*)$', re.MULTILINE)
+    assert sample.findall(client.get("/metrics").text) == [("door", "0.1"), ("stairs", "0.1")]
+    door, stairs = running.site.health().values()
+    found = {one.camera: replace(one, age_s=age_s) for one, age_s in ((door, None), (stairs, 0.0))}
+    monkeypatch.setattr(running.site, "health", lambda: found)
+    text = client.get("/metrics").text
+    assert sample.findall(text) == [("stairs", "0.0")]
+    assert 'skyveil_camera_up{camera="door"} 1.0' in text
+
+
 def test_health_names_problems_of_granted_cameras_and_those_of_the_site_to_who_may_see_its_settings(
     running: Running,
 ) -> None:

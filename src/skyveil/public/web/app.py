@@ -138,8 +138,9 @@ def _metrics(_: Annotated[Principal, Depends(allowed(Permission.METRICS))], cons
     }
     for one in console.site.health().values():
         values = (one.state is CameraState.LIVE, one.fps, one.frames, one.dropped, one.whole, one.restarts)
-        for name, value in zip(names, (*values, one.rss_bytes, one.descriptors, one.age_s or 0.0), strict=True):
-            gauges[name].labels(one.camera).set(float(value))
+        for name, value in zip(names, (*values, one.rss_bytes, one.descriptors, one.age_s), strict=True):
+            if value is not None:  # a camera that never came has no picture that could have an age
+                gauges[name].labels(one.camera).set(float(value))
     viewers = Gauge("skyveil_viewers", "live views that are open", registry=registry)
     viewers.set(sum(console.hub.viewers(view.id) for view in console.site.cameras()))
     lost = Gauge("skyveil_lost", "what was lost since the start, by kind", ["kind"], registry=registry)
