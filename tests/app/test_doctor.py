@@ -97,6 +97,42 @@ def test_what_a_setting_needs_and_opens_is_told(tmp_path: Path, monkeypatch: pyt
     assert ("warning", "streams are sent on from 0.0.0.0 without TLS") in told
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # a plug-in of Apprise
+def test_what_is_named_and_not_there_is_told_in_a_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "skyveil.yaml"
+    for name, value in (("NOBODY", "nobody://x"), ("DESK", "json://127.0.0.1/x")):
+        monkeypatch.setenv(name, value)
+    (tmp_path / "there.png").touch()
+    (tmp_path / "there.mp4").touch()
+    path.write_text(
+        GOOD
+        + f"""\
+  - {{id: clip, name: A, purpose: x, source: "file://{tmp_path}/clip.mp4"}}
+  - {{id: resting, name: A, purpose: x, source: "file://{tmp_path}/clip.mp4", enabled: false}}
+  - {{id: here, name: A, purpose: x, source: "file://{tmp_path}/there.mp4"}}
+sites:
+  - {{id: hall, name: Hall, plan: nothere.png}}
+  - {{id: yard, name: Yard, plan: there.png}}
+  - {{id: bare, name: Bare}}
+outputs:
+  messages: [{{name: Nobody, address: {{env: NOBODY}}}}, {{name: Desk, address: {{env: DESK}}}}]
+"""
+    )
+
+    def told() -> list[tuple[str, str]]:
+        words = ("plan", "video", "Nobody", "Desk", "Apprise", "messages")
+        return [(one.level, one.what) for one in diagnose(path) if any(word in one.what for word in words)]
+
+    unknown = "an address for messages is not one that Apprise knows: see its list of services"
+    missing = [
+        ("warning", f"the plan of the site hall is not there: {tmp_path}/nothere.png"),
+        ("warning", f"the video of the camera clip is not there: {tmp_path}/clip.mp4"),
+    ]
+    assert told() == [("error", f"Nobody is told of no alarm: {unknown}"), *missing]
+    monkeypatch.setattr("skyveil.app.doctor.find_spec", lambda name: None)
+    assert told() == [("error", "the configuration needs the extra `messages`"), *missing]
+
+
 def test_networks_that_are_not_compiled_for_this_machine_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

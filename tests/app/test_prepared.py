@@ -1,6 +1,7 @@
 """A configuration that is refused at a reload changes nothing but masks, wherever in it the refusal comes."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,14 @@ def test_an_audit_log_that_can_not_be_written_refuses_before_a_camera_is_sent_on
         site.reload()
     assert state(site) == before
     engine.dispose()
+
+
+def test_check_says_that_a_login_provider_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERE", "secret")
+    monkeypatch.setitem(sys.modules, "skyveil.public.web.oidc", None)
+    oidc = OIDC.replace("ISSUER", "https://id.example").replace("ADDRESS", "https://a")
+    path = tmp_path / "skyveil.yaml"
+    path.write_text(f"version: 1\nserver: {{oidc: {{{oidc}}}}}\n")
+    ran = CliRunner().invoke(app, ["check", str(path)])
+    told = "logging in by OpenID Connect needs the extra `oidc`: pip install skyveil[oidc]\n"
+    assert (ran.exit_code, ran.stderr) == (1, told)

@@ -25,7 +25,9 @@ from skyveil.app.process import kept_waiting_s
 from skyveil.app.sandbox import REQUIRED
 from skyveil.app.server import database_of, is_loopback
 from skyveil.app.sizing import Sizing, measured, plan, processors
-from skyveil.core.errors import SkyveilError
+from skyveil.core.errors import SettingsRefused, SkyveilError
+from skyveil.core.secret import SafeUrl
+from skyveil.public.notify.messages import service_of
 
 Level: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -66,7 +68,9 @@ def diagnose(path: Path) -> list[Diagnosis]:
     for look in (_wall, _swap, _models, _compiled, _clock):
         found += look()
     if config is not None:
-        for look_at in (_density, _disk, _keys, _port, _descriptors, _processors, _database, _extras, _restream):
+        for look_at in (_density, _disk, _keys, _port, _descriptors, _processors, _database, _extras):
+            found += look_at(config)
+        for look_at in (_restream, _files, _messages):
             found += look_at(config)
     order: dict[Level, int] = {"error": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda one: order[one.level])
@@ -281,6 +285,7 @@ def _extras(config: Config) -> Iterator[Diagnosis]:
         (config.server.oidc is not None, "oidc", ("joserfc", "httpx")),
         (config.server.c2pa is not None, "c2pa", ("c2pa",)),
         (config.server.database is not None, "postgresql", ("psycopg",)),
+        (bool(config.outputs.messages), "messages", ("apprise",)),
     ):
         if wanted and any(find_spec(package) is None for package in packages):
             yield Diagnosis(
@@ -298,3 +303,39 @@ def _restream(config: Config) -> Iterator[Diagnosis]:
             f"streams are sent on from {output.bind} without TLS: who listens in the network between can see them",
             "set `outputs.restream.tls`, or keep that network to the server and the VMS",
         )
+
+
+def _files(config: Config) -> Iterator[Diagnosis]:
+    """Files that are named and not there, without which a site runs all the same."""
+    for site in config.sites:
+        if site.plan is not None and not _is_there(site.plan):
+            yield Diagnosis(
+                "warning", f"the plan of the site {site.id} is not there: {site.plan}", "correct `plan`, or take it out"
+            )
+    for camera in config.cameras:
+        source = SafeUrl(camera.source)
+        if camera.enabled and source.scheme == "file" and not _is_there(Path(source.path)):
+            yield Diagnosis(
+                "warning",
+                f"the video of the camera {camera.id} is not there: {source.path}",
+                "correct its `source`; it shows nothing until then",
+            )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that is not ours to read
+        return False
+
+
+def _messages(config: Config) -> Iterator[Diagnosis]:
+    """Addresses of people whom nothing reaches."""
+    if not config.outputs.messages or find_spec("apprise") is None:
+        return  # which `_extras` tells
+    secrets = Secrets(config.server.secrets)
+    for one in config.outputs.messages:
+        try:
+            service_of(secrets.get(one.address))
+        except SettingsRefused as error:
+            yield Diagnosis("error", f"{one.name} is told of no alarm: {error}", "correct it where the address stands")
