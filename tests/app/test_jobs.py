@@ -1,6 +1,5 @@
 """Paths become jobs: what is taken, what is left out, where outputs go, what is refused."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -70,9 +69,8 @@ def test_an_output_folder_inside_the_input_folder_is_no_input(tmp_path: Path) ->
 
 
 def told(path: Path) -> None:
-    """Write a result beside a file that tells its size and hash."""
-    data = path.read_bytes()
-    side = {"name": path.name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    """Write a result beside a file that tells its name and size."""
+    side = {"name": path.name, "size": path.stat().st_size}
     result_of(path).write_text(json.dumps({"schema": "skyveil.result/1", "output": side}))
 
 
@@ -85,13 +83,18 @@ def test_own_outputs_are_left_out_named_or_not(tmp_path: Path) -> None:
     assert planned(tmp_path / "a.redacted.mp4").jobs == ()
 
 
-@pytest.mark.parametrize("beside", [None, '{"schema": "skyveil.result/1"}', "of the file before", "[]"])
+@pytest.mark.parametrize("beside", [None, '{"schema": "skyveil.result/1"}', "of the file before", "renamed", "[]"])
 def test_what_only_looks_like_ours_is_redacted(tmp_path: Path, beside: str | None) -> None:
     """By its name, or by a result of another file, anybody could have a raw file left out."""
     (raw,) = made(tmp_path, "raw.redacted.mp4")
     if beside == "of the file before":
         told(raw)
         raw.write_bytes(raw.read_bytes() + b"x")
+    elif beside == "renamed":
+        (other,) = made(tmp_path / "other", "other.mp4")
+        told(other)
+        result_of(other).rename(result_of(raw))
+        other.unlink()
     elif beside is not None:
         result_of(raw).write_text(beside)
     assert not is_own_output(raw)

@@ -1,10 +1,10 @@
 """From paths to jobs: which files are redacted, where each output goes, and what is refused. App, parent side.
 
 An output made beside its input is called `NAME.redacted.EXT`; in an output folder the tree and the names of the input
-folder are kept. Beside every output lies `OUTPUT.json`, its result. A file whose hash such a result tells is ours to a
-later run, which leaves it out. A video keeps its container when that can hold the chosen codec and its exact times
-(MP4, MOV, Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format, but GIF, BMP and AVIF become
-PNG. The kind is read from the first bytes, not from the name.
+folder are kept. Beside every output lies `OUTPUT.json`, its result. A file whose name and size such a result tells is
+ours to a later run, which leaves it out. A video keeps its container when that can hold the chosen codec and its exact
+times (MP4, MOV, Matroska, WebM for AV1) and becomes MP4 otherwise; a still keeps its format, but GIF, BMP and AVIF
+become PNG. The kind is read from the first bytes, not from the name.
 """
 
 import glob
