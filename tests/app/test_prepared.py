@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from skyveil.app.config import load
@@ -130,13 +131,18 @@ def test_check_looks_for_the_secret_of_the_login_provider(tmp_path: Path) -> Non
     assert ran.exit_code == 1 and "NOT_SET" in ran.stderr
 
 
+def made(folder: Path) -> tuple[LiveSite, Engine]:
+    """A site of a written configuration, and its database."""
+    path = written(folder)
+    engine = database_of(load(path))
+    return LiveSite(path, Hub(), audit_of(load(path), engine), engine), engine
+
+
 def test_streams_that_would_be_encrypted_with_what_is_no_certificate_are_refused_before_anything_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HERE", "secret")
-    path = written(tmp_path)
-    engine = database_of(load(path))
-    site = LiveSite(path, Hub(), audit_of(load(path), engine), engine)
+    site, engine = made(tmp_path)
     before = state(site)
     restream = {"username": "vms", "password": {"env": "HERE"}, "tls": True}
     tls = {"certificate": "a.pem", "key": "a.pem"}
@@ -151,9 +157,7 @@ def test_an_audit_log_that_can_not_be_written_refuses_before_a_camera_is_sent_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HERE", "secret")
-    path = written(tmp_path)
-    engine = database_of(load(path))
-    site = LiveSite(path, Hub(), audit_of(load(path), engine), engine)
+    site, engine = made(tmp_path)
     before = state(site)
 
     def full(*_: object) -> None:
